@@ -1,0 +1,55 @@
+//! What the contract says of each method: its Tencent command, safety class, limits and scope.
+
+/// One RPC of the contract. Generated from the proto options, one constant for each method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Method {
+    /// `package.Service/Method`, as it stands in the request path without the leading slash.
+    pub path: &'static str,
+    /// Scope that a caller's credential needs.
+    pub scope: Scope,
+    /// Whether the call may be repeated.
+    pub safety: Safety,
+    /// The Tencent command; `None` for a composition.
+    pub command: Option<Command>,
+}
+
+/// A Tencent command: `v4/{service}/{name}`, with its documented limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Command {
+    /// Such as `group_open_http_svc`.
+    pub service: &'static str,
+    /// Such as `create_group`.
+    pub name: &'static str,
+    /// Whether the call may be repeated, from the method's `idempotency_level`.
+    pub safety: Safety,
+    /// Calls per second and application.
+    pub rate_per_second: u32,
+    /// Calls per second for each group, where Tencent documents one.
+    pub group_rate_per_second: Option<u32>,
+}
+
+/// Whether a call may be repeated when its outcome is unknown (`idempotency_level` of the method).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    /// `NO_SIDE_EFFECTS`: it only reads.
+    Read,
+    /// `IDEMPOTENT`: doing it twice leaves the same state as doing it once.
+    Idempotent,
+    /// `IDEMPOTENCY_UNKNOWN`: only repeated when it is certain that nothing was executed.
+    Unsafe,
+}
+
+/// What a caller's credential must allow (`Scope` of the proto options).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Read-only methods.
+    Read,
+    /// Sends, edits and recalls messages.
+    Message,
+    /// Changes members, roles, mutes and bans.
+    Member,
+    /// Creates, changes, destroys and imports groups and what belongs to them.
+    Admin,
+    /// Calls a command by name, outside the typed contract.
+    Raw,
+}

@@ -1,0 +1,14 @@
+//! Tencent Cloud IM's group REST API as one typed gRPC service.
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod upstream;
+
+/// The generated contract: messages, clients and server traits of `tencentim.group.v1`.
+#[allow(missing_docs, clippy::all)]
+pub mod pb {
+    tonic::include_proto!("tencentim.group.v1");
+
+    /// The encoded descriptors with comments and options, for reflection.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+}

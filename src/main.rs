@@ -1,0 +1,4 @@
+//! The `tencent-im-grpc` command.
+#![forbid(unsafe_code)]
+
+fn main() {}
