@@ -1,5 +1,18 @@
 //! What the contract says of each method: its Tencent command, safety class, limits and scope.
 
+/// One constant for each method, generated from the proto options.
+pub mod methods {
+    use super::{Command, Method, Safety, Scope};
+
+    include!(concat!(env!("OUT_DIR"), "/methods.rs"));
+
+    /// The method of a request path, without its leading slash.
+    #[must_use]
+    pub fn find(path: &str) -> Option<&'static Method> {
+        METHODS.iter().copied().find(|method| method.path == path)
+    }
+}
+
 /// One RPC of the contract. Generated from the proto options, one constant for each method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Method {
@@ -9,6 +22,8 @@ pub struct Method {
     pub scope: Scope,
     /// Whether the call may be repeated.
     pub safety: Safety,
+    /// Whether the reply is a stream.
+    pub streaming: bool,
     /// The Tencent command; `None` for a composition.
     pub command: Option<Command>,
 }

@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod gateway;
 pub mod upstream;
+pub mod validate;
+pub mod wire;
 
 /// The generated contract: messages, clients and server traits of `tencentim.group.v1`.
 #[allow(missing_docs, clippy::all)]

@@ -1,0 +1,90 @@
+//! The one generic call that every mapped RPC takes, and the compositions on top of it.
+
+mod call;
+pub mod compositions;
+mod random;
+
+use std::sync::Arc;
+
+use futures::stream::BoxStream;
+use tonic::{Request, Response, Status};
+
+pub use call::{Call, Mapped};
+
+use crate::command::{Method, methods};
+use crate::pb;
+use crate::upstream::Upstream;
+use crate::validate::Validate;
+use crate::wire::paging;
+use random::message_random;
+
+/// A streamed reply.
+pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
+
+/// All services of the contract. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    upstream: Arc<Upstream>,
+}
+
+/// How large one gRPC message may be, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageSizes {
+    /// Of a request.
+    pub decode: usize,
+    /// Of a reply.
+    pub encode: usize,
+}
+
+impl Gateway {
+    /// A gateway that calls through `upstream`.
+    #[must_use]
+    pub fn new(upstream: Arc<Upstream>) -> Self {
+        Self { upstream }
+    }
+
+    /// A mapped RPC: validate, send, answer.
+    async fn unary<R: Mapped>(&self, request: Request<R>) -> Result<Response<R::Reply>, Status> {
+        self.composed(R::METHOD, request, |call, message| async move { call.send(message).await }).await
+    }
+
+    /// A composition that answers once.
+    async fn composed<R, T, F>(
+        &self,
+        method: &'static Method,
+        request: Request<R>,
+        body: impl FnOnce(Call, R) -> F,
+    ) -> Result<Response<T>, Status>
+    where
+        R: Validate,
+        F: Future<Output = Result<T, Status>>,
+    {
+        let (_, extensions, message) = request.into_parts();
+        let call = Call::new(self.upstream.clone(), method, &extensions);
+        call.check(&message)?;
+        body(call, message).await.map(Response::new)
+    }
+
+    /// A composition that answers with a stream.
+    async fn streamed<R, T, F>(
+        &self,
+        method: &'static Method,
+        request: Request<R>,
+        body: impl FnOnce(Call, R) -> F,
+    ) -> Result<Response<Replies<T>>, Status>
+    where
+        R: Validate,
+        F: Future<Output = Result<Replies<T>, Status>>,
+    {
+        self.composed(method, request, body).await
+    }
+}
+
+#[allow(clippy::all, clippy::pedantic, missing_docs)]
+mod generated {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/services.rs"));
+}
+
+pub use generated::routes;

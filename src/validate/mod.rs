@@ -1,0 +1,119 @@
+//! Checks a request before anything is sent. The generator implements [`Validate`] from the rules in the contract; all
+//! violations are reported at once, each with the full path of its field.
+
+pub mod rules;
+
+use std::fmt;
+
+use crate::pb;
+use crate::wire::paging;
+
+/// Most violations that one answer lists: they travel in a header, and clients bound the size of those.
+pub const MAX_REPORTED: usize = 32;
+
+/// A message whose rules can be checked. Implemented by the generator.
+pub trait Validate {
+    /// Adds what is wrong with the message, which stands at `at`.
+    fn validate(&self, at: &Path<'_>, faults: &mut Faults);
+}
+
+/// Where a message stands in the request. A list on the stack: a valid request allocates nothing.
+#[derive(Debug, Clone, Copy)]
+pub enum Path<'a> {
+    /// The request itself.
+    Root,
+    /// A field of a message.
+    Field(&'a Path<'a>, &'static str),
+    /// An item of a list.
+    Index(&'a Path<'a>, usize),
+}
+
+impl Path<'_> {
+    /// The path of a field.
+    #[must_use]
+    pub fn field(&self, name: &'static str) -> Path<'_> {
+        Path::Field(self, name)
+    }
+
+    /// The path of an item.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Path<'_> {
+        Path::Index(self, index)
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Root => Ok(()),
+            Path::Field(Path::Root, name) => f.write_str(name),
+            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Path of the field, such as `members[3].user_id`.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub description: String,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Default)]
+pub struct Faults {
+    listed: Vec<Fault>,
+    more: usize,
+}
+
+impl Faults {
+    /// Adds a fault of a field of the message at `at`.
+    pub fn add(&mut self, at: &Path<'_>, field: &'static str, description: impl fmt::Display) {
+        self.add_at(&at.field(field), description);
+    }
+
+    /// Adds a fault at a path.
+    pub fn add_at(&mut self, at: &Path<'_>, description: impl fmt::Display) {
+        if self.listed.len() < MAX_REPORTED {
+            self.listed.push(Fault { field: at.to_string(), description: description.to_string() });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// The faults found, at most [`MAX_REPORTED`] of them.
+    #[must_use]
+    pub fn listed(&self) -> &[Fault] {
+        &self.listed
+    }
+
+    /// How many more there are.
+    #[must_use]
+    pub fn more(&self) -> usize {
+        self.more
+    }
+
+    /// Whether the request is right.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+}
+
+/// Checks a whole request.
+#[must_use]
+pub fn check<T: Validate>(request: &T) -> Faults {
+    let mut faults = Faults::default();
+    request.validate(&Path::Root, &mut faults);
+    faults
+}
+
+#[allow(clippy::all, clippy::pedantic)]
+mod generated {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+}

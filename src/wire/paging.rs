@@ -1,0 +1,149 @@
+//! Page tokens: opaque to callers, with a 64-bit position inside. A letter says what the position counts, so that a
+//! token of one list is refused by another.
+
+use serde::de::MapAccess;
+use serde::ser::SerializeMap;
+
+use super::{Int, Text, get};
+
+/// How a command pages (`Paging.Style` of the options).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// A number that the reply hands on.
+    NextNumber,
+    /// A text that the reply hands on.
+    NextText,
+    /// A count of items.
+    Offset,
+    /// Communities by text, other groups by count.
+    OffsetOrNextText,
+    /// Message numbers, downwards.
+    SeqDown,
+}
+
+/// Ids of communities start with this, custom ones and Tencent's own.
+#[must_use]
+pub fn is_community(group_id: &str) -> bool {
+    group_id.starts_with("@TGS#_")
+}
+
+/// Whether a token is of the style; the empty one (the first page) always is.
+#[must_use]
+pub fn is_valid(style: Style, token: &str) -> bool {
+    token.is_empty()
+        || match style {
+            Style::NextNumber => number(token, 'n').is_some(),
+            Style::NextText => text(token).is_some(),
+            Style::Offset => number(token, 'o').is_some(),
+            Style::OffsetOrNextText => number(token, 'o').is_some() || text(token).is_some(),
+            Style::SeqDown => number(token, 's').is_some(),
+        }
+}
+
+/// Writes the position; the first page's where the command requires one.
+pub fn write<M: SerializeMap>(
+    map: &mut M,
+    style: Style,
+    key: &str,
+    token: &str,
+    group_id: &str,
+) -> Result<(), M::Error> {
+    match style {
+        Style::NextNumber => map.serialize_entry(key, &number(token, 'n').unwrap_or_default()),
+        Style::NextText => map.serialize_entry(key, text(token).unwrap_or_default()),
+        Style::OffsetOrNextText if is_community(group_id) => {
+            map.serialize_entry("Next", text(token).unwrap_or_default())
+        }
+        Style::Offset | Style::OffsetOrNextText => {
+            map.serialize_entry(key, &number(token, 'o').unwrap_or_default())
+        }
+        Style::SeqDown => match number(token, 's') {
+            Some(seq) => map.serialize_entry(key, &seq),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Reads a position that [`write`] wrote.
+pub fn read<'de, A: MapAccess<'de>>(map: &mut A, style: Style, key: &str) -> Result<String, A::Error> {
+    Ok(match style {
+        Style::NextText => text_token(&get::<String, Text, A>(map)?),
+        Style::OffsetOrNextText if key == "Next" => text_token(&get::<String, Text, A>(map)?),
+        Style::NextNumber => number_token('n', get::<u64, Int, A>(map)?),
+        Style::Offset | Style::OffsetOrNextText => number_token('o', get::<u64, Int, A>(map)?),
+        Style::SeqDown => number_token('s', get::<u64, Int, A>(map)?),
+    })
+}
+
+/// Reads where the reply says that the next page starts.
+pub fn read_next<'de, A: MapAccess<'de>>(map: &mut A, style: Style) -> Result<String, A::Error> {
+    match style {
+        Style::NextNumber => get::<u64, Int, A>(map).map(|next| number_token('n', next)),
+        _ => get::<String, Text, A>(map).map(|next| text_token(&next)),
+    }
+}
+
+/// Writes where the next page starts, as a reply says it.
+pub fn write_next<M: SerializeMap>(map: &mut M, style: Style, key: &str, token: &str) -> Result<(), M::Error> {
+    match style {
+        Style::NextNumber => map.serialize_entry(key, &number(token, 'n').unwrap_or_default()),
+        _ => match text(token) {
+            Some(next) => map.serialize_entry(key, next),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The page size that is sent: the default for 0, never more than Tencent serves.
+#[must_use]
+pub fn effective_size(asked: i64, default: u32, most: u32) -> i64 {
+    let size = if asked <= 0 { i64::from(default) } else { asked };
+    if most > 0 { size.min(i64::from(most)) } else { size }
+}
+
+/// Writes the page size, unless the command is left to choose it.
+pub fn write_size<M: SerializeMap>(
+    map: &mut M,
+    key: &str,
+    asked: i64,
+    default: u32,
+    most: u32,
+) -> Result<(), M::Error> {
+    match effective_size(asked, default, most) {
+        0 => Ok(()),
+        size => map.serialize_entry(key, &size),
+    }
+}
+
+/// The next page of a list that counts items. A filter narrows the items but not the total, so that only a short page
+/// tells the end of a filtered list.
+#[must_use]
+pub fn next_offset(token: &str, items: usize, total: u64, filtered: bool, size: i64) -> String {
+    let items = items as u64;
+    let next = number(token, 'o').unwrap_or_default().saturating_add(items);
+    let short = size > 0 && items < size.unsigned_abs();
+    let more = if filtered { size > 0 && !short } else { next < total };
+    if items > 0 && more { number_token('o', next) } else { String::new() }
+}
+
+/// The next page of a history: below the smallest number of this one, until number 1 was read.
+#[must_use]
+pub fn next_seq(seqs: impl Iterator<Item = u64>) -> String {
+    number_token('s', seqs.min().unwrap_or_default().saturating_sub(1))
+}
+
+fn number(token: &str, kind: char) -> Option<u64> {
+    token.strip_prefix(kind)?.parse().ok()
+}
+
+fn text(token: &str) -> Option<&str> {
+    token.strip_prefix('t')
+}
+
+fn number_token(kind: char, position: u64) -> String {
+    if position == 0 { String::new() } else { format!("{kind}{position}") }
+}
+
+fn text_token(next: &str) -> String {
+    if next.is_empty() { String::new() } else { format!("t{next}") }
+}
