@@ -9,7 +9,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     compiler.open_files(files)?;
     std::fs::write(out.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;
     let mut set = compiler.file_descriptor_set();
-    set.file.retain(|f| f.package().starts_with("tencentim.group"));
+    // prost looks up the messages of google.protobuf, and takes them from prost-types.
+    set.file.retain(|f| matches!(f.package(), "tencentim.group.v1" | "google.protobuf"));
     tonic_prost_build::configure().btree_map(".").compile_fds(set)?;
     Ok(())
 }
