@@ -7,10 +7,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_source_info(true).include_imports(true);
     compiler.open_files(files)?;
-    std::fs::write(out.join("descriptor.bin"), compiler.encode_file_descriptor_set())?;
+    std::fs::write(
+        out.join("descriptor.bin"),
+        compiler.encode_file_descriptor_set(),
+    )?;
     let mut set = compiler.file_descriptor_set();
-    set.file.retain(|f| f.package().starts_with("tencentim.group"));
-    tonic_prost_build::configure().btree_map(".").compile_fds(set)?;
+    set.file
+        .retain(|f| f.package().starts_with("tencentim.group"));
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .compile_fds(set)?;
     Ok(())
 }
 

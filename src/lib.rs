@@ -10,5 +10,6 @@ pub mod pb {
     tonic::include_proto!("tencentim.group.v1");
 
     /// The encoded descriptors with comments and options, for reflection.
-    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+    pub const FILE_DESCRIPTOR_SET: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 }

@@ -1,3 +1,17 @@
 //! The way to Tencent: pace, sign, POST, judge the reply, retry by safety class.
 
+mod call;
+mod client;
+mod error;
+pub mod errors;
+mod hosts;
+mod observer;
+pub mod pacing;
+mod retry;
 pub mod settings;
+pub mod usersig;
+
+pub use call::{Call, Priority, Reply};
+pub use client::{SetupError, Upstream};
+pub use error::{Fault, Outcome, UpstreamError};
+pub use observer::{AttemptResult, NoObserver, Observer};
