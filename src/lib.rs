@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+pub mod status;
 pub mod upstream;
 
 /// The generated contract: messages, clients and server traits of `tencentim.group.v1`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
+use tonic::Code;
 use tracing::{Instrument, Span, field};
 
 use self::http::Http;
@@ -262,7 +263,10 @@ impl Course {
     }
 
     fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
-        let unknown = call.safety != Safety::Read && (self.uncertain || fault.uncertain());
+        // What is wrong with the request itself was wrong with it at every earlier attempt too.
+        let refused_always = matches!(fault, Fault::Code { code, .. } if errors::lookup(code).code == Code::InvalidArgument);
+        let uncertain = fault.uncertain() || (self.uncertain && !refused_always);
+        let unknown = call.safety != Safety::Read && uncertain;
         let retry_after = match &fault {
             Fault::Throttled(throttled) => Some(throttled.retry_after),
             fault if fault.passes() => Some(ADVISED_PAUSE),
