@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod gateway;
+pub mod status;
 pub mod upstream;
 pub mod validate;
 pub mod wire;
@@ -13,5 +14,6 @@ pub mod pb {
     tonic::include_proto!("tencentim.group.v1");
 
     /// The encoded descriptors with comments and options, for reflection.
-    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+    pub const FILE_DESCRIPTOR_SET: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 }

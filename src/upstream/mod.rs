@@ -1,13 +1,17 @@
 //! The way to Tencent: pace, sign, POST, judge the reply, retry by safety class.
 
-pub mod settings;
+mod call;
+mod client;
+mod error;
 pub mod errors;
-/// tmp
-#[derive(Debug)]
-pub struct Upstream;
-/// tmp
-#[derive(Debug)]
-pub struct Reply<R> { /// x
- pub error_code: i64, /// x
- pub error_info: String, /// x
- pub message: R }
+mod hosts;
+mod observer;
+pub mod pacing;
+mod retry;
+pub mod settings;
+pub mod usersig;
+
+pub use call::{Call, Priority, Reply};
+pub use client::{SetupError, Upstream};
+pub use error::{Fault, Outcome, UpstreamError};
+pub use observer::{AttemptResult, NoObserver, Observer};

@@ -1,0 +1,48 @@
+//! What the gateway hands over for one call, and what it gets back.
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::command::{Command, Safety};
+
+/// One call of a Tencent command.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The command.
+    pub command: &'a Command,
+    /// The request's JSON.
+    pub body: Bytes,
+    /// The group it concerns, for the limits that Tencent has for each group.
+    pub group_id: Option<&'a str>,
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// Who calls: callers share the quota fairly.
+    pub caller: &'a str,
+    /// Whether somebody waits for it.
+    pub priority: Priority,
+    /// Whether it may be repeated: the method's class, or `Idempotent` when something in the request guards against
+    /// executing it twice (a message's random number, a group id of the caller's own).
+    pub safety: Safety,
+    /// The id that callers and logs know the call by.
+    pub request_id: &'a str,
+}
+
+/// Which calls go first when the quota is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// Somebody waits for the reply.
+    Interactive,
+    /// Part of a job that may take its time.
+    Bulk,
+}
+
+/// A reply of Tencent, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply<R> {
+    /// `ErrorCode`: 0 is success.
+    pub error_code: i64,
+    /// `ErrorInfo`: the reason of a failure.
+    pub error_info: String,
+    /// The rest.
+    pub message: R,
+}

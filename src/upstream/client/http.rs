@@ -1,0 +1,128 @@
+//! One HTTP request to Tencent.
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Client, Url, redirect};
+
+use super::SetupError;
+use crate::command::Command;
+use crate::upstream::error::Fault;
+use crate::upstream::settings::Settings;
+use crate::upstream::usersig::Signature;
+
+/// The connections to Tencent, and what every URL has in common.
+#[derive(Debug)]
+pub(super) struct Http {
+    client: Client,
+    sdk_app_id: u64,
+    identifier: String,
+}
+
+/// Tencent's replies end at 1 MB.
+const MAX_REPLY: usize = 1024 * 1024;
+/// Everything but the characters that RFC 3986 leaves unreserved.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+impl Http {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SetupError> {
+        if settings.base_urls.is_empty() {
+            return Err(SetupError::BaseUrl(String::new()));
+        }
+        for base in &settings.base_urls {
+            let url = Url::parse(base)
+                .ok()
+                .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+            url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?;
+        }
+        // reqwest takes the process's provider. The error says that there is one already, which is just as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            // A dropped HTTP/1 request closes its connection, so that a cancelled call ends upstream too.
+            .http1_only()
+            .pool_idle_timeout(settings.pool_idle_timeout)
+            // Where nobody answers, half the time is left for a backup.
+            .connect_timeout(settings.attempt_timeout / 2)
+            .tcp_nodelay(true)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .user_agent(concat!("tencent-im-grpc/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| SetupError::Http(describe(error)))?;
+        let identifier = utf8_percent_encode(&settings.identifier, ESCAPED).to_string();
+        Ok(Self {
+            client,
+            sdk_app_id: settings.sdk_app_id,
+            identifier,
+        })
+    }
+
+    /// Posts a body and reads the whole reply.
+    pub(super) async fn post(
+        &self,
+        base: &str,
+        command: &Command,
+        body: Bytes,
+        signature: &Signature,
+    ) -> Result<Bytes, Fault> {
+        let url = format!(
+            "{base}/v4/{}/{}?sdkappid={}&identifier={}&usersig={}&random={}&contenttype=json",
+            command.service,
+            command.name,
+            self.sdk_app_id,
+            self.identifier,
+            signature.expose(),
+            rand::random::<u32>(),
+        );
+        let request = self
+            .client
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let mut response = request.send().await.map_err(fault)?;
+        if response.status() != StatusCode::OK {
+            return Err(Fault::Http(response.status().as_u16()));
+        }
+        if response
+            .content_length()
+            .is_some_and(|length| length > MAX_REPLY as u64)
+        {
+            return Err(Fault::TooLarge);
+        }
+        let mut reply = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(fault)? {
+            if reply.len() + chunk.len() > MAX_REPLY {
+                return Err(Fault::TooLarge);
+            }
+            reply.extend_from_slice(&chunk);
+        }
+        Ok(reply.freeze())
+    }
+}
+
+/// What an error of the HTTP client means for the call.
+fn fault(error: reqwest::Error) -> Fault {
+    if error.is_connect() || error.is_builder() {
+        Fault::Unreachable(describe(error))
+    } else if error.is_timeout() {
+        Fault::TimedOut
+    } else {
+        Fault::Lost(describe(error))
+    }
+}
+
+/// The innermost cause, which is the telling one; never the URL, for it holds the UserSig.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,393 @@
+//! The client: one call from pacing to the decoded reply, repeated where that is safe.
+
+mod http;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout_at};
+use tonic::Code;
+use tracing::{Instrument, Span, field};
+
+use self::http::Http;
+use super::call::{Call, Reply};
+use super::error::{Fault, Outcome, UpstreamError};
+use super::errors::{self, Fate};
+use super::hosts::Hosts;
+use super::observer::{AttemptResult, NoObserver, Observer};
+use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
+use super::retry::{Budget, Pauses, repeatable, says_done};
+use super::settings::Settings;
+use super::usersig::{Signature, Signer, UsersigError};
+use crate::command::Safety;
+
+/// The client of one Tencent application. Share it: it holds the connections, the UserSig and the quota.
+#[derive(Debug)]
+pub struct Upstream {
+    http: Http,
+    hosts: Hosts,
+    signer: Signer,
+    pacer: Option<Arc<dyn Pacer>>,
+    budget: Budget,
+    observer: Arc<dyn Observer>,
+    attempt_timeout: Duration,
+    max_attempts: u32,
+}
+
+/// Why a client cannot be made from its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The UserSig cannot be made.
+    #[error(transparent)]
+    Usersig(#[from] UsersigError),
+    /// There is no base URL, or one that is none.
+    #[error("`{0}` is not a base URL")]
+    BaseUrl(String),
+    /// The HTTP client cannot be made: most likely there are no root certificates.
+    #[error("the HTTP client cannot be made: {0}")]
+    Http(String),
+}
+
+/// Kept back from the caller's deadline, so that our own answer arrives before it.
+const MARGIN: Duration = Duration::from_millis(20);
+/// The code for an expired UserSig.
+const USERSIG_EXPIRED: i64 = 70001;
+/// What a caller is advised to wait when Tencent is out of order or refuses by rate.
+const ADVISED_PAUSE: Duration = Duration::from_secs(1);
+
+impl Upstream {
+    /// A client with the in-process pacer and no observer.
+    ///
+    /// # Errors
+    /// When the settings do not make a client.
+    pub fn new(settings: &Settings) -> Result<Self, SetupError> {
+        Ok(Self {
+            http: Http::new(settings)?,
+            hosts: Hosts::new(settings.base_urls.clone()),
+            signer: Signer::new(settings)?,
+            pacer: settings.pacing.then(|| local_pacer(settings)),
+            budget: Budget::new(settings.retry_budget),
+            observer: Arc::new(NoObserver),
+            attempt_timeout: settings.attempt_timeout,
+            max_attempts: settings.max_attempts.max(1),
+        })
+    }
+
+    /// Tells `observer` about everything from now on.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Paces by `pacer`.
+    #[must_use]
+    pub fn with_pacer(mut self, pacer: Arc<dyn Pacer>) -> Self {
+        self.pacer = Some(pacer);
+        self
+    }
+
+    /// Age of the UserSig in use.
+    #[must_use]
+    pub fn usersig_age(&self) -> Duration {
+        self.signer.current().age()
+    }
+
+    /// Calls a command and decodes its reply with `decode`.
+    ///
+    /// Dropping the future drops its HTTP request, or its place in the queue, at once.
+    ///
+    /// # Errors
+    /// When Tencent refused the call, or it failed for good.
+    pub async fn call<R>(
+        &self,
+        call: Call<'_>,
+        decode: impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync,
+    ) -> Result<R, UpstreamError> {
+        let limit = limit(call.deadline);
+        let mut pauses = Pauses::new();
+        let mut course = Course::default();
+        self.budget.earn();
+        loop {
+            let fault = match self.attempt(&call, limit, &mut course, &decode).await {
+                Ok(reply) if reply.error_code == 0 => return Ok(reply.message),
+                Ok(reply) if course.uncertain && says_done(call.command.name, reply.error_code) => {
+                    return Ok(reply.message);
+                }
+                Ok(reply) => Fault::Code {
+                    code: reply.error_code,
+                    info: reply.error_info,
+                },
+                Err(fault) => fault,
+            };
+            if course.may_sign_again(&fault) {
+                continue;
+            }
+            let tried_all = course.attempts >= self.max_attempts;
+            if tried_all || !repeatable(call.safety, &fault) {
+                return Err(course.failed(&call, fault));
+            }
+            let pause = pauses.next(&fault);
+            if Instant::now() + pause >= limit {
+                return Err(course.failed(&call, fault));
+            }
+            if !self.budget.spend() {
+                self.observer.retry_budget_spent(call.command.name);
+                return Err(course.failed(&call, fault));
+            }
+            course.remember(&fault);
+            self.observer.retried(call.command.name);
+            sleep(pause).await;
+        }
+    }
+
+    /// One attempt: pace, sign, POST, decode. `Ok` is any reply of Tencent, refusals too.
+    async fn attempt<R>(
+        &self,
+        call: &Call<'_>,
+        limit: Instant,
+        course: &mut Course,
+        decode: &(impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync),
+    ) -> Result<Reply<R>, Fault> {
+        self.pace(call, limit).await?;
+        if Instant::now() >= limit {
+            return Err(Fault::Deadline { sent: false });
+        }
+        course.attempts += 1;
+        let span = tracing::info_span!(
+            "upstream",
+            otel.name = %format_args!("{}/{}", call.command.service, call.command.name),
+            otel.kind = "client",
+            command = call.command.name,
+            attempt = course.attempts,
+            upstream_code = field::Empty,
+            error = field::Empty,
+        );
+        let mut watch = Watch::start(&*self.observer, call.command.name);
+        let signature = self.signer.current();
+        let posted = self
+            .post(call, limit, &signature)
+            .instrument(span.clone())
+            .await;
+        let result = posted.and_then(|body| read(&body, &signature, decode));
+        watch.finish(&result, &span);
+        self.learn(call, &signature, watch.result);
+        result
+    }
+
+    /// Posts to the usual host, or to the one that takes its place.
+    async fn post(
+        &self,
+        call: &Call<'_>,
+        limit: Instant,
+        signature: &Signature,
+    ) -> Result<Bytes, Fault> {
+        let (host, base) = self.hosts.pick();
+        let end = limit.min(Instant::now() + self.attempt_timeout);
+        let posted = self
+            .http
+            .post(base, call.command, call.body.clone(), signature);
+        let body = match timeout_at(end, posted).await {
+            Ok(result) => result,
+            Err(_) if end == limit => Err(Fault::Deadline { sent: true }),
+            Err(_) => Err(Fault::TimedOut),
+        };
+        if let Err(Fault::Unreachable(_)) = &body {
+            self.hosts.unreachable(host);
+        }
+        body
+    }
+
+    /// Draws the consequences of a reply that other calls profit from.
+    fn learn(&self, call: &Call<'_>, signature: &Arc<Signature>, result: AttemptResult) {
+        let AttemptResult::Code(code) = result else {
+            return;
+        };
+        if code == USERSIG_EXPIRED {
+            self.signer.replace(signature);
+        }
+        if errors::lookup(code).fate == Fate::Throttled
+            && let Some(pacer) = &self.pacer
+        {
+            pacer.throttled(call.command, call.group_id, code);
+        }
+    }
+
+    async fn pace(&self, call: &Call<'_>, limit: Instant) -> Result<(), Fault> {
+        let Some(pacer) = &self.pacer else {
+            return Ok(());
+        };
+        let asked = Instant::now();
+        let ticket = Ticket {
+            command: call.command,
+            group_id: call.group_id,
+            caller: call.caller,
+            priority: call.priority,
+            deadline: limit,
+        };
+        let granted = pacer.acquire(ticket).await;
+        match &granted {
+            Ok(()) => self.observer.queued(call.command.name, asked.elapsed()),
+            Err(_) => self.observer.queue_refused(call.command.name),
+        }
+        granted.map_err(Fault::Throttled)
+    }
+}
+
+/// What happened to a call so far.
+#[derive(Debug, Default)]
+struct Course {
+    attempts: u32,
+    /// An attempt before the last one may have been executed.
+    uncertain: bool,
+    signed_again: bool,
+}
+
+impl Course {
+    /// A UserSig that Tencent calls expired was replaced. That is worth one attempt more, whatever the class of the call:
+    /// it was refused before anything was executed.
+    fn may_sign_again(&mut self, fault: &Fault) -> bool {
+        let expired = matches!(
+            fault,
+            Fault::Code {
+                code: USERSIG_EXPIRED,
+                ..
+            }
+        );
+        expired && !std::mem::replace(&mut self.signed_again, true)
+    }
+
+    fn remember(&mut self, fault: &Fault) {
+        self.uncertain |= fault.uncertain();
+    }
+
+    fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
+        // What is wrong with the request itself was wrong with it at every earlier attempt too.
+        let refused_always = matches!(fault, Fault::Code { code, .. } if errors::lookup(code).code == Code::InvalidArgument);
+        let uncertain = fault.uncertain() || (self.uncertain && !refused_always);
+        let unknown = call.safety != Safety::Read && uncertain;
+        let retry_after = match &fault {
+            Fault::Throttled(throttled) => Some(throttled.retry_after),
+            fault if fault.passes() => Some(ADVISED_PAUSE),
+            _ => None,
+        };
+        UpstreamError {
+            outcome: if unknown {
+                Outcome::Unknown
+            } else {
+                Outcome::NotExecuted
+            },
+            retry_after,
+            command: *call.command,
+            safety: call.safety,
+            group_id: call.group_id.map(str::to_owned),
+            request_id: call.request_id.to_owned(),
+            attempts: self.attempts,
+            fault,
+        }
+    }
+}
+
+/// Reports an attempt to the observer, also when the caller went away in the middle of it.
+struct Watch<'a> {
+    observer: &'a dyn Observer,
+    command: &'static str,
+    started: Instant,
+    result: AttemptResult,
+}
+
+impl<'a> Watch<'a> {
+    fn start(observer: &'a dyn Observer, command: &'static str) -> Self {
+        observer.attempt_started(command);
+        Self {
+            observer,
+            command,
+            started: Instant::now(),
+            result: AttemptResult::Cancelled,
+        }
+    }
+
+    fn finish<R>(&mut self, result: &Result<Reply<R>, Fault>, span: &Span) {
+        self.result = match result {
+            Ok(reply) => AttemptResult::Code(reply.error_code),
+            Err(fault) => {
+                span.record("error", field::display(fault));
+                match fault {
+                    Fault::Code { code, .. } => AttemptResult::Code(*code),
+                    Fault::Unreachable(_) => AttemptResult::Unreachable,
+                    Fault::Lost(_) => AttemptResult::Lost,
+                    Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_) => {
+                        AttemptResult::TimedOut
+                    }
+                    Fault::Http(status) => AttemptResult::Http(*status),
+                    Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge => {
+                        AttemptResult::Malformed
+                    }
+                }
+            }
+        };
+        if let AttemptResult::Code(code) = self.result {
+            span.record("upstream_code", code);
+        }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.observer
+            .attempt_finished(self.command, self.result, self.started.elapsed());
+    }
+}
+
+/// The caller's deadline less a margin, which is smaller where little time is left.
+fn limit(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline
+        .checked_sub(MARGIN.min(left / 10))
+        .unwrap_or(deadline)
+}
+
+/// The pacer of a process that knows only how many others there are.
+fn local_pacer(settings: &Settings) -> Arc<dyn Pacer> {
+    Arc::new(LanePacer::new(
+        settings,
+        Arc::new(LocalQuota),
+        1.0 / f64::from(settings.replicas.max(1)),
+    ))
+}
+
+/// Decodes a reply. One that refuses the call need not have the shape of a success.
+fn read<R>(
+    body: &[u8],
+    signature: &Signature,
+    decode: &impl Fn(&[u8]) -> serde_json::Result<Reply<R>>,
+) -> Result<Reply<R>, Fault> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Refusal {
+        error_code: i64,
+        #[serde(default)]
+        error_info: String,
+    }
+    match decode(body) {
+        Ok(reply) => Ok(Reply {
+            error_info: signature.redact(&reply.error_info),
+            ..reply
+        }),
+        Err(error) => match serde_json::from_slice(body) {
+            Ok(Refusal {
+                error_code: code,
+                error_info,
+            }) if code != 0 => Err(Fault::Code {
+                code,
+                info: signature.redact(&error_info),
+            }),
+            // Only the place: serde's message quotes the value, which is somebody's data.
+            _ if error.is_data() => Err(Fault::WrongShape {
+                column: error.column(),
+            }),
+            _ => Err(Fault::NotJson),
+        },
+    }
+}

@@ -1,0 +1,121 @@
+//! All lanes of one application.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::lane::Lane;
+use super::queue::Place;
+use super::{Limit, Pace, Pacer, Quota, Throttled, Ticket};
+use crate::command::Command;
+use crate::upstream::settings::Settings;
+
+/// Paces by lanes, with tokens from a quota.
+#[derive(Debug)]
+pub struct LanePacer {
+    quota: Arc<dyn Quota>,
+    /// Factor on all documented rates.
+    factor: f64,
+    commands: Mutex<Lanes<(&'static str, &'static str)>>,
+    /// By documented rate and group: the commands that share a limit are those with the same figure, as for a group's
+    /// attributes.
+    groups: Mutex<Lanes<(u32, String)>>,
+}
+
+/// Lanes by key. Idle ones are forgotten now and then, so that groups come and go without growing it.
+#[derive(Debug)]
+struct Lanes<K> {
+    by_key: HashMap<K, Arc<Lane>>,
+    sweep_at: usize,
+}
+
+const FEWEST_BEFORE_SWEEP: usize = 1_024;
+/// Refusals that concern one group (or one message of it) and not the whole command.
+const GROUP_CODES: [i64; 3] = [10023, 10049, 23003];
+
+impl LanePacer {
+    /// Paces at the documented rates times the factor of `settings`, with tokens from `quota`. `share` is this
+    /// process's part of the rate: 1 when the quota is shared by all replicas.
+    #[must_use]
+    pub fn new(settings: &Settings, quota: Arc<dyn Quota>, share: f64) -> Self {
+        Self {
+            quota,
+            factor: settings.rate_factor * share,
+            commands: Mutex::new(Lanes::new()),
+            groups: Mutex::new(Lanes::new()),
+        }
+    }
+
+    fn command_lane(&self, command: &Command) -> Arc<Lane> {
+        let mut lanes = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.get((command.service, command.name), || {
+            let name = format!("{}/{}", command.service, command.name);
+            self.lane(Limit::Command, &name, command.rate_per_second)
+        })
+    }
+
+    fn group_lane(&self, command: &Command, group_id: Option<&str>) -> Option<Arc<Lane>> {
+        let (rate, group_id) = command.group_rate_per_second.zip(group_id)?;
+        let mut lanes = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(lanes.get((rate, group_id.to_owned()), || {
+            self.lane(Limit::Group, &format!("group/{rate}/{group_id}"), rate)
+        }))
+    }
+
+    fn lane(&self, limit: Limit, name: &str, rate: u32) -> Arc<Lane> {
+        let pace = Pace::within(f64::from(rate) * self.factor);
+        Lane::new(limit, pace, self.quota.bucket(name, pace))
+    }
+}
+
+impl Pacer for LanePacer {
+    fn acquire<'a>(&'a self, ticket: Ticket<'a>) -> BoxFuture<'a, Result<(), Throttled>> {
+        let place = Place {
+            caller: ticket.caller,
+            priority: ticket.priority,
+        };
+        async move {
+            let _group_turn = match self.group_lane(ticket.command, ticket.group_id) {
+                Some(lane) => Some(lane.acquire(place, ticket.deadline).await?),
+                None => None,
+            };
+            self.command_lane(ticket.command)
+                .acquire(place, ticket.deadline)
+                .await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn throttled(&self, command: &Command, group_id: Option<&str>, code: i64) {
+        let group = GROUP_CODES
+            .contains(&code)
+            .then(|| self.group_lane(command, group_id))
+            .flatten();
+        group
+            .unwrap_or_else(|| self.command_lane(command))
+            .slow_down();
+    }
+}
+
+impl<K: Hash + Eq> Lanes<K> {
+    fn new() -> Self {
+        Self {
+            by_key: HashMap::new(),
+            sweep_at: FEWEST_BEFORE_SWEEP,
+        }
+    }
+
+    fn get(&mut self, key: K, make: impl FnOnce() -> Arc<Lane>) -> Arc<Lane> {
+        if self.by_key.len() >= self.sweep_at {
+            // A lane that somebody else holds is about to be used.
+            self.by_key
+                .retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.idle());
+            self.sweep_at = FEWEST_BEFORE_SWEEP.max(self.by_key.len() * 2);
+        }
+        self.by_key.entry(key).or_insert_with(make).clone()
+    }
+}

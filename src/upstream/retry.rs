@@ -1,0 +1,100 @@
+//! When a call is repeated, and when it would only make things worse.
+
+use std::fmt;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tower::retry::budget::{Budget as _, TpsBudget};
+
+use super::error::Fault;
+use crate::command::Safety;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A rate limit counts by the second: asking again much sooner is refused again.
+const THROTTLE_PAUSE: Duration = Duration::from_millis(250);
+/// The window over which calls earn retries, and what may be repeated in it whatever the number of calls.
+const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+const BUDGET_RESERVE_PER_SECOND: u32 = 10;
+
+/// Growing pauses with jitter: each lies between one and two times the last one doubled.
+#[derive(Debug)]
+pub(super) struct Pauses(ExponentialBackoff);
+
+/// Bounds retries to a share of all calls, so that an outage is not made worse by them.
+pub(super) struct Budget(TpsBudget);
+
+impl Pauses {
+    pub(super) fn new() -> Self {
+        let builder = ExponentialBuilder::new()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_factor(2.0)
+            .without_max_times()
+            .with_jitter();
+        Self(builder.build())
+    }
+
+    /// The pause before the next attempt.
+    pub(super) fn next(&mut self, fault: &Fault) -> Duration {
+        let pause = self.0.next().unwrap_or(LONGEST_PAUSE);
+        if fault.throttled() {
+            pause.max(THROTTLE_PAUSE.mul_f64(1.0 + rand::random::<f64>()))
+        } else {
+            pause
+        }
+    }
+}
+
+/// Whether an attempt that failed like this may be repeated at all.
+pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
+    fault.passes()
+        && match safety {
+            Safety::Read | Safety::Idempotent => true,
+            Safety::Unsafe => !fault.uncertain(),
+        }
+}
+
+/// Whether this refusal of a *repeated* call says that an earlier attempt, whose reply was lost, did the work. Then the
+/// caller is told of success and not of an error that our own repetition caused.
+///
+/// Only codes that cannot mean anything else: a group created with an id of the caller's own that "somebody else" owns
+/// (10021) may really be somebody else's.
+pub(super) fn says_done(command: &str, code: i64) -> bool {
+    matches!(
+        (command, code),
+        ("destroy_group", 10010) | ("create_group", 10025) | ("add_group_member", 10013)
+    )
+}
+
+impl Budget {
+    /// `share` is the share of calls that may be repeated.
+    pub(super) fn new(share: f64) -> Self {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a share between 0 and 1 needs no precision"
+        )]
+        let share = share.clamp(0.0, 1.0) as f32;
+        Self(TpsBudget::new(
+            BUDGET_WINDOW,
+            BUDGET_RESERVE_PER_SECOND,
+            share,
+        ))
+    }
+
+    /// A call earns its share of a retry.
+    pub(super) fn earn(&self) {
+        self.0.deposit();
+    }
+
+    /// Spends one retry, if there is one.
+    pub(super) fn spend(&self) -> bool {
+        self.0.withdraw()
+    }
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget").finish_non_exhaustive()
+    }
+}
