@@ -1,7 +1,11 @@
 //! Tencent Cloud IM's group REST API as one typed gRPC service.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod command;
+pub mod config;
+pub mod server;
+pub mod telemetry;
 pub mod upstream;
 
 /// The generated contract: messages, clients and server traits of `tencentim.group.v1`.
