@@ -78,6 +78,11 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
         faults.add(place, "request and response must be messages of this package");
         return;
     };
+    if !command.guarded_by.is_empty() {
+        faults.add_if(method.idempotency != 0, place, "guarded_by on a method that may always be repeated: redundant");
+        let is_text = request.field(&command.guarded_by).is_some_and(|f| f.kind == Kind::Text && f.card == Card::Plain);
+        faults.add_if(!is_text, place, "guarded_by must name a string field of the request");
+    }
     faults.add_if(
         command.group_rate_per_second > 0 && request.field("group_id").is_none(),
         place,

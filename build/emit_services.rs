@@ -27,7 +27,7 @@ pub fn methods(model: &Model) -> String {
         });
         let _ = writeln!(
             out,
-            "/// `{0}/{1}`.\npub static {2}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{3}, \
+            "/// `{0}/{1}`.\npub const {2}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{3}, \
              safety: Safety::{4}, streaming: {5}, command: {command} }};",
             service.name,
             method.name,
@@ -37,8 +37,8 @@ pub fn methods(model: &Model) -> String {
             method.server_streaming,
         );
     }
-    let all: Vec<String> = model.methods().map(|(s, m)| format!("&{}", constant(&s.name, &m.name))).collect();
-    let _ = writeln!(out, "/// Every method of the contract.\npub static METHODS: &[&Method] = &[{}];", all.join(", "));
+    let all: Vec<String> = model.methods().map(|(s, m)| constant(&s.name, &m.name)).collect();
+    let _ = writeln!(out, "/// Every method of the contract.\npub static METHODS: &[Method] = &[{}];", all.join(", "));
     let names: Vec<String> = model.services.iter().map(|s| format!("\"{PACKAGE}.{}\"", s.name)).collect();
     let _ = writeln!(out, "/// Every service of the contract.\npub static SERVICES: &[&str] = &[{}];", names.join(", "));
     out
@@ -62,18 +62,17 @@ fn service_impl(service: &Service, out: &mut String) {
     let _ = writeln!(out, "#[tonic::async_trait]\nimpl pb::{module}_server::{} for Gateway {{", service.name);
     for method in &service.methods {
         let (name, request, response) = (ident(&method.name), path(&method.request), path(&method.response));
-        let table = format!("&methods::{}", constant(&service.name, &method.name));
         let body = if method.command.is_some() {
             "self.unary(request).await".to_owned()
         } else {
-            format!("self.composed({table}, request, |call, message| compositions::{module}::{name}(call, message)).await")
+            format!("self.composed(request, |call, message| compositions::{module}::{name}(call, message)).await")
         };
         if method.server_streaming {
             let _ = writeln!(
                 out,
                 "    type {0}Stream = Replies<pb::{response}>;\n    async fn {name}(&self, request: Request<pb::{request}>) \
                  -> Result<Response<Self::{0}Stream>, Status> {{\n        \
-                 self.streamed({table}, request, |call, message| compositions::{module}::{name}(call, message)).await\n    }}",
+                 self.streamed(request, |call, message| compositions::{module}::{name}(call, message)).await\n    }}",
                 method.name
             );
         } else {
@@ -107,21 +106,36 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
         let source = if source.is_empty() { "\"\"".to_owned() } else { format!("&self.{}", ident(&source)) };
         let _ = writeln!(
             out,
-            "    const GUARDED: bool = true;\n    \
+            "    fn guarded(&self) -> bool {{ true }}\n    \
              fn prepare(&mut self) {{ self.{name}.get_or_insert_with(|| message_random({source})); }}"
         );
     }
-    if let Some(finish) = finish(model, request) {
+    let guard = method.command.as_ref().map(|c| c.guarded_by.clone()).filter(|name| !name.is_empty());
+    if let Some(guard) = guard {
+        let _ = writeln!(out, "    fn guarded(&self) -> bool {{ !self.{}.is_empty() }}", ident(&guard));
+    }
+    if let Some(finish) = finish(model, request, &method.response) {
         let _ = writeln!(out, "    fn finish(&self, reply: &mut Self::Reply) {{ {finish} }}");
     }
     out.push_str("}\n\n");
 }
 
+/// What of a reply follows from its request.
+fn finish(model: &Model, request: &Message, response: &str) -> Option<String> {
+    let response = model.messages.get(response)?;
+    let echoed = |m: &Message| m.field("group_id").is_some_and(|f| f.kind == Kind::Text && f.card == Card::Plain);
+    let mut text = next_page(model, request, response).unwrap_or_default();
+    if echoed(request) && echoed(response) {
+        // A repeated call may be answered by a refusal that says "done already", without the id.
+        text.push_str("if reply.group_id.is_empty() { reply.group_id.clone_from(&self.group_id); }");
+    }
+    (!text.is_empty()).then_some(text)
+}
+
 /// How the next page's token follows from a page.
-fn finish(model: &Model, request: &Message) -> Option<String> {
+fn next_page(model: &Model, request: &Message, response: &Message) -> Option<String> {
     let page = request.paging.as_ref()?;
     let rule = &page.rule;
-    let response = model.messages.get(&page.response)?;
     let mut text = String::new();
     let filtered: Vec<String> = rule.filters.iter().map(|f| format!("!self.{}.is_empty()", ident(f))).collect();
     let filtered = if filtered.is_empty() { "false".to_owned() } else { filtered.join(" || ") };

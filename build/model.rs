@@ -61,8 +61,6 @@ pub struct Message {
 pub struct Paging {
     pub rule: PagingRule,
     pub is_request: bool,
-    /// The response message of a request.
-    pub response: String,
 }
 
 /// One field of a message.
@@ -191,8 +189,7 @@ impl Model {
             self.reach(&method.request, &mut json);
             self.reach(&method.response, &mut json);
             if let Some(rule) = &command.paging {
-                let response = method.response.clone();
-                let page = |is_request| Paging { rule: rule.clone(), is_request, response: response.clone() };
+                let page = |is_request| Paging { rule: rule.clone(), is_request };
                 paging.push((method.request.clone(), page(true)));
                 paging.push((method.response.clone(), page(false)));
             }

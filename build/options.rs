@@ -15,6 +15,8 @@ pub struct CommandRule {
     pub paging: Option<PagingRule>,
     /// Number of the `Scope` value, 0 when not stated.
     pub scope: i32,
+    /// A string field that makes the call safe to repeat when it is set.
+    pub guarded_by: String,
 }
 
 /// `Paging`: how a list command pages.
@@ -142,6 +144,7 @@ impl Options {
             group_rate_per_second: number(&m, "group_rate_per_second") as u64,
             paging,
             scope: number(&m, "scope") as i32,
+            guarded_by: text(&m, "guarded_by"),
         })
     }
 

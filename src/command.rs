@@ -9,7 +9,7 @@ pub mod methods {
     /// The method of a request path, without its leading slash.
     #[must_use]
     pub fn find(path: &str) -> Option<&'static Method> {
-        METHODS.iter().copied().find(|method| method.path == path)
+        METHODS.iter().find(|method| method.path == path)
     }
 }
 

@@ -1,9 +1,13 @@
 //! Tencent Cloud IM's group REST API as one typed gRPC service.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod command;
+pub mod config;
 pub mod gateway;
+pub mod server;
 pub mod status;
+pub mod telemetry;
 pub mod upstream;
 pub mod validate;
 pub mod wire;

@@ -1,29 +1,173 @@
-//! tmp
+//! One call from the caller's side: who calls, until when, and the way to Tencent.
+
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 use tonic::{Extensions, Status};
-use crate::{command::Method, upstream::Upstream, validate::Validate, wire::JsonMessage};
+
+use crate::command::{Method, Safety};
+use crate::server::CallContext;
+use crate::status::{Problem, Violation};
+use crate::upstream::{Call as UpstreamCall, Priority, Upstream, UpstreamError};
+use crate::validate::{self, Validate};
+use crate::wire::{self, JsonMessage};
+
+use super::Gateway;
+
 /// A request that maps to one Tencent command. Implemented by the generator.
-pub trait Mapped: JsonMessage + Validate + 'static {
+pub trait Mapped: JsonMessage + Validate + Clone + 'static {
     /// The reply.
     type Reply: JsonMessage + 'static;
+
     /// The method.
     const METHOD: &'static Method;
-    /// Whether a number guards against executing it twice.
-    const GUARDED: bool = false;
-    /// The group it concerns, for pacing.
-    fn group_id(&self) -> Option<&str> { None }
-    /// Fills what the gateway adds, before the first attempt.
+
+    /// The group that the call concerns, for the limits that Tencent has for each group.
+    fn group_id(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether something in the request guards against executing it twice.
+    fn guarded(&self) -> bool {
+        false
+    }
+
+    /// Fills in what the gateway adds, before the first attempt.
     fn prepare(&mut self) {}
+
     /// Completes the reply with what follows from the request.
     fn finish(&self, _reply: &mut Self::Reply) {}
 }
-/// tmp
-pub struct Call {}
+
+/// One call of a caller. Cheap to clone: compositions make many calls of Tencent within it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    upstream: Arc<Upstream>,
+    context: CallContext,
+    priority: Priority,
+}
+
+/// Why a call of Tencent failed within a call of a caller.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was not made.
+    Refused(Status),
+    /// It was made, or at least tried.
+    Upstream(Box<UpstreamError>),
+}
+
 impl Call {
-    /// tmp
-    pub fn new(_u: Arc<Upstream>, _m: &'static Method, _e: &Extensions) -> Self { Self {} }
-    /// tmp
-    pub fn check<R: Validate>(&self, _m: &R) -> Result<(), Status> { Ok(()) }
-    /// tmp
-    pub async fn send<R: Mapped>(&self, _m: R) -> Result<R::Reply, Status> { Ok(R::Reply::default()) }
+    /// The call that a request belongs to.
+    pub(super) fn new(gateway: &Gateway, extensions: &Extensions) -> Result<Self, Status> {
+        let context = CallContext::of(extensions);
+        let upstream = gateway.upstream(context.app()).ok_or_else(|| {
+            Problem::app_not_allowed().request_id(context.request_id()).into_status()
+        })?;
+        Ok(Self { upstream, context, priority: Priority::Interactive })
+    }
+
+    /// The same call, whose calls of Tencent now stand back behind those that somebody waits for.
+    #[must_use]
+    pub fn bulk(mut self) -> Self {
+        self.priority = Priority::Bulk;
+        self
+    }
+
+    /// When the caller stops waiting.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.context.deadline()
+    }
+
+    /// How long the caller still waits.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline().saturating_duration_since(Instant::now())
+    }
+
+    /// An error of the gateway's own, marked with the call's request id.
+    #[must_use]
+    pub fn problem(&self, problem: Problem) -> Status {
+        problem.request_id(self.context.request_id()).into_status()
+    }
+
+    /// Refuses a request that breaks its rules.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT with all violations.
+    pub fn check<R: Validate>(&self, request: &R) -> Result<(), Status> {
+        let faults = validate::check(request);
+        if faults.is_empty() {
+            return Ok(());
+        }
+        let mut violations: Vec<Violation> = faults
+            .listed()
+            .iter()
+            .map(|fault| Violation { field: fault.field.clone(), description: fault.description.clone() })
+            .collect();
+        if faults.more() > 0 {
+            let description = format!("{} more violations are not listed", faults.more());
+            violations.push(Violation { field: String::new(), description });
+        }
+        Err(self.problem(Problem::invalid_argument(violations)))
+    }
+
+    /// Sends a request and answers as the caller is answered.
+    ///
+    /// # Errors
+    /// What the caller is to see.
+    pub async fn send<R: Mapped>(&self, request: R) -> Result<R::Reply, Status> {
+        self.try_send(request).await.map_err(Status::from)
+    }
+
+    /// Sends a request; the failure still tells what Tencent said.
+    ///
+    /// # Errors
+    /// When the request cannot be written as JSON, Tencent refuses it, or it fails for good.
+    pub async fn try_send<R: Mapped>(&self, mut request: R) -> Result<R::Reply, Failure> {
+        let Some(command) = &R::METHOD.command else {
+            let problem = Problem::internal("a method without a command was sent");
+            return Err(Failure::Refused(self.problem(problem)));
+        };
+        request.prepare();
+        let body = wire::encode(&request).map_err(|error| {
+            let violation = Violation { field: String::new(), description: error.to_string() };
+            Failure::Refused(self.problem(Problem::invalid_argument([violation])))
+        })?;
+        self.context.set_command(command.name);
+        let call = UpstreamCall {
+            command,
+            body,
+            group_id: request.group_id(),
+            deadline: self.deadline(),
+            caller: self.context.caller(),
+            priority: self.priority,
+            safety: if request.guarded() { Safety::Idempotent } else { command.safety },
+            request_id: self.context.request_id(),
+        };
+        let result = self.upstream.call(call, wire::decode_reply::<R::Reply>).await;
+        match result {
+            Ok(mut reply) => {
+                self.context.set_upstream_code(0);
+                request.finish(&mut reply);
+                Ok(reply)
+            }
+            Err(error) => {
+                if let Some(code) = error.upstream_code() {
+                    self.context.set_upstream_code(code);
+                }
+                Err(Failure::Upstream(Box::new(error)))
+            }
+        }
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(status) => status,
+            Failure::Upstream(error) => Self::from(*error),
+        }
+    }
 }

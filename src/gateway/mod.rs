@@ -4,12 +4,13 @@ mod call;
 pub mod compositions;
 mod random;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use tonic::{Request, Response, Status};
 
-pub use call::{Call, Mapped};
+pub use call::{Call, Failure, Mapped};
 
 use crate::command::{Method, methods};
 use crate::pb;
@@ -24,7 +25,8 @@ pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
 /// All services of the contract. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    upstream: Arc<Upstream>,
+    /// The Tencent applications by the name that callers choose them by.
+    apps: Arc<BTreeMap<String, Arc<Upstream>>>,
 }
 
 /// How large one gRPC message may be, in bytes.
@@ -37,21 +39,24 @@ pub struct MessageSizes {
 }
 
 impl Gateway {
-    /// A gateway that calls through `upstream`.
+    /// A gateway to the given Tencent applications.
     #[must_use]
-    pub fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream }
+    pub fn new(apps: BTreeMap<String, Arc<Upstream>>) -> Self {
+        Self { apps: Arc::new(apps) }
+    }
+
+    fn upstream(&self, app: &str) -> Option<Arc<Upstream>> {
+        self.apps.get(app).cloned()
     }
 
     /// A mapped RPC: validate, send, answer.
     async fn unary<R: Mapped>(&self, request: Request<R>) -> Result<Response<R::Reply>, Status> {
-        self.composed(R::METHOD, request, |call, message| async move { call.send(message).await }).await
+        self.composed(request, |call, message| async move { call.send(message).await }).await
     }
 
     /// A composition that answers once.
     async fn composed<R, T, F>(
         &self,
-        method: &'static Method,
         request: Request<R>,
         body: impl FnOnce(Call, R) -> F,
     ) -> Result<Response<T>, Status>
@@ -60,7 +65,7 @@ impl Gateway {
         F: Future<Output = Result<T, Status>>,
     {
         let (_, extensions, message) = request.into_parts();
-        let call = Call::new(self.upstream.clone(), method, &extensions);
+        let call = Call::new(self, &extensions)?;
         call.check(&message)?;
         body(call, message).await.map(Response::new)
     }
@@ -68,7 +73,6 @@ impl Gateway {
     /// A composition that answers with a stream.
     async fn streamed<R, T, F>(
         &self,
-        method: &'static Method,
         request: Request<R>,
         body: impl FnOnce(Call, R) -> F,
     ) -> Result<Response<Replies<T>>, Status>
@@ -76,7 +80,7 @@ impl Gateway {
         R: Validate,
         F: Future<Output = Result<Replies<T>, Status>>,
     {
-        self.composed(method, request, body).await
+        self.composed(request, body).await
     }
 }
 

@@ -1,0 +1,159 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::table::SETTINGS;
+use crate::config::{Config, Problems, print};
+use crate::server::{self, Application};
+use crate::telemetry;
+
+/// What the command line starts; the binary hands it in.
+pub type Build = fn(&Config) -> Result<Application, Box<dyn std::error::Error>>;
+
+/// Bad usage or settings, as in `sysexits.h`.
+const USAGE: u8 = 64;
+const FAILURE: u8 = 1;
+
+/// Runs a command line.
+pub fn run(args: impl IntoIterator<Item = OsString>, build: Build) -> ExitCode {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match matches.subcommand() {
+        Some(("serve", matches)) => with_config(matches, |config| serve(config, build)),
+        Some(("healthcheck", matches)) => healthcheck(matches),
+        Some(("config", matches)) => match matches.subcommand() {
+            Some(("check", matches)) => with_config(matches, |_| {
+                println!("the settings are fine");
+                ExitCode::SUCCESS
+            }),
+            Some(("print", matches)) => with_config(matches, |config| {
+                print!("{}", config.effective);
+                ExitCode::SUCCESS
+            }),
+            _ => {
+                print!("{}", print::reference());
+                ExitCode::SUCCESS
+            }
+        },
+        _ => ExitCode::from(USAGE),
+    }
+}
+
+fn command() -> Command {
+    let address = Arg::new("addr").long("addr").value_name("ADDRESS:PORT").default_value("127.0.0.1:50051");
+    let service = Arg::new("service").long("service").value_name("NAME").default_value("");
+    Command::new("tencent-im-grpc")
+        .about("Tencent Cloud IM's group REST API as one typed gRPC service")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_settings(Command::new("serve").about("Serves gRPC")))
+        .subcommand(
+            Command::new("healthcheck")
+                .about("Asks a server for its health; exit code 0 when it is SERVING")
+                .arg(address.help("Where the server listens"))
+                .arg(service.help("Service to ask about; empty means the whole server")),
+        )
+        .subcommand(
+            Command::new("config")
+                .about("Checks or shows settings")
+                .subcommand_required(true)
+                .subcommand(with_settings(Command::new("check").about("Checks the settings and lists all problems")))
+                .subcommand(with_settings(Command::new("print").about("Shows the effective settings without secrets")))
+                .subcommand(Command::new("reference").about("Lists all settings as a Markdown table")),
+        )
+}
+
+fn with_settings(command: Command) -> Command {
+    let file = Arg::new("config").long("config").value_name("FILE").help("TOML file with settings [env: TIM_CONFIG]");
+    let settings = SETTINGS.iter().filter(|setting| !setting.secret).map(|setting| {
+        let mut help = format!("{} [env: {}]", setting.help, setting.env());
+        if !setting.default.is_empty() {
+            help += &format!(" [default: {}]", setting.default);
+        }
+        let arg = Arg::new(setting.key).long(setting.flag()).value_name(setting.value).help(help);
+        let arg = if setting.value == "BOOL" { arg.num_args(0..=1).default_missing_value("true").require_equals(true) } else { arg };
+        arg.action(ArgAction::Set)
+    });
+    command.arg(file).args(settings)
+}
+
+fn load(matches: &ArgMatches) -> Result<Config, Problems> {
+    let flags: BTreeMap<String, String> = SETTINGS
+        .iter()
+        .filter(|setting| !setting.secret)
+        .filter_map(|setting| Some((setting.key.to_owned(), matches.get_one::<String>(setting.key)?.clone())))
+        .collect();
+    let env: BTreeMap<String, String> = std::env::vars().filter(|(name, _)| name.starts_with("TIM_")).collect();
+    let file = matches.get_one::<String>("config").or_else(|| env.get("TIM_CONFIG")).map(PathBuf::from);
+    Config::load(&flags, &env, file.as_deref())
+}
+
+fn with_config(matches: &ArgMatches, then: impl FnOnce(Config) -> ExitCode) -> ExitCode {
+    match load(matches) {
+        Ok(config) => then(config),
+        Err(problems) => usage(&problems),
+    }
+}
+
+fn usage(problems: &Problems) -> ExitCode {
+    eprintln!("{problems}");
+    ExitCode::from(USAGE)
+}
+
+fn failure(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::from(FAILURE)
+}
+
+fn serve(config: Config, build: Build) -> ExitCode {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = config.server.worker_threads {
+        runtime.worker_threads(threads);
+    }
+    let runtime = match runtime.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(&error),
+    };
+    runtime.block_on(async {
+        if let Err(error) = telemetry::logs::init(&config.log) {
+            return failure(&error);
+        }
+        let application = match build(&config) {
+            Ok(application) => application,
+            Err(error) => return failure(&error),
+        };
+        match server::run(config, application).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(server::Error::Settings(problems)) => usage(&problems),
+            Err(error) => failure(&error),
+        }
+    })
+}
+
+fn healthcheck(matches: &ArgMatches) -> ExitCode {
+    let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    let (address, service) = (text("addr"), text("service"));
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(&error),
+    };
+    match runtime.block_on(server::probe(&address, &service)) {
+        Ok(status) if status == "SERVING" => {
+            println!("{status}");
+            ExitCode::SUCCESS
+        }
+        Ok(status) => failure(&status),
+        Err(error) => failure(&error),
+    }
+}

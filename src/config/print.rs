@@ -1,0 +1,77 @@
+//! The effective settings as text, without secrets.
+
+use std::fmt;
+
+use super::sources::{Source, Values};
+use super::table::{APP_KEYS, SETTINGS, Setting};
+
+/// What every setting is and where it came from. Secrets are dropped when it is made.
+#[derive(Debug, Clone)]
+pub struct Effective(Vec<Line>);
+
+#[derive(Debug, Clone)]
+struct Line {
+    key: String,
+    text: String,
+    source: Source,
+}
+
+const REDACTED: &str = "<redacted>";
+
+impl Effective {
+    pub(super) fn new(values: &Values) -> Self {
+        let line = |key: String, secret: bool| {
+            let (text, source) = values.get(&key);
+            let text = if secret && !text.is_empty() { REDACTED } else { text };
+            Line { text: text.to_owned(), source, key }
+        };
+        let mut lines: Vec<_> = SETTINGS.iter().map(|setting| line(setting.key.to_owned(), setting.secret)).collect();
+        for app in values.apps() {
+            lines.extend(APP_KEYS.iter().map(|key| line(format!("apps.{app}.{key}"), *key == "secret_key")));
+        }
+        Self(lines)
+    }
+
+    /// Keys and texts, for the log.
+    pub fn changed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|line| line.source != Source::Default).map(|line| (line.key.as_str(), line.text.as_str()))
+    }
+}
+
+/// A TOML document that says the same, with the source of each value that is not the default.
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut section = "";
+        for line in &self.0 {
+            let (table, key) = line.key.rsplit_once('.').unwrap_or(("", &line.key));
+            if table != section {
+                writeln!(f, "\n[{table}]")?;
+                section = table;
+            }
+            let text = toml::Value::String(line.text.clone());
+            match line.source {
+                Source::Default => writeln!(f, "{key} = {text}")?,
+                Source::File => writeln!(f, "{key} = {text} # from the file")?,
+                Source::Env => writeln!(f, "{key} = {text} # from {}", super::table::env_name(&line.key))?,
+                Source::Flag => writeln!(f, "{key} = {text} # from --{}", key_flag(&line.key))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn key_flag(key: &str) -> String {
+    key.replace(['.', '_'], "-")
+}
+
+/// The table of all settings in Markdown, for the documentation.
+pub fn reference() -> String {
+    let mut text = String::from("| setting | flag | environment | default | meaning |\n|---|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let Setting { key, default, value, help, secret } = setting;
+        let flag = if *secret { "never".to_owned() } else { format!("`--{} {value}`", setting.flag()) };
+        let default = if default.is_empty() { "not set".to_owned() } else { format!("`{default}`") };
+        text += &format!("| `{key}` | {flag} | `{}` | {default} | {help} |\n", setting.env());
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! Every setting with its default and its meaning: flags, environment, file, `config print` and the reference in the
+//! documentation are all made from this table.
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key in the TOML file; `section.key`, or the key alone for the main ones.
+    pub key: &'static str,
+    /// Its value when nobody sets it. Empty means: not set.
+    pub default: &'static str,
+    /// What a value looks like, for help texts.
+    pub value: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether its value is a secret: never a flag, never printed.
+    pub secret: bool,
+}
+
+impl Setting {
+    /// The environment variable, such as `TIM_TLS_CERT_FILE`.
+    pub fn env(&self) -> String {
+        env_name(self.key)
+    }
+
+    /// The flag without its dashes, such as `tls-cert-file`.
+    pub fn flag(&self) -> String {
+        self.key.replace(['.', '_'], "-")
+    }
+}
+
+/// The environment variable of a key.
+pub fn env_name(key: &str) -> String {
+    format!("TIM_{}", key.replace(['.', '-'], "_").to_ascii_uppercase())
+}
+
+/// Looks a setting up by its key.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|s| s.key == key)
+}
+
+const fn setting(key: &'static str, default: &'static str, value: &'static str, help: &'static str) -> Setting {
+    Setting { key, default, value, help, secret: false }
+}
+
+const fn secret(key: &'static str, help: &'static str) -> Setting {
+    Setting { key, default: "", value: "SECRET", help, secret: true }
+}
+
+/// The keys that describe one Tencent application: at the top level for the application called `default`, and in each
+/// `[apps.NAME]` table of the file.
+pub const APP_KEYS: &[&str] = &["sdk_app_id", "identifier", "secret_key", "secret_key_file", "region", "base_urls"];
+
+/// All settings, in the order in which they are documented.
+pub const SETTINGS: &[Setting] = &[
+    setting("listen", "127.0.0.1:50051", "ADDRESS:PORT", "Where the gRPC server listens."),
+    setting("admin_listen", "127.0.0.1:9090", "ADDRESS:PORT", "Where metrics, probes and the log level are served; `off` switches the port off. It has no authentication: keep it on loopback or inside the cluster."),
+    setting("insecure_allow_anonymous", "false", "BOOL", "Lets the server listen beyond loopback without any authentication of callers."),
+    setting("reflection", "true", "BOOL", "Serves gRPC server reflection, v1 and v1alpha."),
+    setting("grpc_web", "true", "BOOL", "Serves gRPC-Web beside gRPC."),
+    setting("cors_origins", "", "ORIGINS", "Web origins that may call by gRPC-Web, comma-separated; `*` means all. Empty: none but same-origin pages."),
+    setting("worker_threads", "0", "COUNT", "Threads that serve calls. 0 means one for each CPU."),
+    setting("sdk_app_id", "", "NUMBER", "SDKAppID of the Tencent application."),
+    setting("identifier", "administrator", "USERID", "UserID of the app admin in whose name calls are made."),
+    secret("secret_key", "The application's secret key. Prefer `secret_key_file`."),
+    setting("secret_key_file", "", "PATH", "File that holds the application's secret key."),
+    setting("region", "", "NAME", "Where the application's data lives: china, singapore, seoul, tokyo, frankfurt, silicon-valley, jakarta, riyadh or mumbai."),
+    setting("base_urls", "", "URLS", "Base URLs to call instead of the region's, comma-separated; the later ones are backups."),
+    setting("default_app", "default", "NAME", "Application of the file's `[apps.NAME]` tables that serves calls without `x-tim-app` metadata."),
+    setting("sandbox", "false", "BOOL", "Starts a sandbox in the same process and calls it instead of Tencent."),
+    setting("sandbox_listen", "127.0.0.1:0", "ADDRESS:PORT", "Where that sandbox listens. Port 0 means any free port."),
+    setting("upstream.usersig_ttl", "24h", "DURATION", "Life of a UserSig; it is renewed at about 80 % of it."),
+    setting("upstream.attempt_timeout", "6s", "DURATION", "Longest time for one HTTP attempt; a call's deadline may shorten it."),
+    setting("upstream.pool_idle_timeout", "30s", "DURATION", "How long an idle connection to Tencent is kept."),
+    setting("upstream.max_attempts", "4", "COUNT", "Attempts of one call, the first included."),
+    setting("upstream.retry_budget", "0.2", "SHARE", "Share of calls that may be retries, 0 to 1."),
+    setting("upstream.replicas", "1", "COUNT", "Among how many replicas of this gateway Tencent's rates are divided."),
+    setting("upstream.pacing", "true", "BOOL", "Paces calls at the rates that Tencent documents."),
+    setting("upstream.rate_factor", "1.0", "FACTOR", "Factor on all documented rates, for applications whose limits Tencent raised."),
+    setting("deadline.default", "15s", "DURATION", "Deadline of a unary call that brings none."),
+    setting("deadline.max", "60s", "DURATION", "Longest deadline of a unary call; longer ones are cut to it."),
+    setting("deadline.max_stream", "1h", "DURATION", "Longest deadline of a streaming call, and its deadline when it brings none."),
+    setting("limits.max_request_bytes", "4MiB", "BYTES", "Largest request message."),
+    setting("limits.max_response_bytes", "4MiB", "BYTES", "Largest response message; clients refuse more than 4 MiB unless told otherwise."),
+    setting("limits.max_in_flight", "1024", "COUNT", "Calls that are served at once; more are refused with RESOURCE_EXHAUSTED."),
+    setting("limits.max_in_flight_per_caller", "256", "COUNT", "Calls of one caller that are served at once."),
+    setting("limits.max_connections", "1024", "COUNT", "Connections that are open at once; further ones are closed right away."),
+    setting("limits.max_concurrent_streams", "256", "COUNT", "Calls at once on one connection."),
+    setting("limits.max_header_bytes", "16KiB", "BYTES", "Largest header list of a request."),
+    setting("limits.max_send_buffer_bytes", "1MiB", "BYTES", "How much of a response is buffered for a slow reader, for each call."),
+    setting("limits.handshake_timeout", "10s", "DURATION", "How long a new connection may take until TLS is set up and the first bytes of HTTP came."),
+    setting("connection.max_age", "30m", "DURATION", "Age at which a connection is closed in good order, so that clients spread over replicas; each gets up to 10 % more or less. 0 means never."),
+    setting("connection.max_age_grace", "30s", "DURATION", "How long the calls of such a connection may go on."),
+    setting("connection.keepalive_interval", "60s", "DURATION", "How often HTTP/2 pings are sent. 0 means never."),
+    setting("connection.keepalive_timeout", "20s", "DURATION", "How long the answer to a ping may take before the connection is closed."),
+    setting("drain.pause", "5s", "DURATION", "How long the server goes on accepting after it said NOT_SERVING, so that load balancers notice."),
+    setting("drain.timeout", "25s", "DURATION", "How long running calls may go on after that. Then the process ends."),
+    setting("tls.cert_file", "", "PATH", "Certificate chain (PEM). Together with `tls.key_file` it switches TLS on; both are read again when they change."),
+    setting("tls.key_file", "", "PATH", "Private key (PEM)."),
+    setting("tls.client_ca_file", "", "PATH", "CA certificates (PEM) that client certificates must chain to; switches mutual TLS on."),
+    setting("tls.client_auth", "required", "MODE", "With a client CA: `required`, or `optional` for callers that authenticate otherwise."),
+    setting("tls.reload_interval", "30s", "DURATION", "How often the files are looked at."),
+    setting("auth.callers_file", "", "PATH", "TOML file with the callers: hashed keys, client identities and their scopes. It is read again when it changes."),
+    setting("auth.reload_interval", "10s", "DURATION", "How often that file is looked at."),
+    setting("auth.open_reflection", "true", "BOOL", "Lets reflection pass without authentication, as health always does."),
+    setting("auth.xfcc_peers", "", "NETWORKS", "Proxies (addresses or CIDR networks, comma-separated) whose `x-forwarded-client-cert` is believed."),
+    setting("auth.jwks", "", "PATH_OR_URL", "JWKS file or https URL whose keys sign the JWTs that callers may bring."),
+    setting("auth.jwks_refresh", "5m", "DURATION", "How often the JWKS is fetched again."),
+    setting("auth.jwt_issuer", "", "TEXT", "`iss` that a JWT must carry."),
+    setting("auth.jwt_audience", "", "TEXT", "`aud` that a JWT must carry."),
+    setting("log.level", "info", "FILTER", "Level, or a filter such as `info,tencent_im_grpc::upstream=debug`."),
+    setting("log.format", "auto", "FORMAT", "`json`, `pretty`, or `auto`: pretty on a terminal."),
+];

@@ -1,0 +1,129 @@
+//! One connection: handshake, HTTP, old age, and the way down.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tower::Service;
+
+use super::preface::Preface;
+use crate::config::Server as Settings;
+
+/// What the layers may know of the connection; it lies in the request's extensions.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Address of the other side.
+    pub address: SocketAddr,
+}
+
+/// Serves connections with one set of settings.
+pub struct Connections<S> {
+    builder: Builder<TokioExecutor>,
+    service: S,
+    settings: Arc<Settings>,
+    /// Asks every connection to finish its calls and close.
+    pub closing: CancellationToken,
+    /// Ends every connection at once.
+    pub killed: CancellationToken,
+    /// Factor on the maximum age: drawn once for a process, so that replicas do not shed their clients in step.
+    age_jitter: f64,
+}
+
+impl<S> Connections<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    /// Prepares to serve.
+    pub fn new(settings: Arc<Settings>, service: S) -> Self {
+        Self {
+            builder: builder(&settings),
+            service,
+            settings,
+            closing: CancellationToken::new(),
+            killed: CancellationToken::new(),
+            age_jitter: rand::random_range(0.9..=1.1),
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve(&self, stream: TcpStream, address: SocketAddr) {
+        let deadline = Instant::now() + self.settings.limits.handshake_timeout;
+        // Small frames that wait for more would add 40 ms to calls.
+        let _ = stream.set_nodelay(true);
+        self.drive(stream, Peer { address }, deadline).await;
+    }
+
+    async fn drive<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, peer: Peer, deadline: Instant) {
+        let service = self.service.clone();
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer.clone());
+            service.clone().call(request)
+        });
+        let io = TokioIo::new(Preface::new(io, deadline));
+        let connection = self.builder.serve_connection(io, service);
+        let mut connection = std::pin::pin!(connection);
+        let age = self.settings.connection.max_age.mul_f64(self.age_jitter);
+        let mut age = std::pin::pin!(sleep_until(Instant::now() + or_forever(age)));
+        let mut grace = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
+        let (mut old, mut closing) = (false, false);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection ended");
+                    }
+                    return;
+                }
+                () = &mut age, if !old => {
+                    old = true;
+                    connection.as_mut().graceful_shutdown();
+                    grace.as_mut().reset(Instant::now() + self.settings.connection.max_age_grace);
+                }
+                () = self.closing.cancelled(), if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = &mut grace, if old => return,
+                () = self.killed.cancelled() => return,
+            }
+        }
+    }
+}
+
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+fn or_forever(duration: Duration) -> Duration {
+    if duration.is_zero() { FOREVER } else { duration }
+}
+
+fn builder(settings: &Settings) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.limits.handshake_timeout)
+        .max_buf_size(usize::try_from(settings.limits.max_header_bytes).unwrap_or(usize::MAX).max(8192));
+    let keepalive = settings.connection.keepalive_interval;
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(keepalive).filter(|interval| !interval.is_zero()))
+        .keep_alive_timeout(settings.connection.keepalive_timeout)
+        .max_concurrent_streams(settings.limits.max_concurrent_streams)
+        .max_header_list_size(settings.limits.max_header_bytes)
+        .max_send_buf_size(settings.limits.max_send_buffer_bytes);
+    // HTTP/1.1 is only there for gRPC-Web.
+    if settings.grpc_web { builder } else { builder.http2_only() }
+}

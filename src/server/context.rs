@@ -1,0 +1,126 @@
+//! What layers and handlers tell each other about a call.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::Extensions;
+use tokio::time::Instant;
+
+use super::catalog::Entry;
+
+/// One call. It lies in the request's extensions; clones share it.
+#[derive(Debug, Clone)]
+pub struct CallContext(Arc<Call>);
+
+#[derive(Debug)]
+struct Call {
+    request_id: String,
+    method: Arc<Entry>,
+    started: Instant,
+    caller: OnceLock<Identity>,
+    deadline: OnceLock<Instant>,
+    command: OnceLock<&'static str>,
+    upstream_code: AtomicI64,
+}
+
+/// Who calls, and for which application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the caller in logs and limits.
+    pub caller: Arc<str>,
+    /// Name of the Tencent application that serves the call.
+    pub app: Arc<str>,
+}
+
+/// No reply came from Tencent. Its codes are far from this one.
+const NO_CODE: i64 = i64::MIN;
+/// The deadline of a call that met no deadline layer, which only tests do.
+const FALLBACK: Duration = Duration::from_secs(15);
+const ANONYMOUS: &str = "anonymous";
+const DEFAULT_APP: &str = "default";
+
+impl CallContext {
+    /// Starts a call.
+    pub fn new(request_id: String, method: Arc<Entry>) -> Self {
+        Self(Arc::new(Call {
+            request_id,
+            method,
+            started: Instant::now(),
+            caller: OnceLock::new(),
+            deadline: OnceLock::new(),
+            command: OnceLock::new(),
+            upstream_code: AtomicI64::new(NO_CODE),
+        }))
+    }
+
+    /// The call that a request belongs to; a fresh one when no layer ran.
+    pub fn of(extensions: &Extensions) -> Self {
+        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(String::new(), Arc::new(Entry::unknown())))
+    }
+
+    /// `x-request-id`, the caller's or our own.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Arc<Entry> {
+        &self.0.method
+    }
+
+    /// When the call came in.
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// Name of the caller.
+    pub fn caller(&self) -> &str {
+        self.0.caller.get().map_or(ANONYMOUS, |identity| &identity.caller)
+    }
+
+    /// Name of the Tencent application that the call is for.
+    pub fn app(&self) -> &str {
+        self.0.caller.get().map_or(DEFAULT_APP, |identity| &identity.app)
+    }
+
+    /// When the caller stops waiting.
+    pub fn deadline(&self) -> Instant {
+        self.0.deadline.get().copied().unwrap_or(self.0.started + FALLBACK)
+    }
+
+    /// Tells the access log which Tencent command was called; the first one counts.
+    pub fn set_command(&self, command: &'static str) {
+        let _ = self.0.command.set(command);
+    }
+
+    /// Tells the access log what Tencent answered; the last one counts.
+    pub fn set_upstream_code(&self, code: i64) {
+        self.0.upstream_code.store(code, Ordering::Relaxed);
+    }
+
+    /// The Tencent command, if one was called.
+    pub fn command(&self) -> Option<&'static str> {
+        self.0.command.get().copied()
+    }
+
+    /// Tencent's last answer, if there was one.
+    pub fn upstream_code(&self) -> Option<i64> {
+        Some(self.0.upstream_code.load(Ordering::Relaxed)).filter(|code| *code != NO_CODE)
+    }
+
+    pub(super) fn set_identity(&self, identity: Identity) {
+        let _ = self.0.caller.set(identity);
+    }
+
+    pub(super) fn set_deadline(&self, deadline: Instant) {
+        let _ = self.0.deadline.set(deadline);
+    }
+}
+
+impl Identity {
+    /// A caller that nobody authenticated.
+    pub fn anonymous(app: Arc<str>) -> Self {
+        Self { caller: ANONYMOUS.into(), app }
+    }
+}

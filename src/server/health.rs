@@ -1,0 +1,35 @@
+//! `grpc.health.v1`: the whole server (`""`) and each service.
+
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+/// The state that health checks see.
+#[derive(Debug, Clone)]
+pub struct Health {
+    reporter: HealthReporter,
+    services: &'static [&'static str],
+}
+
+impl Health {
+    /// Starts as NOT_SERVING; tonic-health would say SERVING from the first moment.
+    pub async fn new(services: &'static [&'static str]) -> Self {
+        let health = Self { reporter: HealthReporter::new(), services };
+        health.set(false).await;
+        health
+    }
+
+    /// Says whether calls are welcome. It does not follow Tencent's state: an outage there must not unroute every
+    /// replica.
+    pub async fn set(&self, serving: bool) {
+        let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in std::iter::once("").chain(self.services.iter().copied()) {
+            self.reporter.set_service_status(service, status).await;
+        }
+    }
+
+    /// The service to route to.
+    pub fn service(&self) -> HealthServer<HealthService> {
+        HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+    }
+}

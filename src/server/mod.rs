@@ -1,0 +1,297 @@
+//! The gRPC server: listener, layers, health, reflection and the way down.
+
+pub mod catalog;
+pub mod chain;
+mod connection;
+pub mod context;
+mod health;
+pub mod outcome;
+mod preface;
+mod probe;
+pub mod refusal;
+mod steps;
+mod web;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::Service;
+
+use crate::command::Method;
+use crate::config::{Config, Problem, Problems};
+use catalog::Catalog;
+use chain::{Chain, Step};
+use connection::Connections;
+pub use connection::Peer;
+pub use context::{CallContext, Identity};
+use health::Health;
+pub use probe::probe;
+use steps::access_log::AccessLog;
+use steps::catch_panic::CatchPanic;
+use steps::deadline::Deadline;
+use steps::request_id::RequestId;
+use steps::trace::Trace;
+
+/// What is served.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The services of the contract.
+    pub routes: Routes,
+    /// Their full names, for health.
+    pub services: &'static [&'static str],
+    /// What the contract says of their methods.
+    pub methods: &'static [Method],
+    /// Their encoded descriptors, for reflection and labels.
+    pub descriptors: &'static [u8],
+}
+
+/// Why the server did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Problems),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The descriptors are broken.
+    #[error("broken descriptors: {0}")]
+    Descriptors(String),
+    /// Signals cannot be received.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// A server that listens but does not serve yet.
+pub struct Server {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    config: Arc<Config>,
+    health: Health,
+    chain: Chain,
+    shutdown: Shutdown,
+}
+
+/// Asks a server to go down.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// Go down in good order.
+    asked: CancellationToken,
+    /// Leave at once.
+    urgent: CancellationToken,
+}
+
+/// Serves until SIGTERM or SIGINT asks to stop.
+///
+/// # Errors
+/// When the settings are wrong or a port cannot be bound.
+pub async fn run(config: Config, application: Application) -> Result<(), Error> {
+    let server = Server::bind(config, application).await?;
+    let shutdown = server.shutdown();
+    let signals = Signals::new().map_err(Error::Signals)?;
+    let waiting = tokio::spawn(signals.forward(shutdown));
+    server.serve().await;
+    waiting.abort();
+    Ok(())
+}
+
+impl Server {
+    /// Checks what is left to check, builds the layers and listens.
+    ///
+    /// # Errors
+    /// When files that the settings name cannot be used or a port cannot be bound.
+    pub async fn bind(config: Config, application: Application) -> Result<Self, Error> {
+        let config = Arc::new(config);
+        let catalog = catalog(&application)?;
+        let health = Health::new(application.services).await;
+        let mut routes = application.routes.add_service(health.service());
+        if config.server.reflection {
+            routes = with_reflection(routes, application.descriptors)?;
+        }
+        let chain = Chain::new(steps(&config, catalog), routes);
+        let listener = listen(config.server.listen).await?;
+        let local_addr = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
+        Ok(Self { listener, local_addr, config, health, chain, shutdown: Shutdown::default() })
+    }
+
+    /// The address that gRPC is served on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// A handle to stop the server with.
+    pub fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Serves until it is asked to stop, then drains. It returns within `drain.pause` + `drain.timeout` of being asked,
+    /// whatever clients do.
+    pub async fn serve(self) {
+        let settings = Arc::new(self.config.server.clone());
+        let service = web::wrap(&settings, self.chain);
+        let connections = Arc::new(Connections::new(settings.clone(), service));
+        let tasks = TaskTracker::new();
+        self.health.set(true).await;
+        tracing::info!(address = %self.local_addr, sandbox = self.config.sandbox.is_some(), "serving");
+
+        let accepting = accept(self.listener, connections.clone(), tasks.clone(), settings.limits.max_connections);
+        let leaving = async {
+            self.shutdown.asked.cancelled().await;
+            tracing::info!(pause = ?settings.drain.pause, "going down: not serving any more");
+            self.health.set(false).await;
+            self.shutdown.pause(settings.drain.pause).await;
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = leaving => {}
+        }
+
+        tasks.close();
+        tracing::info!(connections = tasks.len(), bound = ?settings.drain.timeout, "draining");
+        connections.closing.cancel();
+        let drained = tokio::select! {
+            () = tasks.wait() => true,
+            () = self.shutdown.pause(settings.drain.timeout) => false,
+        };
+        if !drained {
+            tracing::warn!(connections = tasks.len(), "some calls did not end in time; closing their connections");
+            connections.killed.cancel();
+            // Tasks only have to notice; nothing in them can hold this up.
+            let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
+        }
+        tracing::info!("stopped");
+    }
+}
+
+impl Shutdown {
+    /// Asks to go down in good order.
+    pub fn trigger(&self) {
+        self.asked.cancel();
+    }
+
+    /// Cuts pauses and drain short.
+    pub fn hurry(&self) {
+        self.asked.cancel();
+        self.urgent.cancel();
+    }
+
+    async fn pause(&self, duration: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => {}
+            () = self.urgent.cancelled() => {}
+        }
+    }
+}
+
+fn steps(config: &Config, catalog: Arc<Catalog>) -> Vec<Box<dyn Step>> {
+    vec![
+        // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
+        Box::new(CatchPanic),
+        Box::new(RequestId { catalog, sandbox: config.sandbox.is_some() }),
+        Box::new(Trace),
+        Box::new(AccessLog),
+        Box::new(Deadline(config.server.deadline)),
+        Box::new(CatchPanic),
+    ]
+}
+
+fn catalog(application: &Application) -> Result<Arc<Catalog>, Error> {
+    let descriptors = [
+        application.descriptors,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    Catalog::new(&descriptors, application.methods).map(Arc::new).map_err(|error| Error::Descriptors(error.to_string()))
+}
+
+fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(descriptors)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let broken = |error: tonic_reflection::server::Error| Error::Descriptors(error.to_string());
+    let v1 = builder().build_v1().map_err(broken)?;
+    let v1alpha = builder().build_v1alpha().map_err(broken)?;
+    Ok(routes.add_service(v1).add_service(v1alpha))
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+}
+
+async fn accept<S>(listener: TcpListener, connections: Arc<Connections<S>>, tasks: TaskTracker, most: usize)
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
+    let slots = Arc::new(Semaphore::new(most));
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: others must end first.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(slot) = slots.clone().try_acquire_owned() else {
+            tracing::warn!(most, "too many connections; closing a new one");
+            continue;
+        };
+        let connections = connections.clone();
+        tasks.spawn(async move {
+            connections.serve(stream, address).await;
+            drop(slot);
+        });
+    }
+}
+
+/// The signals that ask to stop.
+struct Signals {
+    term: tokio::signal::unix::Signal,
+    int: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// The first signal asks to go down, the second to hurry.
+    async fn forward(mut self, shutdown: Shutdown) {
+        self.next().await;
+        shutdown.trigger();
+        self.next().await;
+        shutdown.hurry();
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// A problem with a file that the settings name.
+fn problem(setting: &str, what: impl Into<String>, fix: &str) -> Error {
+    Error::Settings(Problems(vec![Problem { setting: setting.to_owned(), what: what.into(), fix: fix.to_owned() }]))
+}

@@ -1,0 +1,182 @@
+//! Watches a response to its end: unary errors carry their status in the headers, everything else in the trailers.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, Response};
+use http_body::{Body as _, Frame, SizeHint};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tracing::Span;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its status.
+    pub code: Code,
+    /// Messages that were sent.
+    pub messages: u64,
+}
+
+/// Is told once how the call ended, even when the client goes away in the middle or the handler panics.
+pub struct Watch<F: FnOnce(Outcome)> {
+    done: Option<F>,
+    messages: Messages,
+}
+
+/// Counts the messages of a gRPC stream by their prefixes: a flag byte and four bytes of length.
+#[derive(Debug, Default)]
+pub struct Messages {
+    count: u64,
+    /// Bytes of the current message that are still to come.
+    remaining: u64,
+    prefix: [u8; 5],
+    prefix_len: usize,
+}
+
+struct Watched<F: FnOnce(Outcome)> {
+    inner: Body,
+    watch: Watch<F>,
+    span: Span,
+}
+
+impl<F: FnOnce(Outcome) + Send + Unpin + 'static> Watch<F> {
+    /// Starts watching; dropped before an end is known, it tells CANCELLED.
+    pub fn new(done: F) -> Self {
+        Self { done: Some(done), messages: Messages::default() }
+    }
+
+    /// Goes on with the response.
+    pub fn follow(mut self, response: Response<Body>) -> Response<Body> {
+        if let Some(code) = code_of(response.headers()) {
+            self.finish(code);
+            return response;
+        }
+        if !response.status().is_success() {
+            // Not a gRPC answer at all, such as one to a request of the wrong content type.
+            self.finish(Code::Unknown);
+            return response;
+        }
+        let span = Span::current();
+        response.map(|inner| Body::new(Watched { inner, watch: self, span }))
+    }
+
+}
+
+impl<F: FnOnce(Outcome)> Watch<F> {
+    fn finish(&mut self, code: Code) {
+        if let Some(done) = self.done.take() {
+            done(Outcome { code, messages: self.messages.count });
+        }
+    }
+}
+
+impl<F: FnOnce(Outcome)> Drop for Watch<F> {
+    fn drop(&mut self) {
+        self.finish(if std::thread::panicking() { Code::Internal } else { Code::Cancelled });
+    }
+}
+
+/// The status in headers or trailers.
+pub fn code_of(headers: &HeaderMap) -> Option<Code> {
+    headers.get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+/// The code as Go spells it, which is what dashboards expect.
+pub fn code_label(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
+    }
+}
+
+impl Messages {
+    /// Looks at the next bytes of the stream.
+    pub fn see(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.remaining > 0 {
+                let skip = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+                data.advance(skip);
+                self.remaining -= skip as u64;
+                continue;
+            }
+            let take = data.len().min(self.prefix.len() - self.prefix_len);
+            self.prefix[self.prefix_len..self.prefix_len + take].copy_from_slice(&data[..take]);
+            self.prefix_len += take;
+            data.advance(take);
+            if let (5, [_, a, b, c, d]) = (self.prefix_len, self.prefix) {
+                self.count += 1;
+                self.prefix_len = 0;
+                self.remaining = u64::from(u32::from_be_bytes([a, b, c, d]));
+            }
+        }
+    }
+
+    /// Messages that have begun so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+impl<F: FnOnce(Outcome) + Send + Unpin + 'static> http_body::Body for Watched<F> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        let _entered = this.span.enter();
+        let polled = Pin::new(&mut this.inner).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    this.watch.messages.see(data);
+                } else if let Some(code) = frame.trailers_ref().and_then(code_of) {
+                    this.watch.finish(code);
+                }
+            }
+            Poll::Ready(Some(Err(status))) => this.watch.finish(status.code()),
+            Poll::Ready(None) => this.watch.finish(Code::Unknown),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Messages;
+
+    #[test]
+    fn messages_are_counted_across_any_split() {
+        let stream = [&[0, 0, 0, 0, 3, 1, 2, 3][..], &[0, 0, 0, 0, 0][..], &[1, 0, 0, 0, 1, 9][..]].concat();
+        for size in 1..=stream.len() {
+            let mut messages = Messages::default();
+            stream.chunks(size).for_each(|chunk| messages.see(chunk));
+            assert_eq!(messages.count(), 3, "in pieces of {size}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The deadline of a call. Ours answers DEADLINE_EXCEEDED: tonic's own timeout answers CANCELLED, which meshes retry even
+//! on writes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request};
+use http_body::{Body as _, Frame};
+use tokio::time::{Sleep, sleep_until, timeout_at};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use crate::config::Deadline as Settings;
+use crate::server::catalog::{Family, Kind};
+use crate::server::chain::{Answer, Next, Step};
+use crate::server::context::CallContext;
+use crate::server::refusal;
+
+/// Bounds every call in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Settings);
+
+/// A response stream that ends at the deadline.
+struct Bounded {
+    inner: Body,
+    sleep: Pin<Box<Sleep>>,
+    call: CallContext,
+    over: bool,
+}
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+impl Step for Deadline {
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+        let call = CallContext::of(request.extensions());
+        let given = match grpc_timeout(request.headers()) {
+            Ok(given) => given,
+            Err(()) => {
+                let message = "grpc-timeout is not a number of at most eight digits with a unit (H, M, S, m, u, n)";
+                let status = refusal::status(Code::InvalidArgument, "INVALID_TIMEOUT", message, &call);
+                return Box::pin(async move { refusal::response(status) });
+            }
+        };
+        let stream = call.method().kind != Kind::Unary;
+        let timeout = match given {
+            // Whoever watches health or reads descriptors may take as long as they like.
+            None if call.method().family() != Family::Contract => return next.run(request),
+            None if stream => self.0.max_stream,
+            None => self.0.default,
+            Some(given) => given.min(if stream { self.0.max_stream } else { self.0.max }),
+        };
+        let deadline = call.started() + timeout;
+        call.set_deadline(deadline);
+        let answer = next.run(request);
+        Box::pin(async move {
+            match timeout_at(deadline, answer).await {
+                Ok(response) if stream => response.map(|inner| {
+                    Body::new(Bounded { inner, sleep: Box::pin(sleep_until(deadline)), call, over: false })
+                }),
+                Ok(response) => response,
+                Err(_) => refusal::response(exceeded(&call)),
+            }
+        })
+    }
+}
+
+fn exceeded(call: &CallContext) -> Status {
+    refusal::status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the call was done", call)
+}
+
+/// `TimeoutValue TimeoutUnit` of the gRPC protocol: up to eight digits and one letter.
+fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, ()> {
+    let Some(value) = headers.get(&GRPC_TIMEOUT) else { return Ok(None) };
+    let (unit, digits) = value.as_bytes().split_last().ok_or(())?;
+    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(());
+    }
+    let number = digits.iter().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let timeout = match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return Err(()),
+    };
+    Ok(Some(timeout))
+}
+
+impl http_body::Body for Bounded {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        if this.over {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        std::task::ready!(this.sleep.as_mut().poll(cx));
+        this.over = true;
+        // The handler's stream ends here, and with it whatever it still does upstream.
+        this.inner = Body::empty();
+        let mut trailers = HeaderMap::new();
+        Poll::Ready(Some(exceeded(&this.call).add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.inner.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &'static str) -> Result<Option<Duration>, ()> {
+        let mut headers = HeaderMap::new();
+        headers.insert(GRPC_TIMEOUT, http::HeaderValue::from_static(text));
+        grpc_timeout(&headers)
+    }
+
+    #[test]
+    fn every_unit_of_the_protocol_is_known() {
+        assert_eq!(parse("2H"), Ok(Some(Duration::from_secs(7200))));
+        assert_eq!(parse("3M"), Ok(Some(Duration::from_secs(180))));
+        assert_eq!(parse("5S"), Ok(Some(Duration::from_secs(5))));
+        assert_eq!(parse("250m"), Ok(Some(Duration::from_millis(250))));
+        assert_eq!(parse("7u"), Ok(Some(Duration::from_micros(7))));
+        assert_eq!(parse("99999999n"), Ok(Some(Duration::from_nanos(99_999_999))));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["", "S", "5", "5s", "-5S", "123456789S", "5 S", "0x5S"] {
+            assert_eq!(parse(text), Err(()), "{text}");
+        }
+    }
+}

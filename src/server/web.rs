@@ -1,0 +1,40 @@
+//! gRPC-Web and CORS around the chain.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower::util::{Either, option_layer};
+use tower::ServiceBuilder;
+use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
+
+use super::chain::Chain;
+use crate::config::Server as Settings;
+
+/// The chain with what browsers need.
+pub type Web = Either<Cors<Either<GrpcWebService<Chain>, Chain>>, Either<GrpcWebService<Chain>, Chain>>;
+
+/// Headers that a page may read.
+const EXPOSED: [&str; 6] =
+    ["grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-retry-pushback-ms", "x-request-id", "x-tim-sandbox"];
+
+/// Wraps the chain as the settings say.
+pub fn wrap(settings: &Settings, chain: Chain) -> Web {
+    let web = settings.grpc_web.then(GrpcWebLayer::new);
+    let cors = (settings.grpc_web && !settings.cors_origins.is_empty()).then(|| cors(&settings.cors_origins));
+    ServiceBuilder::new().layer(option_layer(cors)).layer(option_layer(web)).service(chain)
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origin = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
+    };
+    CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods([Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(EXPOSED.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(3600))
+}

@@ -1,0 +1,68 @@
+//! Log lines: JSON for machines, pretty ones on a terminal; the level can be changed while running.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry};
+
+use crate::config::{Log, LogFormat};
+
+/// Changes the level of the running process.
+#[derive(Debug, Clone)]
+pub struct LevelHandle(reload::Handle<Targets, Registry>);
+
+/// Why a level was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LevelError {
+    /// It is no level and no filter.
+    #[error("not a level or filter; write one such as info or debug")]
+    Invalid,
+    /// Logging is not set up any more.
+    #[error("logging is not set up")]
+    Gone,
+}
+
+/// Sets logging up for the process.
+///
+/// # Errors
+/// When it was set up before.
+pub fn init(settings: &Log) -> Result<LevelHandle, TryInitError> {
+    let filter: Targets = settings.filter.parse().unwrap_or_default();
+    let (filter, handle) = reload::Layer::new(filter);
+    let pretty = match settings.format {
+        LogFormat::Json => false,
+        LogFormat::Pretty => true,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if pretty {
+        lines.compact().with_ansi(std::io::stderr().is_terminal()).boxed()
+    } else {
+        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
+    log_panics();
+    Ok(LevelHandle(handle))
+}
+
+impl LevelHandle {
+    /// Sets the level or filter.
+    ///
+    /// # Errors
+    /// When the text is none.
+    pub fn set(&self, filter: &str) -> Result<(), LevelError> {
+        let filter: Targets = filter.trim().parse().map_err(|_| LevelError::Invalid)?;
+        self.0.modify(|current| *current = filter).map_err(|_| LevelError::Gone)
+    }
+}
+
+/// Panics become log lines like everything else. Only the place is told: what a panic says may quote data.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panic");
+    }));
+}

@@ -1,0 +1,3 @@
+//! Logs, metrics and traces.
+
+pub mod logs;
