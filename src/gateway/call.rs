@@ -46,6 +46,8 @@ pub struct Call {
     upstream: Arc<Upstream>,
     context: CallContext,
     priority: Priority,
+    /// Kept back from the caller's deadline.
+    margin: Duration,
 }
 
 /// Why a call of Tencent failed within a call of a caller.
@@ -64,7 +66,7 @@ impl Call {
         let upstream = gateway.upstream(context.app()).ok_or_else(|| {
             Problem::app_not_allowed().request_id(context.request_id()).into_status()
         })?;
-        Ok(Self { upstream, context, priority: Priority::Interactive })
+        Ok(Self { upstream, context, priority: Priority::Interactive, margin: Duration::ZERO })
     }
 
     /// The same call, whose calls of Tencent now stand back behind those that somebody waits for.
@@ -74,13 +76,21 @@ impl Call {
         self
     }
 
-    /// When the caller stops waiting.
+    /// The same call, whose calls of Tencent now end ahead of the caller's deadline, so that an answer can be put together.
     #[must_use]
-    pub fn deadline(&self) -> Instant {
-        self.context.deadline()
+    pub fn ahead(mut self, margin: Duration) -> Self {
+        self.margin = margin;
+        self
     }
 
-    /// How long the caller still waits.
+    /// When calls of Tencent must have ended.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let deadline = self.context.deadline();
+        deadline.checked_sub(self.margin).unwrap_or(deadline)
+    }
+
+    /// How long that still is.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.deadline().saturating_duration_since(Instant::now())

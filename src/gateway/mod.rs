@@ -1,7 +1,10 @@
 //! The one generic call that every mapped RPC takes, and the compositions on top of it.
 
+mod anchored;
+mod batch;
 mod call;
 pub mod compositions;
+mod pages;
 mod random;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,116 @@
+//! Batches of any size: split at what Tencent takes in one call, with one result per item in the caller's order. A part
+//! that fails marks its items; the others stand. When the deadline comes near, what was not begun is said so.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use super::call::{Call, Failure, Mapped};
+use crate::pb::{BatchItemStatus, BatchState, ErrorReason};
+use crate::upstream::Outcome;
+
+/// How many parts are under way at once; the pacing decides how fast they really go.
+const CONCURRENCY: usize = 4;
+/// Kept back from the deadline, so that the results still reach the caller.
+const MARGIN: Duration = Duration::from_millis(250);
+
+/// How the parts follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Several at once.
+    Any,
+    /// One after the other; the first that fails ends the batch, because what comes after it would overtake it.
+    Strict,
+}
+
+/// Runs a batch. `request` makes the call for some of the items, `results` turns its reply into one result per item, or
+/// the failure of the whole call into as many.
+pub async fn run<I, R, T>(
+    call: &Call,
+    items: &[I],
+    cap: usize,
+    order: Order,
+    request: impl Fn(&[I]) -> R,
+    results: impl Fn(&[I], Result<R::Reply, BatchItemStatus>) -> Vec<T>,
+) -> Vec<T>
+where
+    R: Mapped,
+{
+    let call = call.clone().bulk().ahead(MARGIN);
+    let parts = items.chunks(cap.max(1));
+    if order == Order::Strict {
+        let mut all = Vec::with_capacity(items.len());
+        let mut failed = false;
+        for part in parts {
+            let result = if failed { Err(not_attempted()) } else { attempt(&call, request(part)).await };
+            failed |= result.is_err();
+            all.extend(results(part, result));
+        }
+        return all;
+    }
+    let attempts = parts.map(|part| {
+        let request = request(part);
+        let call = call.clone();
+        async move { attempt(&call, request).await }
+    });
+    // Collected first: the futures of a stream that borrows closures are hard on the compiler.
+    let attempts: Vec<_> = attempts.collect();
+    let replies: Vec<_> = stream::iter(attempts).buffered(CONCURRENCY).collect().await;
+    items.chunks(cap.max(1)).zip(replies).flat_map(|(part, reply)| results(part, reply)).collect()
+}
+
+async fn attempt<R: Mapped>(call: &Call, request: R) -> Result<R::Reply, BatchItemStatus> {
+    if call.remaining().is_zero() {
+        return Err(not_attempted());
+    }
+    call.try_send(request).await.map_err(failed)
+}
+
+/// The item was done.
+pub fn done() -> BatchItemStatus {
+    BatchItemStatus { state: BatchState::Done.into(), ..BatchItemStatus::default() }
+}
+
+/// Tencent refused the item with a code of its own.
+pub fn refused(code: i64, message: &str) -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::Failed.into(),
+        reason: crate::upstream::errors::reason(code).into(),
+        error_code: i32::try_from(code).unwrap_or(i32::MAX),
+        error_message: message.to_owned(),
+    }
+}
+
+fn not_attempted() -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::NotAttempted.into(),
+        reason: ErrorReason::DeadlineExceeded.into(),
+        error_code: 0,
+        error_message: "not begun: the deadline was near, or an item before it failed".to_owned(),
+    }
+}
+
+/// What the failure of a whole call means for each of its items.
+fn failed(failure: Failure) -> BatchItemStatus {
+    let (state, code) = match &failure {
+        Failure::Upstream(error) if error.outcome == Outcome::Unknown => (BatchState::Unknown, error.upstream_code()),
+        Failure::Upstream(error) => (BatchState::Failed, error.upstream_code()),
+        Failure::Refused(_) => (BatchState::Failed, None),
+    };
+    let status = Status::from(failure);
+    BatchItemStatus {
+        state: state.into(),
+        reason: reason(&status).into(),
+        error_code: code.and_then(|code| i32::try_from(code).ok()).unwrap_or_default(),
+        error_message: status.message().to_owned(),
+    }
+}
+
+/// The reason that an error's details name.
+pub fn reason(status: &Status) -> ErrorReason {
+    let details = status.get_error_details();
+    let name = details.error_info().map(|info| format!("ERROR_REASON_{}", info.reason));
+    name.and_then(|name| ErrorReason::from_str_name(&name)).unwrap_or_default()
+}

@@ -1,0 +1,63 @@
+//! BanService: bans of any number of users, and all bans as a stream.
+
+use tonic::Status;
+
+use crate::gateway::batch::{self, Order};
+use crate::gateway::pages::{ByToken, Page, follow};
+use crate::gateway::{Call, Replies};
+use crate::pb;
+
+/// Users that Tencent takes in one call.
+const USERS: usize = 20;
+
+pub(in crate::gateway) async fn stream_banned_members(
+    call: Call,
+    request: pb::StreamBannedMembersRequest,
+) -> Result<Replies<pb::StreamBannedMembersResponse>, Status> {
+    let fetch = ByToken(move |call: Call, page_token| {
+        let page = pb::ListBannedMembersRequest { group_id: request.group_id.clone(), page_size: 0, page_token };
+        async move {
+            let reply = call.send(page).await?;
+            Ok(Page { items: reply.banned_members, next: reply.next_page_token })
+        }
+    });
+    Ok(follow(call, request.page_token, fetch, |page| pb::StreamBannedMembersResponse {
+        banned_members: page.items,
+        next_page_token: page.next,
+    }))
+}
+
+pub(in crate::gateway) async fn batch_ban_members(
+    call: Call,
+    request: pb::BatchBanMembersRequest,
+) -> Result<pb::BatchBanMembersResponse, Status> {
+    let ban = |user_ids: &[String]| pb::BanMembersRequest {
+        group_id: request.group_id.clone(),
+        user_ids: user_ids.to_vec(),
+        duration: request.duration,
+        description: request.description.clone(),
+    };
+    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, ban, |users, reply| each(users, reply.map(drop))).await;
+    Ok(pb::BatchBanMembersResponse { results })
+}
+
+pub(in crate::gateway) async fn batch_unban_members(
+    call: Call,
+    request: pb::BatchUnbanMembersRequest,
+) -> Result<pb::BatchUnbanMembersResponse, Status> {
+    let unban = |user_ids: &[String]| pb::UnbanMembersRequest {
+        group_id: request.group_id.clone(),
+        user_ids: user_ids.to_vec(),
+    };
+    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, unban, |users, reply| each(users, reply.map(drop))).await;
+    Ok(pb::BatchUnbanMembersResponse { results })
+}
+
+/// Tencent reports no single users here: what became of the call became of each.
+fn each(users: &[String], reply: Result<(), pb::BatchItemStatus>) -> Vec<pb::BatchBanMembersResult> {
+    let status = reply.map_or_else(|failed| failed, |()| batch::done());
+    users
+        .iter()
+        .map(|user_id| pb::BatchBanMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
+        .collect()
+}

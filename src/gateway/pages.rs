@@ -1,0 +1,94 @@
+//! Lists that are followed page by page to their end, as streams. One page is fetched ahead and no more, so that memory
+//! grows neither with the list nor with the slowness of its reader; when the caller goes away, so does the fetching.
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Code, Status};
+use tracing::Instrument;
+
+use super::{Call, Replies};
+use crate::pb::ErrorReason;
+use crate::status::Problem;
+
+/// One page and where the next one starts; empty at the end.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The page's items.
+    pub items: Vec<T>,
+    /// Token of the next page.
+    pub next: String,
+}
+
+/// Fetches one page.
+pub trait Fetch<T>: Send + 'static {
+    /// The page that the token names.
+    fn fetch(&mut self, call: &Call, token: &str) -> impl Future<Output = Result<Page<T>, Status>> + Send;
+}
+
+/// Follows a list from a token to its end.
+///
+/// The stream ends with OK only when the last page was delivered: a page that fails for good ends it with that error.
+pub fn follow<T, R, F>(call: Call, token: String, mut fetch: F, reply: fn(Page<T>) -> R) -> Replies<R>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+    F: Fetch<T>,
+{
+    let call = call.bulk();
+    // The permit is taken before the page is fetched: what waits in the channel is the one page ahead.
+    let (pages, received) = mpsc::channel(1);
+    let work = async move {
+        let mut token = token;
+        while let Ok(permit) = pages.reserve().await {
+            let page = tokio::select! {
+                () = pages.closed() => return,
+                page = fetch.fetch(&call, &token) => page,
+            };
+            let page = match page {
+                Ok(page) if page.next == token && !token.is_empty() => Err(stuck(&call)),
+                page => page,
+            };
+            let next = page.as_ref().map(|page| page.next.clone()).unwrap_or_default();
+            permit.send(page.map(reply));
+            if next.is_empty() {
+                return;
+            }
+            token = next;
+        }
+    };
+    let task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
+    drain(received, task)
+}
+
+fn drain<R: Send + 'static>(
+    received: mpsc::Receiver<Result<R, Status>>,
+    task: AbortOnDropHandle<()>,
+) -> BoxStream<'static, Result<R, Status>> {
+    stream::unfold((received, task), |(mut received, task)| async move {
+        let page = received.recv().await?;
+        Some((page, (received, task)))
+    })
+    .boxed()
+}
+
+/// A list that names the same place twice would be followed for ever.
+fn stuck(call: &Call) -> Status {
+    let message = "Tencent's list names the same next page twice; what was delivered so far is not complete";
+    call.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
+}
+
+/// A page by a mapped request: `F` makes the request for a token and takes the reply apart.
+pub struct ByToken<F>(pub F);
+
+impl<T, F, Fut> Fetch<T> for ByToken<F>
+where
+    T: Send + 'static,
+    F: FnMut(Call, String) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<Page<T>, Status>> + Send,
+{
+    fn fetch(&mut self, call: &Call, token: &str) -> impl Future<Output = Result<Page<T>, Status>> + Send {
+        (self.0)(call.clone(), token.to_owned())
+    }
+}
