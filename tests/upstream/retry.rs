@@ -40,7 +40,7 @@ async fn run_each(
     command: &Command,
 ) -> Vec<(Act, Result<Answer, UpstreamError>, usize)> {
     let runs = acts.into_iter().map(|act| async move {
-        let (result, requests) = run(&[act.clone()], command).await;
+        let (result, requests) = run(std::slice::from_ref(&act), command).await;
         (act, result, requests)
     });
     futures::future::join_all(runs).await
