@@ -49,6 +49,16 @@ impl LanePacer {
         }
     }
 
+    /// How many groups are kept in mind.
+    #[must_use]
+    pub fn group_lanes(&self) -> usize {
+        self.groups
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_key
+            .len()
+    }
+
     fn command_lane(&self, command: &Command) -> Arc<Lane> {
         let mut lanes = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.get((command.service, command.name), || {

@@ -1,0 +1,4 @@
+//! The behaviour of the gateway, one module for each part of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod upstream;

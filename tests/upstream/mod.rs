@@ -1,0 +1,98 @@
+//! The way to Tencent.
+
+mod client;
+mod errors;
+mod pacing;
+mod retry;
+mod secrets;
+mod server;
+mod status;
+mod usersig;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde::Deserialize;
+use tencent_im_grpc::command::{Command, Safety};
+use tencent_im_grpc::upstream::settings::Settings;
+use tencent_im_grpc::upstream::{Call, Priority, Reply, Upstream, UpstreamError};
+use tokio::time::Instant;
+
+/// The reference's first test vector.
+const APP: u64 = 1_400_000_001;
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+fn settings(base_urls: impl IntoIterator<Item = String>) -> Settings {
+    Settings {
+        base_urls: base_urls.into_iter().collect(),
+        sdk_app_id: APP,
+        identifier: "administrator".to_owned(),
+        secret_key: SecretString::from(KEY),
+        usersig_ttl: Duration::from_secs(604_800),
+        attempt_timeout: Duration::from_secs(30),
+        pool_idle_timeout: Duration::from_secs(30),
+        max_attempts: 3,
+        retry_budget: 1.0,
+        replicas: 1,
+        pacing: false,
+        rate_factor: 1.0,
+    }
+}
+
+const fn command(name: &'static str, safety: Safety) -> Command {
+    Command {
+        service: "group_open_http_svc",
+        name,
+        safety,
+        rate_per_second: 200,
+        group_rate_per_second: None,
+    }
+}
+
+const READ: Command = command("get_group_info", Safety::Read);
+const IDEMPOTENT: Command = command("modify_group_base_info", Safety::Idempotent);
+const UNSAFE: Command = command("import_group", Safety::Unsafe);
+
+fn call(command: &Command) -> Call<'_> {
+    Call {
+        command,
+        body: Bytes::from_static(b"{}"),
+        group_id: Some("@TGS#1"),
+        deadline: Instant::now() + Duration::from_secs(60),
+        caller: "tests",
+        priority: Priority::Interactive,
+        safety: command.safety,
+        request_id: "request-1",
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Answer {
+    #[serde(rename = "GroupId")]
+    group_id: String,
+}
+
+fn decode(json: &[u8]) -> serde_json::Result<Reply<Answer>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Envelope {
+        error_code: i64,
+        #[serde(default)]
+        error_info: String,
+    }
+    let Envelope {
+        error_code,
+        error_info,
+    } = serde_json::from_slice(json)?;
+    Ok(Reply {
+        error_code,
+        error_info,
+        message: serde_json::from_slice(json)?,
+    })
+}
+
+async fn ask(upstream: &Upstream, command: &Command) -> Result<Answer, UpstreamError> {
+    upstream.call(call(command), decode).await
+}
