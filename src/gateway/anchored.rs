@@ -103,6 +103,11 @@ pub fn is_valid(token: &str) -> bool {
     token.is_empty() || first.strip_prefix('a').is_some_and(|offset| offset.parse::<u64>().is_ok())
 }
 
+/// The token by which a list command is asked for an offset.
+pub fn offset_token(offset: u64) -> String {
+    if offset == 0 { String::new() } else { format!("o{offset}") }
+}
+
 fn moved(call: &Call) -> Status {
     let message = "the list changed too much to be continued here; start again without a page token";
     call.problem(Problem::new(Code::Aborted, ErrorReason::Conflict, message))

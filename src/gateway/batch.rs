@@ -73,6 +73,31 @@ pub fn done() -> BatchItemStatus {
     BatchItemStatus { state: BatchState::Done.into(), ..BatchItemStatus::default() }
 }
 
+/// What became of the call became of each of its items.
+pub fn whole(reply: Result<(), BatchItemStatus>) -> BatchItemStatus {
+    reply.map_or_else(|failed| failed, |()| done())
+}
+
+/// Tencent refused the item and did not say why.
+pub fn refused_silently() -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::Failed.into(),
+        reason: ErrorReason::PreconditionFailed.into(),
+        error_code: 0,
+        error_message: "Tencent refused this item without a code".to_owned(),
+    }
+}
+
+/// Tencent's reply does not name the item, so that nothing is known of it.
+pub fn unnamed() -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::Unknown.into(),
+        reason: ErrorReason::UpstreamMalformedReply.into(),
+        error_code: 0,
+        error_message: "Tencent's reply does not name this item".to_owned(),
+    }
+}
+
 /// Tencent refused the item with a code of its own.
 pub fn refused(code: i64, message: &str) -> BatchItemStatus {
     BatchItemStatus {

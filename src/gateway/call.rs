@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tonic::{Extensions, Status};
+use tonic::{Code, Extensions, Status};
 
 use crate::command::{Method, Safety};
+use crate::pb::ErrorReason;
 use crate::server::CallContext;
 use crate::status::{Problem, Violation};
-use crate::upstream::{Call as UpstreamCall, Priority, Upstream, UpstreamError};
+use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, UpstreamError};
 use crate::validate::{self, Validate};
 use crate::wire::{self, JsonMessage};
 
@@ -100,6 +101,45 @@ impl Call {
     #[must_use]
     pub fn problem(&self, problem: Problem) -> Status {
         problem.request_id(self.context.request_id()).into_status()
+    }
+
+    /// The error for an item that Tencent refused within a call that succeeded.
+    #[must_use]
+    pub fn refused<R: Mapped>(&self, code: i64, info: String, group_id: &str) -> Status {
+        let Some(command) = R::METHOD.command else { return self.unnamed() };
+        self.context.set_upstream_code(code);
+        Status::from(UpstreamError {
+            fault: Fault::Code { code, info },
+            outcome: Outcome::NotExecuted,
+            retry_after: None,
+            command,
+            safety: command.safety,
+            group_id: Some(group_id.to_owned()),
+            request_id: self.context.request_id().to_owned(),
+            attempts: 1,
+        })
+    }
+
+    /// The error for an item that Tencent's reply does not name.
+    #[must_use]
+    pub fn unnamed(&self) -> Status {
+        let message = "Tencent's reply does not name what was asked for";
+        self.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
+    }
+
+    /// Refuses a page token that is none of the list's.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT unless it is valid.
+    pub fn check_token(&self, valid: bool) -> Result<(), Status> {
+        if valid {
+            return Ok(());
+        }
+        let violation = Violation {
+            field: "page_token".to_owned(),
+            description: "is no token of this stream; pass next_page_token of a message of it, unchanged".to_owned(),
+        };
+        Err(self.problem(Problem::invalid_argument([violation])))
     }
 
     /// Refuses a request that breaks its rules.

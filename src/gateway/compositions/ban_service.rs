@@ -55,7 +55,7 @@ pub(in crate::gateway) async fn batch_unban_members(
 
 /// Tencent reports no single users here: what became of the call became of each.
 fn each(users: &[String], reply: Result<(), pb::BatchItemStatus>) -> Vec<pb::BatchBanMembersResult> {
-    let status = reply.map_or_else(|failed| failed, |()| batch::done());
+    let status = batch::whole(reply);
     users
         .iter()
         .map(|user_id| pb::BatchBanMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })

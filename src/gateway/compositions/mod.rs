@@ -1,6 +1,9 @@
 //! The methods without a Tencent command of their own, one file for each service.
 
 pub mod ban_service;
+pub mod group_service;
+pub mod import_service;
 pub mod member_service;
+pub mod message_service;
 pub mod permission_group_service;
 pub mod raw_service;

@@ -1,0 +1,199 @@
+//! MemberService: members of any number, all members as a stream, and the lifting of mutes.
+
+use std::collections::HashMap;
+
+use prost_types::Duration;
+use tonic::Status;
+
+use crate::gateway::anchored::{self, Anchored, Slice};
+use crate::gateway::batch::{self, Order};
+use crate::gateway::pages::{ByToken, Page, follow};
+use crate::gateway::{Call, Replies};
+use crate::pb;
+use crate::wire::paging;
+
+/// Users that every edition of Tencent's documents lets be added in one call.
+const ADDED: usize = 20;
+/// Users that Tencent removes in one call.
+const REMOVED: usize = 100;
+/// Users that Tencent mutes, or tells the roles of, in one call.
+const USERS: usize = 500;
+/// Users whose records Tencent reads in one call.
+const RECORDS: usize = 50;
+/// Members of one message of a stream.
+const STREAM_PAGE: u32 = 200;
+
+pub(in crate::gateway) async fn stream_members(
+    call: Call,
+    request: pb::StreamMembersRequest,
+) -> Result<Replies<pb::StreamMembersResponse>, Status> {
+    let community = paging::is_community(&request.group_id);
+    let token = request.page_token.clone();
+    let valid = if community { paging::is_valid(paging::Style::NextText, &token) } else { anchored::is_valid(&token) };
+    call.check_token(valid)?;
+    let page = move |page_size: u32, page_token| pb::ListMembersRequest {
+        group_id: request.group_id.clone(),
+        fields: request.fields.clone(),
+        roles: request.roles.clone(),
+        custom_data_keys: request.custom_data_keys.clone(),
+        page_size: i32::try_from(page_size).unwrap_or(i32::MAX),
+        page_token,
+    };
+    let reply = |page: Page<pb::Member>| pb::StreamMembersResponse { members: page.items, next_page_token: page.next };
+    if community {
+        let fetch = ByToken(move |call: Call, token| {
+            let page = page(STREAM_PAGE, token);
+            async move {
+                let reply = call.send(page).await?;
+                Ok(Page { items: reply.members, next: reply.next_page_token })
+            }
+        });
+        return Ok(follow(call, token, fetch, reply));
+    }
+    let fetch = Anchored::new(STREAM_PAGE, |member: &pb::Member| &member.user_id, move |call: Call, offset, _| {
+        let page = page(STREAM_PAGE, anchored::offset_token(offset));
+        async move {
+            let reply = call.send(page).await?;
+            let more = !reply.next_page_token.is_empty();
+            Ok(Slice { items: reply.members, more })
+        }
+    });
+    Ok(follow(call, token, fetch, reply))
+}
+
+pub(in crate::gateway) async fn batch_add_members(
+    call: Call,
+    request: pb::BatchAddMembersRequest,
+) -> Result<pb::BatchAddMembersResponse, Status> {
+    let add = |user_ids: &[String]| pb::AddMembersRequest {
+        group_id: request.group_id.clone(),
+        members: user_ids.iter().map(|user_id| pb::MemberToAdd { user_id: user_id.clone() }).collect(),
+        silent: request.silent,
+    };
+    let results = batch::run(&call, &request.user_ids, ADDED, Order::Any, add, |users, reply| {
+        let told = reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
+        let result = |user_id: &String| {
+            let (status, outcome) = match &told {
+                Err(status) => (status.clone(), 0),
+                Ok(told) => judged(told.get(user_id).copied(), pb::AddMemberOutcome::Failed.into()),
+            };
+            pb::BatchAddMembersResult { user_id: user_id.clone(), status: Some(status), outcome }
+        };
+        users.iter().map(result).collect()
+    });
+    Ok(pb::BatchAddMembersResponse { results: results.await })
+}
+
+pub(in crate::gateway) async fn batch_remove_members(
+    call: Call,
+    request: pb::BatchRemoveMembersRequest,
+) -> Result<pb::BatchRemoveMembersResponse, Status> {
+    let remove = |user_ids: &[String]| pb::RemoveMembersRequest {
+        group_id: request.group_id.clone(),
+        user_ids: user_ids.to_vec(),
+        silent: request.silent,
+        reason: request.reason.clone(),
+    };
+    let results = batch::run(&call, &request.user_ids, REMOVED, Order::Any, remove, |users, reply| {
+        let status = batch::whole(reply.map(drop));
+        users
+            .iter()
+            .map(|user_id| pb::BatchRemoveMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
+            .collect()
+    });
+    Ok(pb::BatchRemoveMembersResponse { results: results.await })
+}
+
+pub(in crate::gateway) async fn unmute_members(
+    call: Call,
+    request: pb::UnmuteMembersRequest,
+) -> Result<pb::UnmuteMembersResponse, Status> {
+    let lift = pb::MuteMembersRequest {
+        group_id: request.group_id,
+        user_ids: request.user_ids,
+        duration: Some(Duration::default()),
+        topic_id: request.topic_id,
+    };
+    call.send(lift).await.map(|_| pb::UnmuteMembersResponse {})
+}
+
+pub(in crate::gateway) async fn batch_mute_members(
+    call: Call,
+    request: pb::BatchMuteMembersRequest,
+) -> Result<pb::BatchMuteMembersResponse, Status> {
+    let mute = |user_ids: &[String]| pb::MuteMembersRequest {
+        group_id: request.group_id.clone(),
+        user_ids: user_ids.to_vec(),
+        duration: request.duration,
+        topic_id: request.topic_id.clone(),
+    };
+    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, mute, |users, reply| {
+        let status = batch::whole(reply.map(drop));
+        users
+            .iter()
+            .map(|user_id| pb::BatchMuteMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
+            .collect()
+    });
+    Ok(pb::BatchMuteMembersResponse { results: results.await })
+}
+
+pub(in crate::gateway) async fn batch_get_roles(
+    call: Call,
+    request: pb::BatchGetRolesRequest,
+) -> Result<pb::BatchGetRolesResponse, Status> {
+    let ask = |user_ids: &[String]| pb::GetRolesRequest {
+        group_id: request.group_id.clone(),
+        user_ids: user_ids.to_vec(),
+    };
+    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, ask, |users, reply| {
+        let told = reply.map(|reply| outcomes(reply.roles.into_iter().map(|role| (role.user_id, role.role))));
+        let result = |user_id: &String| {
+            let (status, role) = match &told {
+                Err(status) => (status.clone(), 0),
+                Ok(told) => judged(told.get(user_id).copied(), 0),
+            };
+            pb::BatchGetRolesResult { user_id: user_id.clone(), status: Some(status), role }
+        };
+        users.iter().map(result).collect()
+    });
+    Ok(pb::BatchGetRolesResponse { results: results.await })
+}
+
+pub(in crate::gateway) async fn batch_get_members(
+    call: Call,
+    request: pb::BatchGetMembersRequest,
+) -> Result<pb::BatchGetMembersResponse, Status> {
+    let read = |user_ids: &[String]| pb::GetMembersRequest {
+        group_id: request.group_id.clone(),
+        user_ids: user_ids.to_vec(),
+        fields: request.fields.clone(),
+        roles: request.roles.clone(),
+        custom_data_keys: request.custom_data_keys.clone(),
+    };
+    let results = batch::run(&call, &request.user_ids, RECORDS, Order::Any, read, |users, reply| {
+        let (status, mut found) = match reply {
+            Ok(reply) => (batch::done(), reply.members.into_iter().map(|m| (m.user_id.clone(), m)).collect()),
+            Err(status) => (status, HashMap::new()),
+        };
+        let result = |user_id: &String| pb::BatchGetMembersResult {
+            user_id: user_id.clone(),
+            status: Some(status.clone()),
+            member: found.remove(user_id),
+        };
+        users.iter().map(result).collect()
+    });
+    Ok(pb::BatchGetMembersResponse { results: results.await })
+}
+
+fn outcomes(told: impl Iterator<Item = (String, i32)>) -> HashMap<String, i32> {
+    told.collect()
+}
+
+/// What an item's outcome means: `failure` is the outcome that stands for a refusal.
+pub(super) fn judged(told: Option<i32>, failure: i32) -> (pb::BatchItemStatus, i32) {
+    match told {
+        Some(outcome) if outcome == failure && failure != 0 => (batch::refused_silently(), outcome),
+        Some(outcome) => (batch::done(), outcome),
+        None => (batch::unnamed(), 0),
+    }
+}

@@ -1,0 +1,104 @@
+//! MessageService: one message, messages of any number, and a history as a stream.
+
+use std::collections::HashMap;
+
+use tonic::Status;
+
+use crate::gateway::batch::{self, Order};
+use crate::gateway::pages::{ByToken, Page, follow};
+use crate::gateway::{Call, Replies};
+use crate::pb;
+use crate::wire::paging;
+
+/// Messages that Tencent recalls in one call.
+const RECALLED: usize = 10;
+
+pub(in crate::gateway) async fn recall_message(
+    call: Call,
+    request: pb::RecallMessageRequest,
+) -> Result<pb::RecallMessageResponse, Status> {
+    let seq = request.seq.unwrap_or_default();
+    let recall = pb::RecallMessagesRequest {
+        group_id: request.group_id.clone(),
+        seqs: vec![seq],
+        topic_id: request.topic_id,
+        reason: request.reason,
+    };
+    let reply = call.send(recall).await?;
+    match reply.results.iter().find(|result| result.seq == seq) {
+        Some(result) if result.error_code == 0 => Ok(pb::RecallMessageResponse {}),
+        Some(result) => {
+            let code = result.error_code.into();
+            let said = format!("message {seq} was not recalled");
+            Err(call.refused::<pb::RecallMessagesRequest>(code, said, &request.group_id))
+        }
+        None => Err(call.unnamed()),
+    }
+}
+
+pub(in crate::gateway) async fn batch_recall_messages(
+    call: Call,
+    request: pb::BatchRecallMessagesRequest,
+) -> Result<pb::BatchRecallMessagesResponse, Status> {
+    let recall = |seqs: &[u64]| pb::RecallMessagesRequest {
+        group_id: request.group_id.clone(),
+        seqs: seqs.to_vec(),
+        topic_id: request.topic_id.clone(),
+        reason: request.reason.clone(),
+    };
+    let results = batch::run(&call, &request.seqs, RECALLED, Order::Any, recall, |seqs, reply| {
+        let told = reply.map(|reply| {
+            reply.results.into_iter().map(|result| (result.seq, result.error_code)).collect::<HashMap<_, _>>()
+        });
+        let status = |seq: &u64| match &told {
+            Err(status) => status.clone(),
+            Ok(told) => match told.get(seq) {
+                Some(0) => batch::done(),
+                Some(code) => batch::refused((*code).into(), "the message was not recalled"),
+                None => batch::unnamed(),
+            },
+        };
+        seqs.iter().map(|seq| pb::BatchRecallMessagesResult { seq: *seq, status: Some(status(seq)) }).collect()
+    });
+    Ok(pb::BatchRecallMessagesResponse { results: results.await })
+}
+
+pub(in crate::gateway) async fn stream_messages(
+    call: Call,
+    request: pb::StreamMessagesRequest,
+) -> Result<Replies<pb::StreamMessagesResponse>, Status> {
+    call.check_token(paging::is_valid(paging::Style::SeqDown, &request.page_token))?;
+    let page_token = request.page_token.clone();
+    let fetch = ByToken(move |call: Call, page_token| {
+        let page = pb::ListMessagesRequest {
+            group_id: request.group_id.clone(),
+            max_seq: request.max_seq,
+            with_recalled: request.with_recalled,
+            topic_id: request.topic_id.clone(),
+            page_size: 0,
+            page_token,
+        };
+        let floor = (request.min_seq, request.min_time.map_or(i64::MIN, |time| time.seconds));
+        async move {
+            let reply = call.send(page).await?;
+            Ok(down_to(floor, reply))
+        }
+    });
+    Ok(follow(call, page_token, fetch, |page| pb::StreamMessagesResponse {
+        messages: page.items,
+        next_page_token: page.next,
+    }))
+}
+
+/// Cuts a page at the lowest number and the earliest time wanted. Place-holders may have no time: they do not end it.
+fn down_to((min_seq, min_time): (u64, i64), reply: pb::ListMessagesResponse) -> Page<pb::HistoryMessage> {
+    let whole = reply.messages.len();
+    let early = |message: &pb::HistoryMessage| message.send_time.is_some_and(|time| time.seconds < min_time);
+    let items: Vec<_> = reply
+        .messages
+        .into_iter()
+        .take_while(|message| message.seq >= min_seq && !early(message))
+        .collect();
+    let reached = items.len() < whole || items.last().is_some_and(|last| last.seq <= min_seq);
+    Page { items, next: if reached { String::new() } else { reply.next_page_token } }
+}

@@ -1,0 +1,51 @@
+//! PermissionGroupService: permission groups and their members as streams.
+
+use tonic::Status;
+
+use crate::gateway::pages::{ByToken, Page, follow};
+use crate::gateway::{Call, Replies};
+use crate::pb;
+
+pub(in crate::gateway) async fn stream_permission_groups(
+    call: Call,
+    request: pb::StreamPermissionGroupsRequest,
+) -> Result<Replies<pb::StreamPermissionGroupsResponse>, Status> {
+    let fetch = ByToken(move |call: Call, page_token| {
+        let page = pb::ListPermissionGroupsRequest {
+            group_id: request.group_id.clone(),
+            permission_group_ids: Vec::new(),
+            page_size: 0,
+            page_token,
+        };
+        async move {
+            let reply = call.send(page).await?;
+            Ok(Page { items: reply.permission_groups, next: reply.next_page_token })
+        }
+    });
+    Ok(follow(call, request.page_token, fetch, |page| pb::StreamPermissionGroupsResponse {
+        permission_groups: page.items,
+        next_page_token: page.next,
+    }))
+}
+
+pub(in crate::gateway) async fn stream_permission_group_members(
+    call: Call,
+    request: pb::StreamPermissionGroupMembersRequest,
+) -> Result<Replies<pb::StreamPermissionGroupMembersResponse>, Status> {
+    let fetch = ByToken(move |call: Call, page_token| {
+        let page = pb::ListPermissionGroupMembersRequest {
+            group_id: request.group_id.clone(),
+            permission_group_id: request.permission_group_id.clone(),
+            page_size: 0,
+            page_token,
+        };
+        async move {
+            let reply = call.send(page).await?;
+            Ok(Page { items: reply.members, next: reply.next_page_token })
+        }
+    });
+    Ok(follow(call, request.page_token, fetch, |page| pb::StreamPermissionGroupMembersResponse {
+        members: page.items,
+        next_page_token: page.next,
+    }))
+}
