@@ -237,3 +237,25 @@ async fn settings_that_make_no_client_are_refused() {
     };
     assert!(Upstream::new(&forged).is_err());
 }
+
+#[tokio::test]
+async fn the_self_test_names_the_setting_that_is_likely_wrong() {
+    let suspects = [
+        (60026, "region"),
+        (70009, "secret key"),
+        (60010, "identifier"),
+        (70020, "SDKAppID"),
+    ];
+    let server = Server::start(suspects.map(|(number, _)| code(number))).await;
+    let upstream = once(&server);
+    for (_, suspect) in suspects {
+        let status = tonic::Status::from(upstream.self_test().await.unwrap_err());
+        assert!(status.message().contains(suspect), "{}", status.message());
+    }
+    upstream.self_test().await.unwrap();
+    assert!(
+        server.seen()[0]
+            .line
+            .contains("/v4/group_open_http_svc/get_appid_group_list?")
+    );
+}

@@ -6,6 +6,8 @@ mod pacing;
 mod retry;
 mod secrets;
 mod server;
+#[cfg(feature = "redis")]
+mod shared_quota;
 mod status;
 mod usersig;
 

@@ -1,6 +1,7 @@
 //! The client: one call from pacing to the decoded reply, repeated where that is safe.
 
 mod http;
+mod self_test;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,6 +9,8 @@ mod gcra;
 mod lane;
 mod lanes;
 mod queue;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::fmt;
 use std::time::Duration;
@@ -21,6 +23,8 @@ use crate::command::Command;
 
 pub use gcra::LocalQuota;
 pub use lanes::LanePacer;
+#[cfg(feature = "redis")]
+pub use redis::{RedisQuota, RedisUrlError};
 
 /// Holds calls back until the quota has room for them.
 pub trait Pacer: fmt::Debug + Send + Sync {
@@ -118,6 +122,15 @@ impl Pace {
         Self {
             interval: Duration::from_secs_f64(1.0 / rate),
             burst,
+        }
+    }
+
+    /// This process's part of the pace, when `replicas` divide it.
+    #[cfg(feature = "redis")]
+    fn among(self, replicas: u32) -> Self {
+        Self {
+            interval: self.interval * replicas,
+            burst: (self.burst / replicas).max(1),
         }
     }
 }
