@@ -9,18 +9,16 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::table::SETTINGS;
 use crate::config::{Config, Problems, print};
-use crate::server::{self, Application};
+use crate::serve;
+use crate::server;
 use crate::telemetry;
-
-/// What the command line starts; the binary hands it in.
-pub type Build = fn(&Config) -> Result<Application, Box<dyn std::error::Error>>;
 
 /// Bad usage or settings, as in `sysexits.h`.
 const USAGE: u8 = 64;
 const FAILURE: u8 = 1;
 
 /// Runs a command line.
-pub fn run(args: impl IntoIterator<Item = OsString>, build: Build) -> ExitCode {
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match command().try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(error) => {
@@ -29,7 +27,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, build: Build) -> ExitCode {
         }
     };
     match matches.subcommand() {
-        Some(("serve", matches)) => with_config(matches, |config| serve(config, build)),
+        Some(("serve", matches)) => with_config(matches, serve),
         Some(("healthcheck", matches)) => healthcheck(matches),
         Some(("config", matches)) => match matches.subcommand() {
             Some(("check", matches)) => with_config(matches, |_| {
@@ -116,7 +114,7 @@ fn failure(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(FAILURE)
 }
 
-fn serve(config: Config, build: Build) -> ExitCode {
+fn serve(config: Config) -> ExitCode {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.server.worker_threads {
         runtime.worker_threads(threads);
@@ -129,13 +127,9 @@ fn serve(config: Config, build: Build) -> ExitCode {
         if let Err(error) = telemetry::logs::init(&config.log) {
             return failure(&error);
         }
-        let application = match build(&config) {
-            Ok(application) => application,
-            Err(error) => return failure(&error),
-        };
-        match server::run(config, application).await {
+        match serve::serve(config).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(server::Error::Settings(problems)) => usage(&problems),
+            Err(serve::Error::Server(server::Error::Settings(problems))) => usage(&problems),
             Err(error) => failure(&error),
         }
     })

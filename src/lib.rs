@@ -5,6 +5,9 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod gateway;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod serve;
 pub mod server;
 pub mod status;
 pub mod telemetry;

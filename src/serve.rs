@@ -1,0 +1,123 @@
+//! From the settings to a serving gateway: the sandbox if one is asked for, a client for each Tencent application, the
+//! services on top, and the server around them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::command::methods::{METHODS, SERVICES};
+use crate::config::Config;
+use crate::gateway::{Gateway, MessageSizes, routes};
+use crate::pb;
+use crate::server::{self, Application};
+use crate::upstream::{SetupError, Upstream};
+
+/// Why the gateway did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server did not start.
+    #[error(transparent)]
+    Server(#[from] server::Error),
+    /// A Tencent application's settings do not make a client.
+    #[error("application `{app}`: {source}")]
+    App {
+        /// Its name.
+        app: String,
+        /// Why.
+        source: SetupError,
+    },
+    /// The sandbox did not start.
+    #[error("the sandbox did not start: {0}")]
+    Sandbox(String),
+}
+
+/// Serves until SIGTERM or SIGINT asks to stop.
+///
+/// # Errors
+/// When the settings are wrong or a port cannot be bound.
+pub async fn serve(mut config: Config) -> Result<(), Error> {
+    let sandbox = match config.sandbox {
+        Some(address) => Some(start_sandbox(address, &mut config).await?),
+        None => None,
+    };
+    let apps = clients(&config)?;
+    if sandbox.is_none() {
+        for (name, upstream) in apps.clone() {
+            tokio::spawn(self_test(name, upstream));
+        }
+    }
+    let application = application(&config, apps);
+    server::run(config, application).await?;
+    if let Some(sandbox) = sandbox {
+        sandbox.stop().await;
+    }
+    Ok(())
+}
+
+/// The services of the contract on top of the given clients.
+#[must_use]
+pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>) -> Application {
+    let sizes = MessageSizes {
+        decode: config.server.limits.max_request_bytes,
+        encode: config.server.limits.max_response_bytes,
+    };
+    Application {
+        routes: routes(&Gateway::new(apps), sizes),
+        services: SERVICES,
+        methods: METHODS,
+        descriptors: pb::FILE_DESCRIPTOR_SET,
+    }
+}
+
+/// A client for each Tencent application of the settings.
+///
+/// # Errors
+/// When the settings of one do not make a client.
+pub fn clients(config: &Config) -> Result<BTreeMap<String, Arc<Upstream>>, Error> {
+    let client = |(name, app): (&String, &crate::config::App)| match Upstream::new(&app.upstream) {
+        Ok(upstream) => Ok((name.clone(), Arc::new(upstream))),
+        Err(source) => Err(Error::App { app: name.clone(), source }),
+    };
+    config.apps.by_name.iter().map(client).collect()
+}
+
+/// Calls Tencent once, so that a wrong key or region stands in the log before the first caller meets it. It does not
+/// decide about readiness: an outage of Tencent must not keep every replica from starting.
+async fn self_test(name: String, upstream: Arc<Upstream>) {
+    match upstream.self_test().await {
+        Ok(()) => tracing::info!(app = name, "Tencent accepts the application's key"),
+        Err(error) => {
+            let status = tonic::Status::from(error);
+            tracing::error!(app = name, error = status.message(), "Tencent does not accept the start-up call");
+        }
+    }
+}
+
+/// A sandbox in this process.
+struct InProcess {
+    #[cfg(feature = "sandbox")]
+    running: crate::sandbox::Running,
+}
+
+impl InProcess {
+    async fn stop(self) {
+        #[cfg(feature = "sandbox")]
+        self.running.shutdown().await;
+    }
+}
+
+/// Starts the sandbox and points the sandbox application's client at it.
+#[cfg(feature = "sandbox")]
+async fn start_sandbox(address: SocketAddr, config: &mut Config) -> Result<InProcess, Error> {
+    let settings = crate::sandbox::Settings { listen: address, auto_import: true, ..crate::sandbox::Settings::default() };
+    let running = crate::sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
+    for app in config.apps.by_name.values_mut() {
+        app.upstream.base_urls = vec![format!("http://{}", running.api_addr())];
+    }
+    Ok(InProcess { running })
+}
+
+#[cfg(not(feature = "sandbox"))]
+async fn start_sandbox(_address: SocketAddr, _config: &mut Config) -> Result<InProcess, Error> {
+    Err(Error::Sandbox("this build has no sandbox; build it with the feature `sandbox`".to_owned()))
+}
