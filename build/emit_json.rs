@@ -152,6 +152,8 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
     }
     let get = match (field.card, &field.kind) {
         (Card::Optional, Kind::Timestamp) => "get_time(map)?".to_owned(),
+        // In a reply 0 says "none"; in a request it is a length of time like any other.
+        (Card::Optional, Kind::Duration) if !message.in_request => "get_span(map)?".to_owned(),
         (Card::Optional, _) => format!("get_optional::<_, {}, A>(map)?", codec(field)),
         _ => format!("get::<_, {}, A>(map)?", codec(field)),
     };

@@ -114,20 +114,20 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
     if let Some(guard) = guard {
         let _ = writeln!(out, "    fn guarded(&self) -> bool {{ !self.{}.is_empty() }}", ident(&guard));
     }
-    if let Some(finish) = finish(model, request, &method.response) {
+    if let Some(finish) = finish(model, request, method) {
         let _ = writeln!(out, "    fn finish(&self, reply: &mut Self::Reply) {{ {finish} }}");
     }
     out.push_str("}\n\n");
 }
 
 /// What of a reply follows from its request.
-fn finish(model: &Model, request: &Message, response: &str) -> Option<String> {
-    let response = model.messages.get(response)?;
-    let echoed = |m: &Message| m.field("group_id").is_some_and(|f| f.kind == Kind::Text && f.card == Card::Plain);
+fn finish(model: &Model, request: &Message, method: &Method) -> Option<String> {
+    let response = model.messages.get(&method.response)?;
     let mut text = next_page(model, request, response).unwrap_or_default();
-    if echoed(request) && echoed(response) {
+    let guard = method.command.as_ref().map(|c| c.guarded_by.as_str()).filter(|name| response.field(name).is_some());
+    if let Some(guard) = guard.map(ident) {
         // A repeated call may be answered by a refusal that says "done already", without the id.
-        text.push_str("if reply.group_id.is_empty() { reply.group_id.clone_from(&self.group_id); }");
+        let _ = write!(text, "if reply.{guard}.is_empty() {{ reply.{guard}.clone_from(&self.{guard}); }}");
     }
     (!text.is_empty()).then_some(text)
 }

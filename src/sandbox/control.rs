@@ -93,14 +93,15 @@ async fn remove_fault(State(engine): Shared, Path(id): Path<u64>) -> Answer {
 
 /// One step of the clock.
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum ClockChange {
     /// Stops now, or at the given second.
-    Freeze(Option<i64>),
-    Set(i64),
-    Advance(i64),
-    Resume(bool),
-    Reset(bool),
+    Freeze { at: Option<i64> },
+    Set { at: i64 },
+    Advance { seconds: i64 },
+    Resume,
+    /// Back to the machine's time.
+    Reset,
 }
 
 async fn show_clock(State(engine): Shared) -> Json<Value> {
@@ -109,11 +110,11 @@ async fn show_clock(State(engine): Shared) -> Json<Value> {
 
 async fn change_clock(State(engine): Shared, Json(change): Json<ClockChange>) -> Json<Value> {
     match change {
-        ClockChange::Freeze(at) => engine.clock.freeze(at),
-        ClockChange::Set(now) => engine.clock.set(now),
-        ClockChange::Advance(seconds) => engine.clock.advance(seconds),
-        ClockChange::Resume(_) => engine.clock.resume(),
-        ClockChange::Reset(_) => engine.clock.reset(),
+        ClockChange::Freeze { at } => engine.clock.freeze(at),
+        ClockChange::Set { at } => engine.clock.set(at),
+        ClockChange::Advance { seconds } => engine.clock.advance(seconds),
+        ClockChange::Resume => engine.clock.resume(),
+        ClockChange::Reset => engine.clock.reset(),
     }
     show_clock(State(engine)).await
 }
@@ -208,12 +209,12 @@ async fn list_apps(State(engine): Shared) -> Json<Value> {
 #[serde(deny_unknown_fields)]
 struct NewApp {
     sdkappid: u64,
-    key: SecretString,
+    key: String,
     admin: Option<String>,
 }
 
 async fn add_app(State(engine): Shared, Json(app): Json<NewApp>) -> Json<Value> {
-    engine.add_app(app.sdkappid, app.key, app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
+    engine.add_app(app.sdkappid, SecretString::from(app.key), app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
     Json(json!({"sdkappid": app.sdkappid}))
 }
 

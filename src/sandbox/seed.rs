@@ -19,7 +19,7 @@ struct SeedApp {
     #[serde(default = "default_sdkappid")]
     sdkappid: u64,
     #[serde(default)]
-    key: Option<SecretString>,
+    key: Option<String>,
     #[serde(default = "default_admin")]
     admin: String,
     #[serde(default)]
@@ -108,7 +108,7 @@ fn restore(engine: &Engine, value: Value) -> Result<(), String> {
 
 fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
     if let Some(key) = seed.key {
-        engine.add_app(seed.sdkappid, key, &seed.admin);
+        engine.add_app(seed.sdkappid, SecretString::from(key), &seed.admin);
     }
     let namespace = engine.namespace(seed.sdkappid).ok_or_else(|| format!("app {} has no key", seed.sdkappid))?;
     {

@@ -224,6 +224,8 @@ fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> 
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(descriptors)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // The messages in grpc-status-details-bin, so that grpcurl shows them in words.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let broken = |error: tonic_reflection::server::Error| Error::Descriptors(error.to_string());
     let v1 = builder().build_v1().map_err(broken)?;

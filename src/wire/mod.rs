@@ -14,7 +14,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use prost_types::Timestamp;
+use prost_types::{Duration, Timestamp};
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -176,6 +176,11 @@ fn get_optional<'de, T, C: DeserializeAs<'de, T>, A: MapAccess<'de>>(map: &mut A
 /// Reads a moment; 0 means never.
 fn get_time<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Timestamp>, A::Error> {
     get_optional::<Timestamp, Seconds, A>(map).map(|time| time.filter(|time| time.seconds != 0))
+}
+
+/// Reads a length of time; 0 means none.
+fn get_span<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Duration>, A::Error> {
+    get_optional::<Duration, Span, A>(map).map(|span| span.filter(|span| span.seconds != 0))
 }
 
 /// Whether a field still has its default: only then does an older spelling fill it.

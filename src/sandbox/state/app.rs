@@ -140,10 +140,6 @@ impl App {
         self.groups.get(self.by_number.get(&number)?)
     }
 
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.by_number.values().filter_map(|id| self.groups.get(id))
-    }
-
     pub fn count(&self, kind: Option<GroupType>) -> usize {
         match kind {
             None => self.by_number.len(),
