@@ -96,14 +96,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// An address to listen on; `None` when it is `off`.
-    pub fn optional_address(&mut self, key: &str) -> Option<SocketAddr> {
-        match self.values.get(key).0 {
-            "off" | "" => None,
-            _ => Some(self.address(key)),
-        }
-    }
-
     /// An address to listen on.
     pub fn address(&mut self, key: &str) -> SocketAddr {
         let text = self.values.get(key).0;

@@ -60,7 +60,8 @@ impl Filter {
     fn matches_key(&self, key: &str, body: &str) -> bool {
         let Ok(body) = serde_json::from_str::<Value>(body) else { return false };
         let Some(found) = body.get(key) else { return false };
-        self.value.as_ref().is_none_or(|value| found.as_str() == Some(value) || found.to_string() == *value)
+        let text = found.to_string();
+        self.value.as_ref().is_none_or(|value| found.as_str() == Some(value) || text == *value)
     }
 }
 

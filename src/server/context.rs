@@ -109,10 +109,6 @@ impl CallContext {
         Some(self.0.upstream_code.load(Ordering::Relaxed)).filter(|code| *code != NO_CODE)
     }
 
-    pub(super) fn set_identity(&self, identity: Identity) {
-        let _ = self.0.caller.set(identity);
-    }
-
     pub(super) fn set_deadline(&self, deadline: Instant) {
         let _ = self.0.deadline.set(deadline);
     }

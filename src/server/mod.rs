@@ -27,7 +27,7 @@ use tonic::service::Routes;
 use tower::Service;
 
 use crate::command::Method;
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, Problems};
 use catalog::Catalog;
 use chain::{Chain, Step};
 use connection::Connections;
@@ -36,6 +36,7 @@ pub use context::{CallContext, Identity};
 use health::Health;
 pub use probe::probe;
 use steps::access_log::AccessLog;
+use steps::admission::Admission;
 use steps::catch_panic::CatchPanic;
 use steps::deadline::Deadline;
 use steps::request_id::RequestId;
@@ -205,6 +206,7 @@ fn steps(config: &Config, catalog: Arc<Catalog>) -> Vec<Box<dyn Step>> {
         Box::new(Trace),
         Box::new(AccessLog),
         Box::new(Deadline(config.server.deadline)),
+        Box::new(Admission::new(config.server.limits.max_in_flight)),
         Box::new(CatchPanic),
     ]
 }
@@ -291,9 +293,4 @@ impl Signals {
             _ = self.int.recv() => {}
         }
     }
-}
-
-/// A problem with a file that the settings name.
-fn problem(setting: &str, what: impl Into<String>, fix: &str) -> Error {
-    Error::Settings(Problems(vec![Problem { setting: setting.to_owned(), what: what.into(), fix: fix.to_owned() }]))
 }

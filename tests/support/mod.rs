@@ -18,7 +18,7 @@ pub struct Gateway {
 
 /// The settings that every test starts from: any free port, and no pauses on the way down.
 pub fn settings(more: &[(&str, &str)]) -> Config {
-    let base = [("listen", "127.0.0.1:0"), ("admin_listen", "off"), ("drain.pause", "0s"), ("sdk_app_id", "1400000001")];
+    let base = [("listen", "127.0.0.1:0"), ("drain.pause", "0s"), ("sdk_app_id", "1400000001")];
     let flags: BTreeMap<String, String> =
         base.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let env = BTreeMap::from([("TIM_SECRET_KEY".to_owned(), "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned())]);

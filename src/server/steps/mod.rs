@@ -1,6 +1,7 @@
 //! The layers, outermost first.
 
 pub mod access_log;
+pub mod admission;
 pub mod catch_panic;
 pub mod deadline;
 pub mod request_id;

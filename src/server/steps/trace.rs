@@ -6,7 +6,7 @@ use opentelemetry::propagation::Extractor;
 use opentelemetry::trace::{TraceContextExt, Status as SpanStatus};
 use tonic::Code;
 use tonic::body::Body;
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::server::chain::{Answer, Next, Step};
@@ -61,15 +61,6 @@ impl Step for Trace {
 /// The trace that the call belongs to, for the access log.
 #[derive(Debug, Clone, Default)]
 pub struct TraceId(pub Option<String>);
-
-impl TraceId {
-    /// The one of a span that is open in this thread.
-    pub fn current() -> Option<String> {
-        let context = Span::current().context();
-        let context = context.span().span_context().clone();
-        context.is_valid().then(|| context.trace_id().to_string())
-    }
-}
 
 /// The codes that OpenTelemetry counts as errors of the server's own.
 fn is_server_fault(code: Code) -> bool {
