@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 pub mod command;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod upstream;
 
 /// The generated contract: messages, clients and server traits of `tencentim.group.v1`.

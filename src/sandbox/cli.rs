@@ -1,0 +1,131 @@
+//! The `sandbox` subcommand.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+use secrecy::SecretString;
+
+use super::{AppSettings, DEFAULT_APP, Limits, Settings, StartError, start};
+
+/// Serves an emulated Tencent IM for tests.
+#[derive(Debug, Clone, Parser)]
+pub struct Args {
+    /// Address of the emulated API.
+    #[arg(long, default_value = "127.0.0.1:8600")]
+    pub listen: SocketAddr,
+    /// Address of the control API.
+    #[arg(long, default_value = "127.0.0.1:8601")]
+    pub control_listen: SocketAddr,
+    /// PEM certificate chain, to serve HTTPS.
+    #[arg(long, requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM private key of the certificate.
+    #[arg(long, requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// A further app as ID:KEY[:ADMIN]; may be given several times.
+    #[arg(long = "app", value_parser = parse_app)]
+    pub apps: Vec<AppSettings>,
+    /// Seed file or snapshot to start from.
+    #[arg(long)]
+    pub seed_file: Option<PathBuf>,
+    /// Writes a snapshot to this file at the end.
+    #[arg(long)]
+    pub export_on_exit: Option<PathBuf>,
+    /// Accepts unknown keys and a sloppy query, as the real service does.
+    #[arg(long)]
+    pub loose: bool,
+    /// Makes an account of every unknown user that a request mentions.
+    #[arg(long)]
+    pub auto_import: bool,
+    /// Server-made ids follow from this number.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Multiplies the rate limits; 0 switches them off.
+    #[arg(long, default_value_t = 1.0)]
+    pub rate_scale: f64,
+    /// Requests that the journal keeps; 0 switches it off.
+    #[arg(long, default_value_t = 10_000)]
+    pub journal: usize,
+    /// Limits that differ between editions.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+fn parse_app(text: &str) -> Result<AppSettings, String> {
+    let mut parts = text.splitn(3, ':');
+    let (id, key, admin) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next());
+    let sdkappid = id.parse().map_err(|_| "ID:KEY[:ADMIN] starts with a number".to_owned())?;
+    if key.is_empty() || admin == Some("") {
+        return Err("the form is ID:KEY[:ADMIN]".to_owned());
+    }
+    Ok(AppSettings { sdkappid, key: SecretString::from(key), admin: admin.unwrap_or(DEFAULT_APP.admin).to_owned() })
+}
+
+impl From<Args> for Settings {
+    fn from(args: Args) -> Self {
+        Self {
+            listen: args.listen,
+            control_listen: args.control_listen,
+            tls: args.tls_cert.zip(args.tls_key),
+            apps: args.apps,
+            seed_file: args.seed_file,
+            export_on_exit: args.export_on_exit,
+            loose: args.loose,
+            auto_import: args.auto_import,
+            seed: args.seed,
+            rate_scale: args.rate_scale,
+            journal: args.journal,
+            limits: args.limits,
+        }
+    }
+}
+
+/// Why the subcommand ended in failure.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The environment configures access to the real service.
+    #[error("{0} is set: the sandbox does not start beside credentials or a region of the real service")]
+    BesideRealService(&'static str),
+    /// The sandbox could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The end of the process could not be awaited.
+    #[error("cannot wait for signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Variables that point the gateway at the real service.
+const REAL_SERVICE: &[&str] = &["TIM_SECRET_KEY", "TIM_SECRET_KEY_FILE", "TIM_REGION"];
+
+/// Serves until the process is interrupted or terminated.
+pub async fn run(args: Args) -> Result<(), RunError> {
+    if let Some(name) = REAL_SERVICE.iter().find(|name| std::env::var_os(name).is_some()) {
+        return Err(RunError::BesideRealService(name));
+    }
+    let running = start(args.into()).await?;
+    eprintln!("==============================================================");
+    eprintln!(" SANDBOX: an emulated Tencent IM for tests. Not for production.");
+    eprintln!(" API      {}", running.api_addr());
+    eprintln!(" control  http://{}/_sandbox/", running.control_addr());
+    eprintln!(" app      {} (admin {})", DEFAULT_APP.sdkappid, DEFAULT_APP.admin);
+    eprintln!("==============================================================");
+    terminated().await.map_err(RunError::Signals)?;
+    running.shutdown().await;
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn terminated() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,309 @@
+//! The control API: what testers need and the emulated service does not have.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Engine, Namespace};
+use super::faults::Rule;
+use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use super::ids::Id;
+use super::journal::Filter;
+use super::state::app::App;
+use super::state::group::GroupType;
+use super::sync::lock;
+use super::{DEFAULT_APP, parity, seed};
+
+type Shared = State<Arc<Engine>>;
+
+/// A refusal with its reason.
+struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+type Answer = Result<Json<Value>, Refused>;
+
+/// Serves the control API until the token is cancelled.
+pub async fn serve(engine: Arc<Engine>, listener: TcpListener, stop: CancellationToken) {
+    let served = axum::serve(listener, routes(engine)).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the sandbox's control API ended");
+    }
+}
+
+fn routes(engine: Arc<Engine>) -> Router {
+    let api = Router::new()
+        .route("/health", get(health))
+        .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/faults/{id}", delete(remove_fault))
+        .route("/clock", get(show_clock).post(change_clock))
+        .route("/rates", get(show_rates).post(change_rates))
+        .route("/journal", get(show_journal).delete(clear_journal))
+        .route("/journal/count", get(count_journal))
+        .route("/snapshot", get(take_snapshot))
+        .route("/restore", post(restore))
+        .route("/reset", post(reset))
+        .route("/parity", get(show_parity))
+        .route("/apps", get(list_apps).post(add_app))
+        .route("/apps/{sdkappid}/accounts", get(list_accounts).post(add_accounts))
+        .route("/apps/{sdkappid}/custom_fields", post(declare_fields))
+        .route("/apps/{sdkappid}/presence", post(change_presence));
+    Router::new().nest("/_sandbox", api).with_state(engine)
+}
+
+async fn health(State(engine): Shared) -> Json<Value> {
+    Json(json!({"sandbox": true, "time": engine.clock.now()}))
+}
+
+async fn list_faults(State(engine): Shared) -> Json<Vec<Rule>> {
+    Json(engine.faults.list())
+}
+
+async fn add_fault(State(engine): Shared, Json(rule): Json<Rule>) -> Result<Json<Rule>, Refused> {
+    if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
+        return Err(Refused(StatusCode::BAD_REQUEST, "probability must be 0 to 1".to_owned()));
+    }
+    Ok(Json(engine.faults.add(rule)))
+}
+
+async fn clear_faults(State(engine): Shared) -> Json<Value> {
+    Json(json!({"removed": engine.faults.remove(None)}))
+}
+
+async fn remove_fault(State(engine): Shared, Path(id): Path<u64>) -> Answer {
+    match engine.faults.remove(Some(id)) {
+        0 => Err(Refused(StatusCode::NOT_FOUND, format!("there is no rule {id}"))),
+        removed => Ok(Json(json!({"removed": removed}))),
+    }
+}
+
+/// One step of the clock.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+enum ClockChange {
+    /// Stops now, or at the given second.
+    Freeze { at: Option<i64> },
+    Set { at: i64 },
+    Advance { seconds: i64 },
+    Resume,
+    /// Back to the machine's time.
+    Reset,
+}
+
+async fn show_clock(State(engine): Shared) -> Json<Value> {
+    Json(json!({"now": engine.clock.now(), "frozen": engine.clock.is_frozen()}))
+}
+
+async fn change_clock(State(engine): Shared, Json(change): Json<ClockChange>) -> Json<Value> {
+    match change {
+        ClockChange::Freeze { at } => engine.clock.freeze(at),
+        ClockChange::Set { at } => engine.clock.set(at),
+        ClockChange::Advance { seconds } => engine.clock.advance(seconds),
+        ClockChange::Resume => engine.clock.resume(),
+        ClockChange::Reset => engine.clock.reset(),
+    }
+    show_clock(State(engine)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rates {
+    scale: f64,
+}
+
+async fn show_rates(State(engine): Shared) -> Json<Value> {
+    Json(json!({"scale": engine.pace.scale()}))
+}
+
+async fn change_rates(State(engine): Shared, Json(rates): Json<Rates>) -> Json<Value> {
+    engine.pace.set_scale(rates.scale);
+    show_rates(State(engine)).await
+}
+
+async fn show_journal(State(engine): Shared, Query(filter): Query<Filter>) -> Json<Value> {
+    Json(json!({"entries": engine.journal.select(&filter)}))
+}
+
+async fn clear_journal(State(engine): Shared) -> Json<Value> {
+    engine.journal.clear();
+    Json(json!({}))
+}
+
+/// With `exactly=N` the HTTP status tells whether the count is right: 200 or 409.
+async fn count_journal(State(engine): Shared, Query(filter): Query<Filter>) -> Response {
+    let count = engine.journal.count(&filter);
+    let right = filter.exactly.is_none_or(|exactly| exactly == count);
+    let status = if right { StatusCode::OK } else { StatusCode::CONFLICT };
+    (status, Json(json!({"count": count}))).into_response()
+}
+
+async fn take_snapshot(State(engine): Shared) -> Json<Value> {
+    Json(seed::snapshot(&engine))
+}
+
+async fn restore(State(engine): Shared, body: Bytes) -> Answer {
+    seed::apply(&engine, &body).map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reset {
+    sdkappid: Option<u64>,
+}
+
+/// Empties one app, or everything: apps, faults, journal and clock.
+async fn reset(State(engine): Shared, Query(reset): Query<Reset>) -> Answer {
+    let namespaces = match reset.sdkappid {
+        Some(sdkappid) => vec![namespace(&engine, sdkappid)?],
+        None => engine.namespaces(),
+    };
+    for namespace in namespaces {
+        let app = &mut *lock(&namespace.state);
+        *app = App::new(app.sdkappid, app.seed, app.admins.clone());
+    }
+    if reset.sdkappid.is_none() {
+        engine.faults.remove(None);
+        engine.journal.clear();
+        engine.clock.reset();
+    }
+    Ok(Json(json!({})))
+}
+
+async fn show_parity() -> String {
+    parity::table()
+}
+
+async fn list_apps(State(engine): Shared) -> Json<Value> {
+    let apps: Vec<Value> = engine
+        .namespaces()
+        .iter()
+        .map(|namespace| {
+            let app = lock(&namespace.state);
+            json!({
+                "sdkappid": app.sdkappid,
+                "admins": app.admins,
+                "accounts": app.accounts.len(),
+                "groups": app.count(None),
+            })
+        })
+        .collect();
+    Json(json!({"apps": apps}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewApp {
+    sdkappid: u64,
+    key: String,
+    admin: Option<String>,
+}
+
+async fn add_app(State(engine): Shared, Json(app): Json<NewApp>) -> Json<Value> {
+    engine.add_app(app.sdkappid, SecretString::from(app.key), app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
+    Json(json!({"sdkappid": app.sdkappid}))
+}
+
+fn namespace(engine: &Engine, sdkappid: u64) -> Result<Arc<Namespace>, Refused> {
+    let unknown = || Refused(StatusCode::NOT_FOUND, format!("there is no app {sdkappid}"));
+    engine.namespace(sdkappid).ok_or_else(unknown)
+}
+
+async fn list_accounts(State(engine): Shared, Path(sdkappid): Path<u64>) -> Answer {
+    let namespace = namespace(&engine, sdkappid)?;
+    let mut users: Vec<String> = lock(&namespace.state).accounts.keys().map(|user| user.as_str().to_owned()).collect();
+    users.sort_unstable();
+    Ok(Json(json!({"users": users})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Users {
+    users: Vec<String>,
+}
+
+async fn add_accounts(State(engine): Shared, Path(sdkappid): Path<u64>, Json(add): Json<Users>) -> Answer {
+    let namespace = namespace(&engine, sdkappid)?;
+    let mut app = lock(&namespace.state);
+    for user in &add.users {
+        app.accounts.entry(Id::from(user.as_str())).or_default();
+    }
+    Ok(Json(json!({"accounts": app.accounts.len()})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    #[serde(default)]
+    group: Vec<String>,
+    #[serde(default)]
+    member: Vec<String>,
+}
+
+async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Json(fields): Json<Fields>) -> Answer {
+    let namespace = namespace(&engine, sdkappid)?;
+    let app = &mut *lock(&namespace.state);
+    seed::declare(&mut app.group_fields, &fields.group, GROUP_CUSTOM_FIELDS)
+        .and_then(|()| seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS))
+        .map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
+    Ok(Json(json!({"group": app.group_fields.declared, "member": app.member_fields.declared})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Presence {
+    group: String,
+    #[serde(default)]
+    join: Vec<String>,
+    #[serde(default)]
+    leave: Vec<String>,
+}
+
+/// Moves users in and out of an AVChatRoom, which only client SDKs can do upstream.
+async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(change): Json<Presence>) -> Answer {
+    let namespace = namespace(&engine, sdkappid)?;
+    let app = &mut *lock(&namespace.state);
+    for user in change.join.iter().filter(|_| engine.auto_import) {
+        app.accounts.entry(Id::from(user.as_str())).or_default();
+    }
+    let joining: Option<Vec<Id>> = change.join.iter().map(|user| app.account_id(user)).collect();
+    let Some(joining) = joining else {
+        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user has no account".to_owned()));
+    };
+    let group = match app.group_mut(&change.group) {
+        Ok(group) if group.kind == GroupType::AVChatRoom => group,
+        Ok(_) => return Err(Refused(StatusCode::BAD_REQUEST, "only an AVChatRoom has presence".to_owned())),
+        Err(error) => return Err(Refused(StatusCode::NOT_FOUND, error.info.into_owned())),
+    };
+    let number = group.number;
+    group.present.extend(joining.iter().cloned());
+    for user in &change.leave {
+        group.present.remove(user.as_str());
+    }
+    let present = group.present.len();
+    for user in &joining {
+        if let Some(account) = app.accounts.get_mut(user.as_str()) {
+            account.groups.insert(number);
+        }
+    }
+    for user in &change.leave {
+        if let Some(account) = app.accounts.get_mut(user.as_str()) {
+            account.groups.remove(&number);
+        }
+    }
+    Ok(Json(json!({"present": present})))
+}

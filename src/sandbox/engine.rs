@@ -1,0 +1,171 @@
+//! From a request to its answer: the checks in their order, and the execution.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, RwLock};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::clock::Clock;
+use super::error::ApiError;
+use super::faults::Faults;
+use super::handlers::Ctx;
+use super::ids::Id;
+use super::journal::Journal;
+use super::limits::{Limits, Pace};
+use super::registry::{self, Body, Command, Outcome, Strictness};
+use super::state::app::App;
+use super::sync::{lock, read, write};
+use super::usersig::UserSig;
+
+/// One app: its credentials and its state, apart from every other.
+pub struct Namespace {
+    pub sdkappid: u64,
+    key: RwLock<SecretString>,
+    pub state: Mutex<App>,
+    /// The running minute and its bad UserSigs.
+    bad_signatures: Mutex<(i64, u32)>,
+}
+
+/// Everything that the two servers work on.
+pub struct Engine {
+    pub loose: bool,
+    pub auto_import: bool,
+    pub seed: u64,
+    pub limits: Limits,
+    pub clock: Clock,
+    pub pace: Pace,
+    pub faults: Faults,
+    pub journal: Journal,
+    namespaces: RwLock<BTreeMap<u64, Arc<Namespace>>>,
+}
+
+/// The query of a request, decoded.
+pub type Query = HashMap<String, String>;
+
+impl Engine {
+    pub fn new(loose: bool, auto_import: bool, seed: u64, limits: Limits, rate_scale: f64, journal: usize) -> Self {
+        Self {
+            loose,
+            auto_import,
+            seed,
+            limits,
+            clock: Clock::default(),
+            pace: Pace::new(rate_scale),
+            faults: Faults::default(),
+            journal: Journal::new(journal),
+            namespaces: RwLock::default(),
+        }
+    }
+
+    /// Adds an app, or gives an existing one a new key and a further admin.
+    pub fn add_app(&self, sdkappid: u64, key: SecretString, admin: &str) {
+        let mut namespaces = write(&self.namespaces);
+        if let Some(namespace) = namespaces.get(&sdkappid) {
+            *write(&namespace.key) = key;
+            let mut app = lock(&namespace.state);
+            app.admins.insert(Id::from(admin));
+            app.accounts.entry(Id::from(admin)).or_default();
+            return;
+        }
+        let app = App::new(sdkappid, self.seed, BTreeSet::from([Id::from(admin)]));
+        let namespace =
+            Namespace { sdkappid, key: RwLock::new(key), state: Mutex::new(app), bad_signatures: Mutex::default() };
+        namespaces.insert(sdkappid, Arc::new(namespace));
+    }
+
+    pub fn namespace(&self, sdkappid: u64) -> Option<Arc<Namespace>> {
+        read(&self.namespaces).get(&sdkappid).cloned()
+    }
+
+    pub fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        read(&self.namespaces).values().cloned().collect()
+    }
+
+    /// Checks and executes a request whose command is known already.
+    pub fn answer(&self, command: &Command, query: &Query, body: &[u8]) -> Outcome {
+        let (namespace, identifier) = self.authenticate(command, query)?;
+        if !self.pace.admit(|| format!("call/{}/{}", namespace.sdkappid, command.name), command.rate) {
+            // A command with an own, lower rate answers like a group operation that comes too often.
+            let code = if command.rate < 100.0 { 10006 } else { 60007 };
+            return Err(ApiError::new(code, "request rate exceeded"));
+        }
+        let body = match serde_json::from_slice::<Value>(body) {
+            Ok(Value::Object(body)) => body,
+            _ => return Err(ApiError::new(60003, "the body is not a JSON object")),
+        };
+        self.execute(&namespace, command, identifier, body)
+    }
+
+    /// The app and the admin behind a request.
+    fn authenticate<'q>(&self, command: &Command, query: &'q Query) -> Result<(Arc<Namespace>, &'q str), ApiError> {
+        let part = |name: &str| query.get(name).map(String::as_str);
+        let wrong = |name: &str| ApiError::new(60025, format!("{name} is missing or wrong in the URL"));
+        let sdkappid = part("sdkappid").filter(|id| !id.is_empty()).ok_or_else(|| ApiError::new(60012, "sdkappid is missing in the URL"))?;
+        let sdkappid: u64 = sdkappid.parse().map_err(|_| wrong("sdkappid"))?;
+        let identifier = part("identifier").filter(|id| !id.is_empty()).ok_or_else(|| wrong("identifier"))?;
+        let usersig = part("usersig").ok_or_else(|| wrong("usersig"))?;
+        if part("contenttype") != Some("json") && !self.loose {
+            return Err(wrong("contenttype"));
+        }
+        if part("random").and_then(|random| random.parse::<u32>().ok()).is_none() && !self.loose {
+            return Err(wrong("random"));
+        }
+        let signature = UserSig::unpack(usersig);
+        let Some(namespace) = self.namespace(sdkappid) else {
+            signature?;
+            return Err(ApiError::new(70020, "sdkappid does not exist"));
+        };
+        let now = self.clock.now();
+        let verified = signature.and_then(|sig| sig.verify(read(&namespace.key).expose_secret(), sdkappid, identifier, now));
+        if let Err(error) = verified {
+            let (minute, bad) = &mut *lock(&namespace.bad_signatures);
+            if *minute != now / 60 {
+                (*minute, *bad) = (now / 60, 0);
+            }
+            *bad += 1;
+            let flood = *bad > self.limits.bad_signatures;
+            return Err(if flood { ApiError::new(70050, "too many bad usersigs, wait a minute") } else { error });
+        }
+        if !lock(&namespace.state).admins.contains(identifier) {
+            let code = if command.service == "openim" { 90009 } else { 60010 };
+            return Err(ApiError::new(code, "identifier is not an app admin"));
+        }
+        Ok((namespace, identifier))
+    }
+
+    /// Checks the body against the command's table and runs the command.
+    pub fn execute(&self, namespace: &Namespace, command: &Command, caller: &str, mut body: Body) -> Outcome {
+        let strictness = Strictness { loose: self.loose, limits: &self.limits };
+        registry::check(command.fields, &mut body, "", strictness)?;
+        let mut app = lock(&namespace.state);
+        let mut ctx = Ctx {
+            app: &mut app,
+            limits: &self.limits,
+            now: self.clock.now(),
+            caller,
+            auto_import: self.auto_import,
+            pace: Some(&self.pace),
+        };
+        (command.handler)(&mut ctx, &body)
+    }
+}
+
+/// An answer may hold so many bytes.
+const ANSWER_BYTES: usize = 1024 * 1024;
+
+/// The JSON of an answer, and its error code.
+pub fn envelope(outcome: Outcome) -> (Vec<u8>, i64) {
+    let (mut body, code, info) = match outcome {
+        Ok(body) => (body, 0, "".into()),
+        Err(error) => (Body::new(), error.code, error.info),
+    };
+    body.insert("ActionStatus".to_owned(), json!(if code == 0 { "OK" } else { "FAIL" }));
+    body.insert("ErrorCode".to_owned(), json!(code));
+    body.insert("ErrorInfo".to_owned(), json!(info));
+    let bytes = Value::Object(body).to_string().into_bytes();
+    if bytes.len() > ANSWER_BYTES {
+        return envelope(Err(ApiError::new(10018, "the answer is larger than 1 MB, ask for less")));
+    }
+    (bytes, code)
+}

@@ -1,0 +1,351 @@
+//! Members: putting users into groups, reading, changing and removing them.
+
+use serde_json::{Value, json};
+
+use super::group::MEMBER_CUSTOM;
+use super::view::{base_info, member_info};
+use super::{
+    Ctx, answer, check_count, done, integer, member_custom, merge_custom, objects, optional_text, switch, text, texts,
+    unsigned,
+};
+use crate::sandbox::error::ApiError;
+use crate::sandbox::registry::Kind::{Bytes, Cursor, Flag, Integer, Object, Objects, Text, Texts, U32, User, Users, Word};
+use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::sandbox::state::group::{Group, GroupType};
+use crate::sandbox::state::member::{Member, MsgFlag, Role};
+
+const SERVICE: &str = "group_open_http_svc";
+
+const ADD: &[Field] =
+    &[req("GroupId", Text), opt("Silence", Flag), req("MemberList", Objects(&[req("Member_Account", User)]))];
+const DELETE: &[Field] = &[
+    req("GroupId", Text),
+    opt("Silence", Flag),
+    opt("Reason", Text).ignored(),
+    req("MemberToDel_Account", Users),
+];
+const GET: &[Field] = &[
+    req("GroupId", Text),
+    opt("MemberInfoFilter", Texts),
+    opt("MemberRoleFilter", Texts),
+    opt("AppDefinedDataFilter_GroupMember", Texts),
+    opt("Limit", Integer),
+    opt("Offset", Integer),
+    opt("Next", Cursor),
+];
+const MODIFY: &[Field] = &[
+    req("GroupId", Text),
+    req("Member_Account", User),
+    opt("Role", Word(&["Admin", "Member"])),
+    opt("MsgFlag", Word(MsgFlag::NAMES)),
+    opt("NameCard", Bytes(50)),
+    opt("AppMemberDefinedData", Objects(MEMBER_CUSTOM)),
+    opt("MuteTime", U32).alias(&["ShutUpTime", "ShutUpUntil"]),
+];
+const JOINED: &[Field] = &[
+    req("Member_Account", User),
+    opt("WithHugeGroups", Flag),
+    opt("WithNoActiveGroups", Flag),
+    opt("Limit", Integer),
+    opt("Offset", Integer),
+    opt("GroupType", Word(GroupType::NAMES)).alias(&["Type"]),
+    opt("ResponseFilter", Object(&[opt("GroupBaseInfoFilter", Texts), opt("SelfInfoFilter", Texts)])),
+    opt("SupportTopic", Flag),
+];
+
+pub static COMMANDS: &[Command] = &[
+    Command::new(SERVICE, "get_group_member_info", GET, get_group_member_info).read_only(),
+    Command::new(SERVICE, "add_group_member", ADD, add_group_member),
+    Command::new(SERVICE, "delete_group_member", DELETE, delete_group_member),
+    Command::new(SERVICE, "modify_group_member_info", MODIFY, modify_group_member_info),
+    Command::new(SERVICE, "get_joined_group_list", JOINED, get_joined_group_list).read_only(),
+    Command::new(
+        SERVICE,
+        "get_role_in_group",
+        &[req("GroupId", Text), req("User_Account", Users)],
+        get_role_in_group,
+    )
+    .read_only(),
+];
+
+/// `Result` of one user in add and import answers.
+const FAILED: u8 = 0;
+const ADDED: u8 = 1;
+const MEMBER_ALREADY: u8 = 2;
+
+fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    if !group.kind.stores_members() {
+        return Err(ApiError::not_allowed("nobody can be put into an AVChatRoom"));
+    }
+    let number = group.number;
+    let users: Vec<&str> = objects(body, "MemberList").map(|member| text(member, "Member_Account")).collect();
+    if users.is_empty() {
+        return Err(ApiError::field("MemberList", "must not be empty"));
+    }
+    check_count(users.len(), ctx.limits.add_members)?;
+
+    let (mut added, mut unknown, mut full, mut over_quota) = (0, 0, 0, 0);
+    let mut results = Vec::with_capacity(users.len());
+    for user in &users {
+        let account = ctx.account(user);
+        let too_many = ctx.joined_too_many(user);
+        let now = ctx.now;
+        let group = ctx.app.group_mut(text(body, "GroupId"))?;
+        let result = match account {
+            None => {
+                unknown += 1;
+                FAILED
+            }
+            Some(id) if group.members.get(&id).is_some() => MEMBER_ALREADY,
+            Some(_) if too_many => {
+                over_quota += 1;
+                FAILED
+            }
+            Some(_) if group.is_full() => {
+                full += 1;
+                FAILED
+            }
+            Some(id) => {
+                added += 1;
+                group.admit(id, Role::Member, now);
+                ctx.note_joined(user, number);
+                ADDED
+            }
+        };
+        results.push(json!({"Member_Account": user, "Result": result}));
+    }
+    if added == 0 && full > 0 {
+        return Err(ApiError::new(10014, "the group is full"));
+    }
+    if over_quota == users.len() {
+        return Err(ApiError::new(10037, "the users are in too many groups"));
+    }
+    if unknown == users.len() {
+        return Err(ApiError::no_such_account(users.first().copied().unwrap_or_default()));
+    }
+    if added > 0 && !switch(body, "Silence") {
+        let now = ctx.now;
+        ctx.app.group_mut(text(body, "GroupId"))?.store_member_notice(now);
+    }
+    answer(json!({"MemberList": results}))
+}
+
+/// Users that one delete_group_member call may name.
+const DELETE_PER_CALL: usize = 100;
+
+fn delete_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    if !group.kind.stores_members() {
+        return Err(ApiError::new(10004, "GroupId names an AVChatRoom, whose members cannot be removed"));
+    }
+    let number = group.number;
+    let users = texts(body, "MemberToDel_Account").unwrap_or_default();
+    check_count(users.len(), DELETE_PER_CALL)?;
+    let now = ctx.now;
+    let mut removed = false;
+    for user in users {
+        let group = ctx.app.group_mut(text(body, "GroupId"))?;
+        let Some(member) = group.members.remove(user) else { continue };
+        removed = true;
+        if member.role == Role::Owner {
+            group.owner = None;
+        }
+        ctx.note_left(user, number);
+    }
+    if removed && !switch(body, "Silence") {
+        ctx.app.group_mut(text(body, "GroupId"))?.store_member_notice(now);
+    }
+    done()
+}
+
+/// Members on one page; the field table's older value.
+const PAGE: i64 = 6_000;
+
+fn get_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    if !group.kind.stores_members() {
+        return Err(ApiError::not_allowed("an AVChatRoom stores no members"));
+    }
+    let limit = integer(body, "Limit").unwrap_or(PAGE);
+    let offset = integer(body, "Offset").unwrap_or(0);
+    if !(0..=PAGE).contains(&limit) {
+        return Err(ApiError::field("Limit", "must be 0 to 6000"));
+    }
+    let limit = if limit == 0 { PAGE as usize } else { limit as usize };
+    let Ok(offset) = usize::try_from(offset) else { return Err(ApiError::field("Offset", "must not be negative")) };
+    let by_cursor = group.kind == GroupType::Community;
+    if by_cursor && offset > 0 {
+        return Err(ApiError::field("Offset", "is not for communities, which page with Next"));
+    }
+    let start = if by_cursor { cursor(body)? } else { offset };
+    let roles = roles(body)?;
+
+    let (page, more) = group.members.page(&roles, start, limit);
+    let filter = texts(body, "MemberInfoFilter");
+    let custom = texts(body, "AppDefinedDataFilter_GroupMember");
+    let shown = page.len();
+    let list: Vec<Value> = page
+        .into_iter()
+        .map(|member| member_info(group, member, filter.as_deref(), custom.as_deref(), ctx.now))
+        .collect();
+    let mut answer = Body::new();
+    answer.insert("MemberNum".to_owned(), json!(group.members.len()));
+    answer.insert("MemberList".to_owned(), Value::Array(list));
+    if by_cursor {
+        let next = if more { (start + shown).to_string() } else { String::new() };
+        answer.insert("Next".to_owned(), json!(next));
+    }
+    Ok(answer)
+}
+
+/// A community's `Next`: "" or 0 at the start, else the decimal text of the answer before.
+fn cursor(body: &Body) -> Result<usize, ApiError> {
+    match body.get("Next") {
+        None => Ok(0),
+        Some(Value::String(text)) if text.is_empty() => Ok(0),
+        Some(Value::String(text)) => text.parse().map_err(|_| ApiError::field("Next", "did not come from an answer")),
+        Some(number) => Ok(number.as_u64().unwrap_or(0) as usize),
+    }
+}
+
+fn roles(body: &Body) -> Result<Vec<Role>, ApiError> {
+    texts(body, "MemberRoleFilter")
+        .unwrap_or_default()
+        .into_iter()
+        .map(|name| match name {
+            "Owner" => Ok(Role::Owner),
+            "Admin" => Ok(Role::Admin),
+            "Member" => Ok(Role::Member),
+            _ => Err(ApiError::field("MemberRoleFilter", "must hold Owner, Admin or Member")),
+        })
+        .collect()
+}
+
+fn modify_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let user = text(body, "Member_Account");
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    if !group.kind.stores_members() {
+        return Err(ApiError::not_allowed("an AVChatRoom stores no members"));
+    }
+    let Some(member) = group.members.get(user) else {
+        return Err(ApiError::not_allowed("the user is not in the group"));
+    };
+    let role = optional_text(body, "Role");
+    if role.is_some() && (!group.kind.has_admins() || member.role == Role::Owner) {
+        return Err(ApiError::not_allowed("the role of this member cannot be set"));
+    }
+    if body.contains_key("MuteTime") && !group.kind.can_mute() {
+        return Err(ApiError::not_allowed("a Work group knows no muting"));
+    }
+    let custom = member_custom(ctx, body)?;
+    let now = ctx.now;
+    let group = ctx.app.group_mut(text(body, "GroupId"))?;
+    if let Some(role) = role {
+        group.members.set_role(user, if role == "Admin" { Role::Admin } else { Role::Member });
+    }
+    if let Some(member) = group.members.get_mut(user) {
+        member.msg_flag = optional_text(body, "MsgFlag").and_then(MsgFlag::parse).unwrap_or(member.msg_flag);
+        if let Some(card) = optional_text(body, "NameCard") {
+            member.name_card = card.into();
+        }
+        if !custom.is_empty() {
+            let all = member.custom.get_or_insert_default();
+            merge_custom(all, &custom);
+        }
+        let id = member.id.clone();
+        if let Some(seconds) = unsigned(body, "MuteTime") {
+            super::mute::set(&mut group.mutes, id, seconds, now);
+        }
+    }
+    done()
+}
+
+/// Groups on one page of get_joined_group_list.
+const JOINED_PAGE: i64 = 5_000;
+
+fn get_joined_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let limit = integer(body, "Limit").unwrap_or(JOINED_PAGE);
+    if !(0..=JOINED_PAGE).contains(&limit) {
+        return Err(ApiError::field("Limit", "must be at most 5000"));
+    }
+    let limit = if limit == 0 { JOINED_PAGE as usize } else { limit as usize };
+    let Ok(offset) = usize::try_from(integer(body, "Offset").unwrap_or(0)) else {
+        return Err(ApiError::field("Offset", "must not be negative"));
+    };
+    let user = text(body, "Member_Account");
+    let kind = optional_text(body, "GroupType").and_then(GroupType::parse);
+    let with_topics = unsigned(body, "SupportTopic").map(|value| value > 0);
+    let wanted = |group: &&Group| {
+        kind.is_none_or(|kind| group.kind == kind)
+            && with_topics.is_none_or(|with| group.support_topic == with)
+            && (group.kind.stores_members() || switch(body, "WithHugeGroups"))
+            && (group.active || switch(body, "WithNoActiveGroups"))
+    };
+    let joined = ctx.app.accounts.get(user).into_iter().flat_map(|account| &account.groups);
+    let groups: Vec<&Group> = joined.filter_map(|number| ctx.app.group_by_number(*number)).filter(wanted).collect();
+
+    let filter = body.get("ResponseFilter").and_then(Value::as_object);
+    let base = filter.and_then(|filter| texts(filter, "GroupBaseInfoFilter")).unwrap_or_default();
+    let own = filter.and_then(|filter| texts(filter, "SelfInfoFilter"));
+    let list: Vec<Value> = groups
+        .iter()
+        .skip(offset)
+        .take(limit)
+        .map(|group| {
+            let mut entry = Body::new();
+            entry.insert("GroupId".to_owned(), json!(group.id.as_str()));
+            base_info(group, Some(&base), &mut entry);
+            if group.support_topic {
+                let gross: u64 = group.topics.values().map(|topic| topic.history.last_seq()).sum();
+                entry.insert("SupportTopic".to_owned(), json!(1));
+                entry.insert("GrossTopicNextMsgSeq".to_owned(), json!(gross + 1));
+            }
+            if own.is_some() || group.support_topic {
+                let keys = own.as_deref().unwrap_or(SELF_INFO);
+                entry.insert("SelfInfo".to_owned(), self_info(group, group.members.get(user), keys));
+            }
+            Value::Object(entry)
+        })
+        .collect();
+    answer(json!({"TotalCount": groups.len(), "GroupIdList": list}))
+}
+
+const SELF_INFO: &[&str] = &["Role", "JoinTime", "MsgFlag", "MsgSeq"];
+
+fn self_info(group: &Group, member: Option<&Member>, keys: &[&str]) -> Value {
+    let mut info = Body::new();
+    let Some(member) = member else { return Value::Object(info) };
+    for key in keys {
+        let value = match *key {
+            "Role" => json!(member.role.name()),
+            "JoinTime" => json!(member.join_time),
+            "MsgFlag" => json!(member.msg_flag.name()),
+            "MsgSeq" => json!(group.read_seq(member)),
+            "UnreadMsgNum" => json!(group.unread(member)),
+            _ => continue,
+        };
+        info.insert((*key).to_owned(), value);
+    }
+    Value::Object(info)
+}
+
+/// Users that one get_role_in_group call may name.
+const ROLES_PER_CALL: usize = 500;
+
+fn get_role_in_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    if !group.kind.stores_members() {
+        return Err(ApiError::not_allowed("an AVChatRoom stores no members"));
+    }
+    let users = texts(body, "User_Account").unwrap_or_default();
+    check_count(users.len(), ROLES_PER_CALL)?;
+    let list: Vec<Value> = users
+        .into_iter()
+        .map(|user| {
+            let role = group.members.get(user).map_or("NotMember", |member| member.role.name());
+            json!({"Member_Account": user, "Role": role})
+        })
+        .collect();
+    answer(json!({"UserIdList": list}))
+}

@@ -1,0 +1,160 @@
+//! What each command does, by topic, and what handlers share.
+
+pub mod account;
+pub mod group;
+pub mod history;
+pub mod import;
+pub mod live_room;
+pub mod member;
+pub mod message;
+pub mod mute;
+mod view;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::ids::Id;
+use super::limits::{Limits, Pace};
+use super::registry::{Body, Outcome};
+use super::state::app::{Account, App};
+
+/// What a command works with.
+pub struct Ctx<'a> {
+    pub app: &'a mut App,
+    pub limits: &'a Limits,
+    /// Unix seconds on the emulator's clock.
+    pub now: i64,
+    /// The app admin that signed the request.
+    pub caller: &'a str,
+    /// Whether unknown users become accounts on their first mention.
+    pub auto_import: bool,
+    /// Absent while recorded commands are replayed: they were admitted once.
+    pub pace: Option<&'a Pace>,
+}
+
+impl Ctx<'_> {
+    /// The account of a user, imported now if the emulator is set to do so.
+    pub fn account(&mut self, user: &str) -> Option<Id> {
+        if let Some(id) = self.app.account_id(user) {
+            return Some(id);
+        }
+        if !self.auto_import || user.is_empty() {
+            return None;
+        }
+        let id = Id::from(user);
+        self.app.accounts.insert(id.clone(), Account::default());
+        Some(id)
+    }
+
+    /// The account of a user, or 10019.
+    pub fn known_account(&mut self, user: &str) -> Result<Id, ApiError> {
+        self.account(user).ok_or_else(|| ApiError::no_such_account(user))
+    }
+
+    /// Notes that a user is in a group now.
+    pub fn note_joined(&mut self, user: &str, group: u64) {
+        if let Some(account) = self.app.accounts.get_mut(user) {
+            account.groups.insert(group);
+        }
+    }
+
+    pub fn note_left(&mut self, user: &str, group: u64) {
+        if let Some(account) = self.app.accounts.get_mut(user) {
+            account.groups.remove(&group);
+        }
+    }
+
+    /// Whether a user may not join yet another group.
+    pub fn joined_too_many(&self, user: &str) -> bool {
+        let most = self.limits.joined_groups;
+        most > 0 && self.app.accounts.get(user).is_some_and(|account| account.groups.len() >= most)
+    }
+}
+
+/// A text, or "" when the key is absent.
+pub fn text<'b>(body: &'b Body, key: &str) -> &'b str {
+    optional_text(body, key).unwrap_or_default()
+}
+
+pub fn optional_text<'b>(body: &'b Body, key: &str) -> Option<&'b str> {
+    body.get(key).and_then(Value::as_str)
+}
+
+pub fn integer(body: &Body, key: &str) -> Option<i64> {
+    body.get(key).and_then(Value::as_i64)
+}
+
+pub fn unsigned(body: &Body, key: &str) -> Option<u64> {
+    body.get(key).and_then(Value::as_u64)
+}
+
+/// Whether an integer switch is above 0.
+pub fn switch(body: &Body, key: &str) -> bool {
+    unsigned(body, key).is_some_and(|value| value > 0)
+}
+
+pub fn texts<'b>(body: &'b Body, key: &str) -> Option<Vec<&'b str>> {
+    body.get(key).and_then(Value::as_array).map(|items| items.iter().filter_map(Value::as_str).collect())
+}
+
+pub fn objects<'b>(body: &'b Body, key: &str) -> impl Iterator<Item = &'b Body> + Clone {
+    body.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+}
+
+/// The object of a `json!` literal as an answer.
+pub fn answer(value: Value) -> Outcome {
+    match value {
+        Value::Object(body) => Ok(body),
+        _ => Ok(Body::new()),
+    }
+}
+
+/// An answer that says nothing beyond success.
+pub fn done() -> Outcome {
+    Ok(Body::new())
+}
+
+/// 10005 when a list names more accounts than one call may.
+pub fn check_count(count: usize, most: usize) -> Result<(), ApiError> {
+    if count > most { Err(ApiError::new(10005, format!("too many accounts: {count}, at most {most}"))) } else { Ok(()) }
+}
+
+/// Most custom fields of groups and of members in one app.
+pub const GROUP_CUSTOM_FIELDS: usize = 10;
+pub const MEMBER_CUSTOM_FIELDS: usize = 5;
+
+/// Merges custom fields key by key; an empty value removes its key.
+pub fn merge_custom(into: &mut BTreeMap<String, String>, from: &[(String, String)]) {
+    for (key, value) in from {
+        if value.is_empty() {
+            into.remove(key);
+        } else {
+            into.insert(key.clone(), value.clone());
+        }
+    }
+}
+
+/// The custom fields of a request, once every key is a declared one.
+pub fn group_custom(ctx: &mut Ctx<'_>, body: &Body) -> Result<Vec<(String, String)>, ApiError> {
+    pairs(body, "AppDefinedData", |key| ctx.app.group_fields.admit(key, GROUP_CUSTOM_FIELDS))
+}
+
+pub fn member_custom(ctx: &mut Ctx<'_>, body: &Body) -> Result<Vec<(String, String)>, ApiError> {
+    pairs(body, "AppMemberDefinedData", |key| ctx.app.member_fields.admit(key, MEMBER_CUSTOM_FIELDS))
+}
+
+fn pairs(
+    body: &Body,
+    list: &str,
+    mut admit: impl FnMut(&str) -> Result<(), ApiError>,
+) -> Result<Vec<(String, String)>, ApiError> {
+    objects(body, list)
+        .map(|item| {
+            let key = text(item, "Key");
+            admit(key)?;
+            Ok((key.to_owned(), text(item, "Value").to_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! Shared identifier strings, and the ids that the server makes.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::state::group::GroupType;
+
+/// A UserID or GroupId; clones share one allocation, so that a million messages do not hold a million names.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(Arc<str>);
+
+impl Id {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Id {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Borrow<str> for Id {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Id {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
+/// Longest GroupId in bytes.
+pub const GROUP_ID_BYTES: usize = 48;
+
+/// Whether an id may name a group at all: printable ASCII, not empty, at most 48 bytes.
+pub fn is_group_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= GROUP_ID_BYTES && id.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+/// Whether a caller may choose this id for a new group of the type.
+pub fn is_custom_group_id(id: &str, kind: GroupType) -> bool {
+    let own = match kind {
+        GroupType::Community => id.strip_prefix("@TGS#_").is_some_and(|rest| !rest.is_empty() && !rest.starts_with("@TGS#")),
+        _ => !id.starts_with("@TGS#"),
+    };
+    own && is_group_id(id)
+}
+
+/// The `n`-th server-made id: the same seed gives the same ids in every run.
+pub fn server_group_id(seed: u64, n: u64, kind: GroupType) -> String {
+    let prefix = match kind {
+        GroupType::Private => "@TGS#1",
+        GroupType::Public => "@TGS#2",
+        GroupType::ChatRoom => "@TGS#3",
+        GroupType::AVChatRoom => "@TGS#a",
+        GroupType::Community => "@TGS#_@TGS#c",
+    };
+    format!("{prefix}{}", token(seed, n))
+}
+
+/// Thirteen characters out of a mixing function that maps distinct numbers to distinct numbers.
+fn token(seed: u64, n: u64) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let mut mixed = mix(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (0..13)
+        .map(|_| {
+            let digit = char::from(ALPHABET[(mixed & 31) as usize]);
+            mixed >>= 5;
+            digit
+        })
+        .collect()
+}
+
+/// SplitMix64's finaliser.
+pub fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

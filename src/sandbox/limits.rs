@@ -1,0 +1,133 @@
+//! Limits that differ between editions of the service, and the pacing of calls and messages.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use clap::Args;
+
+use super::sync::lock;
+
+/// What one call, group or message may hold. The defaults are the newest documented ones of the largest edition,
+/// except where an older and larger value keeps older clients working.
+#[derive(Debug, Clone, Args)]
+pub struct Limits {
+    /// Users that one add_group_member call may name.
+    #[arg(long = "limit-add-members", default_value_t = 300)]
+    pub add_members: usize,
+    /// Users that one send_group_system_notification call may name.
+    #[arg(long = "limit-notification-recipients", default_value_t = 500)]
+    pub notification_recipients: usize,
+    /// Bytes of one message.
+    #[arg(long = "limit-message-bytes", default_value_t = 12_288)]
+    pub message_bytes: usize,
+    /// Bytes of a group name.
+    #[arg(long = "limit-name-bytes", default_value_t = 30)]
+    pub name_bytes: usize,
+    /// Bytes of a group introduction.
+    #[arg(long = "limit-introduction-bytes", default_value_t = 240)]
+    pub introduction_bytes: usize,
+    /// Bytes of a group notification.
+    #[arg(long = "limit-notification-bytes", default_value_t = 300)]
+    pub notification_bytes: usize,
+    /// Bytes of a group's face URL.
+    #[arg(long = "limit-face-url-bytes", default_value_t = 100)]
+    pub face_url_bytes: usize,
+    /// Members of a group other than a community.
+    #[arg(long = "limit-group-members", default_value_t = 6_000)]
+    pub group_members: u64,
+    /// Members of a community.
+    #[arg(long = "limit-community-members", default_value_t = 100_000)]
+    pub community_members: u64,
+    /// Live groups of one app; 0 means no limit. The trial edition has 100.
+    #[arg(long = "limit-groups", default_value_t = 0)]
+    pub groups: usize,
+    /// Live AVChatRoom groups of one app; 0 means no limit. The trial edition has 10.
+    #[arg(long = "limit-live-rooms", default_value_t = 0)]
+    pub live_rooms: usize,
+    /// Groups that one user may be in; 0 means no limit.
+    #[arg(long = "limit-joined-groups", default_value_t = 0)]
+    pub joined_groups: usize,
+    /// Days that messages stay readable.
+    #[arg(long = "limit-history-days", default_value_t = 90)]
+    pub history_days: i64,
+    /// Bad UserSigs of one app and minute before the answer becomes 70050.
+    #[arg(long = "limit-bad-signatures", default_value_t = 1_000)]
+    pub bad_signatures: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            add_members: 300,
+            notification_recipients: 500,
+            message_bytes: 12_288,
+            name_bytes: 30,
+            introduction_bytes: 240,
+            notification_bytes: 300,
+            face_url_bytes: 100,
+            group_members: 6_000,
+            community_members: 100_000,
+            groups: 0,
+            live_rooms: 0,
+            joined_groups: 0,
+            history_days: 90,
+            bad_signatures: 1_000,
+        }
+    }
+}
+
+/// Group messages a second in one group, all senders together.
+pub const GROUP_MESSAGES_PER_SECOND: f64 = 40.0;
+
+/// Token buckets in real time: a frozen clock must not stop the refill.
+#[derive(Debug)]
+pub struct Pace {
+    state: Mutex<PaceState>,
+    started: Instant,
+}
+
+#[derive(Debug)]
+struct PaceState {
+    scale: f64,
+    /// When each key's bucket is full again, in seconds since the start.
+    full_at: HashMap<String, f64>,
+}
+
+impl Pace {
+    pub fn new(scale: f64) -> Self {
+        Self { state: Mutex::new(PaceState { scale, full_at: HashMap::new() }), started: Instant::now() }
+    }
+
+    /// Multiplies every rate; 0 switches pacing off.
+    pub fn set_scale(&self, scale: f64) {
+        let mut state = lock(&self.state);
+        state.scale = scale;
+        state.full_at.clear();
+    }
+
+    pub fn scale(&self) -> f64 {
+        lock(&self.state).scale
+    }
+
+    /// Takes one token of `key`; the bucket holds one second's worth, at least one.
+    pub fn admit(&self, key: impl FnOnce() -> String, per_second: f64) -> bool {
+        let mut state = lock(&self.state);
+        if state.scale <= 0.0 {
+            return true;
+        }
+        let rate = per_second * state.scale;
+        let now = self.started.elapsed().as_secs_f64();
+        if state.full_at.len() > 100_000 {
+            state.full_at.retain(|_, at| *at > now);
+        }
+        let full_at = state.full_at.entry(key()).or_insert(now);
+        let next = full_at.max(now) + 1.0 / rate;
+        let depth = rate.max(1.0) / rate;
+        let admitted = next - now <= depth + 1e-9;
+        if admitted {
+            *full_at = next;
+        }
+        admitted
+    }
+}

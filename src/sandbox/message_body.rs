@@ -1,0 +1,121 @@
+//! The elements that a message may be made of.
+
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::registry::Kind::{self, Flag, Integer, Number, Objects, Text, Texts, User};
+use super::registry::{Field, Strictness, check as check_fields, opt, req};
+
+const TEXT: &[Field] = &[req("Text", Text)];
+const LOCATION: &[Field] = &[req("Desc", Text), req("Latitude", Number), req("Longitude", Number)];
+const FACE: &[Field] = &[req("Index", Integer), req("Data", Text)];
+const CUSTOM: &[Field] = &[req("Data", Text), opt("Desc", Text), opt("Ext", Text), opt("Sound", Text)];
+const SOUND: &[Field] =
+    &[req("Url", Text), req("UUID", Text), req("Size", Integer), req("Second", Integer), req("Download_Flag", Integer)];
+const IMAGE: &[Field] = &[
+    req("UUID", Text),
+    req("ImageFormat", Integer),
+    req(
+        "ImageInfoArray",
+        Objects(&[
+            req("Type", Integer),
+            req("Size", Integer),
+            req("Width", Integer),
+            req("Height", Integer),
+            req("URL", Text),
+        ]),
+    ),
+];
+const FILE: &[Field] = &[
+    req("Url", Text),
+    req("UUID", Text),
+    req("FileSize", Integer),
+    req("FileName", Text),
+    req("Download_Flag", Integer),
+];
+const VIDEO: &[Field] = &[
+    req("VideoUrl", Text),
+    req("VideoUUID", Text),
+    req("VideoSize", Integer),
+    req("VideoSecond", Integer),
+    req("VideoFormat", Text),
+    req("VideoDownloadFlag", Integer),
+    req("ThumbUrl", Text),
+    req("ThumbUUID", Text),
+    req("ThumbSize", Integer),
+    req("ThumbWidth", Integer),
+    req("ThumbHeight", Integer),
+    req("ThumbFormat", Text),
+    req("ThumbDownloadFlag", Integer),
+];
+const RELAY: &[Field] = &[
+    req("Title", Text),
+    req("MsgNum", Integer),
+    req("CompatibleText", Text),
+    req("AbstractList", Texts),
+    opt(
+        "MsgList",
+        Objects(&[
+            req("From_Account", User),
+            opt("To_Account", User),
+            opt("GroupId", Text),
+            req("MsgSeq", Kind::U32),
+            req("MsgRandom", Kind::U32),
+            req("MsgTimeStamp", Integer),
+            req("MsgBody", Kind::Elements),
+        ]),
+    ),
+];
+
+/// What `OfflinePushInfo` may hold; the vendors' own keys pass unchecked, since pushes lie outside the emulator.
+pub const OFFLINE_PUSH_INFO: &[Field] = &[
+    opt("PushFlag", Flag).ignored(),
+    opt("Title", Text).ignored(),
+    opt("Desc", Text).ignored(),
+    opt("Ext", Text).ignored(),
+    opt("AndroidInfo", Kind::Any).ignored(),
+    opt("ApnsInfo", Kind::Any).ignored(),
+    opt("HarmonyInfo", Kind::Any).ignored(),
+];
+
+fn content_fields(kind: &str) -> Option<&'static [Field]> {
+    Some(match kind {
+        "TIMTextElem" => TEXT,
+        "TIMLocationElem" => LOCATION,
+        "TIMFaceElem" => FACE,
+        "TIMCustomElem" => CUSTOM,
+        "TIMSoundElem" => SOUND,
+        "TIMImageElem" => IMAGE,
+        "TIMFileElem" => FILE,
+        "TIMVideoFileElem" => VIDEO,
+        "TIMRelayElem" => RELAY,
+        _ => return None,
+    })
+}
+
+/// Checks the elements of a message: known types, their contents, and at most one custom element.
+pub fn check(elements: &mut [Value], path: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
+    if elements.is_empty() {
+        return Err(ApiError::field(path, "must not be empty"));
+    }
+    let mut custom = 0;
+    for (position, element) in elements.iter_mut().enumerate() {
+        let path = format!("{path}[{position}].");
+        let Some(element) = element.as_object_mut() else {
+            return Err(ApiError::field(path.trim_end_matches('.'), "must be an object"));
+        };
+        check_fields(&[req("MsgType", Text), req("MsgContent", Kind::Any)], element, &path, strictness)?;
+        let kind = element.get("MsgType").and_then(Value::as_str).unwrap_or_default();
+        let Some(fields) = content_fields(kind) else {
+            return Err(ApiError::field(&format!("{path}MsgType"), "is not a known element type"));
+        };
+        custom += usize::from(kind == "TIMCustomElem");
+        if let Some(content) = element.get_mut("MsgContent").and_then(Value::as_object_mut) {
+            check_fields(fields, content, &format!("{path}MsgContent."), strictness)?;
+        }
+    }
+    if custom > 1 {
+        return Err(ApiError::field(path, "may hold only one TIMCustomElem"));
+    }
+    Ok(())
+}

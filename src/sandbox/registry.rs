@@ -1,0 +1,270 @@
+//! The one table of commands: paths, fields, handlers and parity. Request checking and the parity document work off it.
+//!
+//! To add commands:
+//!
+//! 1. Write `handlers/<topic>.rs` with one `fn name(ctx: &mut Ctx<'_>, body: &Body) -> Outcome` per command. The
+//!    body has passed the field table: types are right, required keys are there, aliases carry their canonical name.
+//! 2. In the same file declare `pub static COMMANDS: &[Command]`, one `Command::new(service, name, fields, handler)`
+//!    each: `.read_only()` when it changes nothing, `.rate(n)` when it may be called other than 200 times a second.
+//!    Fields are `req("Key", Kind)` or `opt("Key", Kind)`, then `.alias(&[..])` and `.ignored()` where they apply.
+//! 3. Name the slice in `TABLES` below.
+//!
+//! State that only such a command needs goes into `state/`, with serde derives so that snapshots carry it.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::handlers::{self, Ctx};
+use super::limits::Limits;
+use super::message_body;
+
+/// A JSON object as received or to be sent.
+pub type Body = Map<String, Value>;
+
+/// The keys of a successful answer beside the envelope, or the failure.
+pub type Outcome = Result<Body, ApiError>;
+
+pub type Handler = fn(&mut Ctx<'_>, &Body) -> Outcome;
+
+/// Every table of commands.
+static TABLES: &[&[Command]] = &[
+    handlers::account::COMMANDS,
+    handlers::group::COMMANDS,
+    handlers::member::COMMANDS,
+    handlers::mute::COMMANDS,
+    handlers::message::COMMANDS,
+    handlers::history::COMMANDS,
+    handlers::import::COMMANDS,
+    handlers::live_room::COMMANDS,
+];
+
+/// Which of a field's meanings the emulator has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parity {
+    Implemented,
+    /// Type-checked, then without effect: what it steers lies outside the emulator (pushes, webhooks, clients).
+    Ignored,
+    /// Always answered with a failure.
+    Refused,
+}
+
+/// What a field may hold.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Text,
+    /// Text of at most so many bytes.
+    Bytes(usize),
+    /// Text whose longest form is a setting.
+    Limited(fn(&Limits) -> usize),
+    /// A UserID: 60015 when it is no string.
+    User,
+    Users,
+    Texts,
+    Word(&'static [&'static str]),
+    Integer,
+    U32,
+    /// 0 or 1.
+    Flag,
+    Number,
+    /// A cursor that editions of the documents type as text or as a number.
+    Cursor,
+    Object(&'static [Field]),
+    Objects(&'static [Field]),
+    /// Any JSON object.
+    Any,
+    /// The elements of a message.
+    Elements,
+}
+
+/// A key of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    pub kind: Kind,
+    pub required: bool,
+    pub parity: Parity,
+}
+
+pub const fn req(name: &'static str, kind: Kind) -> Field {
+    Field { name, aliases: &[], kind, required: true, parity: Parity::Implemented }
+}
+
+pub const fn opt(name: &'static str, kind: Kind) -> Field {
+    Field { name, aliases: &[], kind, required: false, parity: Parity::Implemented }
+}
+
+impl Field {
+    /// Other spellings that clients of some age send.
+    pub const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    pub const fn ignored(mut self) -> Self {
+        self.parity = Parity::Ignored;
+        self
+    }
+}
+
+/// A command of the API.
+#[derive(Debug)]
+pub struct Command {
+    pub service: &'static str,
+    pub name: &'static str,
+    pub fields: &'static [Field],
+    pub handler: Handler,
+    /// Calls a second for each app.
+    pub rate: f64,
+    pub writes: bool,
+}
+
+impl Command {
+    pub const fn new(service: &'static str, name: &'static str, fields: &'static [Field], handler: Handler) -> Self {
+        Self { service, name, fields, handler, rate: 200.0, writes: true }
+    }
+
+    pub const fn rate(mut self, per_second: f64) -> Self {
+        self.rate = per_second;
+        self
+    }
+
+    pub const fn read_only(mut self) -> Self {
+        self.writes = false;
+        self
+    }
+}
+
+/// Every command, in the order of the tables.
+pub fn commands() -> impl Iterator<Item = &'static Command> {
+    TABLES.iter().copied().flatten()
+}
+
+/// Looks a path up: 60009 for an unknown service, 10003 for an unknown command.
+pub fn find(service: &str, name: &str) -> Result<&'static Command, ApiError> {
+    static INDEX: LazyLock<HashMap<&str, HashMap<&str, &Command>>> = LazyLock::new(|| {
+        let mut index: HashMap<&str, HashMap<&str, &Command>> = HashMap::new();
+        for command in commands() {
+            index.entry(command.service).or_default().insert(command.name, command);
+        }
+        index
+    });
+    /// Services that exist upstream, whether or not a command of theirs is emulated.
+    const SERVICES: &[&str] = &[
+        "group_open_http_svc",
+        "group_open_attr_http_svc",
+        "group_open_avchatroom_http_svc",
+        "million_group_open_http_svc",
+        "openim",
+        "openim_msg_ext_http_svc",
+        "stream_msg",
+        "openim_robot_http_svc",
+        "im_open_login_svc",
+    ];
+    let found = INDEX.get(service).and_then(|names| names.get(name).copied());
+    match found {
+        Some(command) => Ok(command),
+        None if SERVICES.contains(&service) => Err(ApiError::new(10003, format!("unknown command: {name}"))),
+        None => Err(ApiError::new(60009, format!("unknown service: {service}"))),
+    }
+}
+
+/// How strictly bodies are read.
+#[derive(Clone, Copy)]
+pub struct Strictness<'a> {
+    /// Whether unknown keys are left alone, as the real service does.
+    pub loose: bool,
+    pub limits: &'a Limits,
+}
+
+/// Checks an object against its table and renames aliases; failures name the key by its path.
+pub fn check(fields: &[Field], body: &mut Body, path: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
+    body.retain(|_, value| !value.is_null());
+    for field in fields {
+        for alias in field.aliases {
+            if let Some(value) = body.remove(*alias) {
+                body.entry(field.name).or_insert(value);
+            }
+        }
+    }
+    if !strictness.loose
+        && let Some(unknown) = body.keys().find(|key| fields.iter().all(|field| field.name != key.as_str()))
+    {
+        return Err(ApiError::field(&format!("{path}{unknown}"), "is not a key of this command"));
+    }
+    for field in fields {
+        match body.get_mut(field.name) {
+            Some(value) => check_value(field.kind, value, path, field.name, strictness)?,
+            None if field.required => return Err(ApiError::field(&format!("{path}{}", field.name), "is missing")),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_value(kind: Kind, value: &mut Value, path: &str, name: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
+    let fail = |why: &str| Err(ApiError::field(&format!("{path}{name}"), why));
+    match kind {
+        Kind::Text if !value.is_string() => fail("must be a string"),
+        Kind::Bytes(max) => check_length(value, max, &fail),
+        Kind::Limited(max) => check_length(value, max(strictness.limits), &fail),
+        Kind::User => check_user(value, path, name),
+        Kind::Users => match value.as_array() {
+            Some(users) => users.iter().try_for_each(|user| check_user(user, path, name)),
+            None => fail("must be an array of strings"),
+        },
+        Kind::Texts if !value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)) => {
+            fail("must be an array of strings")
+        }
+        Kind::Word(words) => match value.as_str() {
+            Some(word) if words.contains(&word) => Ok(()),
+            Some(_) => fail(&format!("must be one of {}", words.join(", "))),
+            None => fail("must be a string"),
+        },
+        Kind::Integer if !(value.is_i64() || value.is_u64()) => fail("must be an integer"),
+        Kind::U32 if value.as_u64().is_none_or(|n| n > u64::from(u32::MAX)) => fail("must be an unsigned 32-bit integer"),
+        Kind::Flag if value.as_u64().is_none_or(|n| n > 1) => fail("must be 0 or 1"),
+        Kind::Number if !value.is_number() => fail("must be a number"),
+        Kind::Cursor if !(value.is_string() || value.is_u64()) => fail("must be a string"),
+        Kind::Any if !value.is_object() => fail("must be an object"),
+        Kind::Object(fields) => match value.as_object_mut() {
+            Some(object) => check(fields, object, &format!("{path}{name}."), strictness),
+            None => fail("must be an object"),
+        },
+        Kind::Objects(fields) => {
+            let Some(items) = value.as_array_mut() else { return fail("must be an array of objects") };
+            for (position, item) in items.iter_mut().enumerate() {
+                let Some(object) = item.as_object_mut() else { return fail("must be an array of objects") };
+                check(fields, object, &format!("{path}{name}[{position}]."), strictness)?;
+            }
+            Ok(())
+        }
+        Kind::Elements => match value.as_array_mut() {
+            Some(elements) => message_body::check(elements, &format!("{path}{name}"), strictness),
+            None => fail("must be an array of objects"),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn check_length(value: &Value, max: usize, fail: &impl Fn(&str) -> Result<(), ApiError>) -> Result<(), ApiError> {
+    match value.as_str() {
+        Some(text) if text.len() <= max => Ok(()),
+        Some(_) => fail(&format!("is longer than {max} bytes")),
+        None => fail("must be a string"),
+    }
+}
+
+/// Longest UserID in bytes.
+const USER_ID_BYTES: usize = 32;
+
+fn check_user(value: &Value, path: &str, name: &str) -> Result<(), ApiError> {
+    match value.as_str() {
+        Some(user) if user.len() <= USER_ID_BYTES => Ok(()),
+        Some(_) => Err(ApiError::field(&format!("{path}{name}"), "is longer than 32 bytes")),
+        None => Err(ApiError::new(60015, format!("{path}{name} must be a string"))),
+    }
+}

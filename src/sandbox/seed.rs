@@ -1,0 +1,142 @@
+//! Seed files, snapshots and their restoring.
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::DEFAULT_APP;
+use super::engine::Engine;
+use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use super::ids::Id;
+use super::registry::{self, Body};
+use super::state::app::{App, CustomFields};
+use super::sync::lock;
+
+/// What a seed file says of one app.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedApp {
+    #[serde(default = "default_sdkappid")]
+    sdkappid: u64,
+    #[serde(default)]
+    key: Option<String>,
+    #[serde(default = "default_admin")]
+    admin: String,
+    #[serde(default)]
+    accounts: Vec<String>,
+    #[serde(default)]
+    group_fields: Vec<String>,
+    #[serde(default)]
+    member_fields: Vec<String>,
+    /// Executed in order, each must succeed.
+    #[serde(default)]
+    commands: Vec<SeedCommand>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedCommand {
+    #[serde(default = "default_service")]
+    service: String,
+    command: String,
+    body: Body,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    apps: Vec<SeedApp>,
+}
+
+/// The state of every app. Keys stay out: a snapshot can be passed on.
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    snapshot: u64,
+    /// The clock when it was taken, for information.
+    time: i64,
+    apps: Vec<App>,
+}
+
+/// The version of the snapshot format.
+const SNAPSHOT_VERSION: u64 = 1;
+
+fn default_sdkappid() -> u64 {
+    DEFAULT_APP.sdkappid
+}
+
+fn default_admin() -> String {
+    DEFAULT_APP.admin.to_owned()
+}
+
+fn default_service() -> String {
+    "group_open_http_svc".to_owned()
+}
+
+/// Everything that the apps hold, as JSON.
+pub fn snapshot(engine: &Engine) -> Value {
+    let apps: Vec<App> = engine.namespaces().iter().map(|namespace| lock(&namespace.state).clone()).collect();
+    let snapshot = Snapshot { snapshot: SNAPSHOT_VERSION, time: engine.clock.now(), apps };
+    serde_json::to_value(snapshot).unwrap_or_else(|error| json!({"error": error.to_string()}))
+}
+
+/// Takes a seed file, or a snapshot, which replaces the state of the apps that it names.
+pub fn apply(engine: &Engine, bytes: &[u8]) -> Result<(), String> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if value.get("snapshot").is_some() {
+        return restore(engine, value);
+    }
+    let seed: Seed = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    seed.apps.into_iter().try_for_each(|app| apply_app(engine, app))
+}
+
+fn restore(engine: &Engine, value: Value) -> Result<(), String> {
+    let snapshot: Snapshot = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    if snapshot.snapshot != SNAPSHOT_VERSION {
+        return Err(format!("snapshot version {} is not {SNAPSHOT_VERSION}", snapshot.snapshot));
+    }
+    let known: Vec<_> = snapshot.apps.iter().map(|app| (app.sdkappid, engine.namespace(app.sdkappid))).collect();
+    if let Some((sdkappid, _)) = known.iter().find(|(_, namespace)| namespace.is_none()) {
+        return Err(format!("app {sdkappid} is not configured here; add it first, a snapshot holds no keys"));
+    }
+    for (app, (_, namespace)) in snapshot.apps.into_iter().zip(known) {
+        if let Some(namespace) = namespace {
+            *lock(&namespace.state) = app;
+        }
+    }
+    Ok(())
+}
+
+fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
+    if let Some(key) = seed.key {
+        engine.add_app(seed.sdkappid, SecretString::from(key), &seed.admin);
+    }
+    let namespace = engine.namespace(seed.sdkappid).ok_or_else(|| format!("app {} has no key", seed.sdkappid))?;
+    {
+        let mut app = lock(&namespace.state);
+        for user in &seed.accounts {
+            app.accounts.entry(Id::from(user.as_str())).or_default();
+        }
+        declare(&mut app.group_fields, &seed.group_fields, GROUP_CUSTOM_FIELDS)?;
+        declare(&mut app.member_fields, &seed.member_fields, MEMBER_CUSTOM_FIELDS)?;
+    }
+    for (position, step) in seed.commands.into_iter().enumerate() {
+        registry::find(&step.service, &step.command)
+            .and_then(|command| engine.execute(&namespace, command, &seed.admin, step.body))
+            .map_err(|error| format!("command {position} ({}): {} {}", step.command, error.code, error.info))?;
+    }
+    Ok(())
+}
+
+/// Declares custom fields as the console does; from then on no others are taken.
+pub fn declare(fields: &mut CustomFields, keys: &[String], most: usize) -> Result<(), String> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    if !fields.closed {
+        fields.declared.clear();
+    }
+    fields.closed = false;
+    let declared = keys.iter().try_for_each(|key| fields.admit(key, most));
+    fields.closed = true;
+    declared.map_err(|_| format!("at most {most} keys of 1 to 16 letters, digits and underscores can be declared"))
+}

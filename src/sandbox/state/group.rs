@@ -1,0 +1,283 @@
+//! A group: its type's rules, profile, members and messages.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::member::{Member, MsgFlag, Role, Roster};
+use super::message::{Duplicates, History, Message};
+use crate::sandbox::ids::Id;
+use crate::sandbox::limits::Limits;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum GroupType {
+    Private,
+    Public,
+    ChatRoom,
+    AVChatRoom,
+    Community,
+}
+
+impl GroupType {
+    /// The words that requests may use.
+    pub const NAMES: &'static [&'static str] =
+        &["Private", "Public", "ChatRoom", "AVChatRoom", "Community", "Work", "Meeting"];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "Private" | "Work" => Self::Private,
+            "Public" => Self::Public,
+            "ChatRoom" | "Meeting" => Self::ChatRoom,
+            "AVChatRoom" => Self::AVChatRoom,
+            "Community" => Self::Community,
+            _ => return None,
+        })
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Private => "Private",
+            Self::Public => "Public",
+            Self::ChatRoom => "ChatRoom",
+            Self::AVChatRoom => "AVChatRoom",
+            Self::Community => "Community",
+        }
+    }
+
+    pub const fn stores_members(self) -> bool {
+        !matches!(self, Self::AVChatRoom)
+    }
+
+    pub const fn stores_history(self) -> bool {
+        !matches!(self, Self::AVChatRoom)
+    }
+
+    pub const fn counts_unread(self) -> bool {
+        !matches!(self, Self::ChatRoom | Self::AVChatRoom)
+    }
+
+    pub const fn can_mute(self) -> bool {
+        !matches!(self, Self::Private)
+    }
+
+    pub const fn has_admins(self) -> bool {
+        !matches!(self, Self::Private | Self::AVChatRoom)
+    }
+
+    /// Whether joining and leaving puts a notice into the history.
+    pub const fn stores_member_notices(self) -> bool {
+        matches!(self, Self::Private | Self::Public | Self::Community)
+    }
+
+    pub const fn default_msg_flag(self) -> MsgFlag {
+        match self {
+            Self::ChatRoom | Self::AVChatRoom => MsgFlag::AcceptNotNotify,
+            _ => MsgFlag::AcceptAndNotify,
+        }
+    }
+
+    /// `ApplyJoinOption` when the creator names none, or may not choose.
+    pub const fn default_apply_option(self) -> &'static str {
+        match self {
+            Self::Private => "DisableApply",
+            Self::Public => "NeedPermission",
+            _ => "FreeAccess",
+        }
+    }
+
+    pub const fn default_invite_option(self) -> &'static str {
+        match self {
+            Self::Private | Self::Community => "FreeAccess",
+            _ => "DisableInvite",
+        }
+    }
+
+    /// The most members that a group of the type may have.
+    pub const fn member_cap(self, limits: &Limits) -> u64 {
+        match self {
+            Self::Community => limits.community_members,
+            Self::AVChatRoom => 0,
+            _ => limits.group_members,
+        }
+    }
+}
+
+/// A message of an AVChatRoom: known for an hour, for recalls only.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LiveMessage {
+    pub seq: u64,
+    pub time: i64,
+    pub recalled: bool,
+}
+
+/// The numbering of an AVChatRoom, which stores nothing.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct LiveRoom {
+    pub last_seq: u64,
+    pub recent: VecDeque<LiveMessage>,
+}
+
+/// The last time that everybody's unread count went to 0, kept once for the group and not in each member.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct ReadReset {
+    epoch: u64,
+    seq: u64,
+}
+
+/// A topic of a community: an own history and own mutes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Topic {
+    pub history: History,
+    pub duplicates: Duplicates,
+    pub mutes: BTreeMap<Id, i64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Group {
+    /// Position in the order of creation, unique in the app for ever.
+    pub number: u64,
+    pub id: Id,
+    pub kind: GroupType,
+    pub name: String,
+    pub introduction: String,
+    pub notification: String,
+    pub face_url: String,
+    pub owner: Option<Id>,
+    pub create_time: i64,
+    pub info_seq: u64,
+    pub last_info_time: i64,
+    pub max_members: u64,
+    pub apply_join_option: String,
+    pub invite_join_option: String,
+    pub mute_all: bool,
+    pub history_before_join: Option<String>,
+    pub support_topic: bool,
+    pub enable_permission: bool,
+    pub default_permission: u64,
+    pub custom: BTreeMap<String, String>,
+    pub members: Roster,
+    pub history: History,
+    read_reset: ReadReset,
+    pub live: LiveRoom,
+    pub duplicates: Duplicates,
+    /// Ends of mutes, kept apart from the members: a mute outlives leaving.
+    pub mutes: BTreeMap<Id, i64>,
+    pub topics: BTreeMap<String, Topic>,
+    /// A Work group is invisible to all but its owner until its first message.
+    pub active: bool,
+    /// Who is in an AVChatRoom right now; the control API moves them.
+    #[serde(default)]
+    pub present: BTreeSet<Id>,
+}
+
+impl Group {
+    pub fn new(number: u64, id: Id, kind: GroupType, now: i64) -> Self {
+        Self {
+            number,
+            id,
+            kind,
+            name: String::new(),
+            introduction: String::new(),
+            notification: String::new(),
+            face_url: String::new(),
+            owner: None,
+            create_time: now,
+            info_seq: 1,
+            last_info_time: now,
+            max_members: 0,
+            apply_join_option: kind.default_apply_option().to_owned(),
+            invite_join_option: kind.default_invite_option().to_owned(),
+            mute_all: false,
+            history_before_join: None,
+            support_topic: false,
+            enable_permission: false,
+            default_permission: 0,
+            custom: BTreeMap::new(),
+            members: Roster::default(),
+            history: History::default(),
+            read_reset: ReadReset::default(),
+            live: LiveRoom::default(),
+            duplicates: Duplicates::default(),
+            mutes: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            active: kind != GroupType::Private,
+            present: BTreeSet::new(),
+        }
+    }
+
+    pub fn next_seq(&self) -> u64 {
+        if self.kind.stores_history() { self.history.next_seq() } else { self.live.last_seq + 1 }
+    }
+
+    /// Notes a change of the profile.
+    pub fn touch(&mut self, now: i64) {
+        self.info_seq += 1;
+        self.last_info_time = now;
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.members.len() as u64 >= self.max_members
+    }
+
+    /// Lets a user in at the current end of the history.
+    pub fn admit(&mut self, id: Id, role: Role, now: i64) {
+        let mut member = Member::new(id, role, now, self.history.last_seq(), self.kind.default_msg_flag());
+        member.read_epoch = self.read_reset.epoch;
+        self.members.add(member);
+    }
+
+    /// Stores the notice of a join or leave where the type has one; it counts as unread for nobody.
+    pub fn store_member_notice(&mut self, now: i64) {
+        if self.active && self.kind.stores_member_notices() {
+            self.history.push(Message::new(None, now, 0, "[]"), false);
+        }
+    }
+
+    /// When the mute of a user ends, or 0 when the user may speak.
+    pub fn muted_until(&self, user: &str, now: i64) -> i64 {
+        self.mutes.get(user).copied().filter(|until| *until > now).unwrap_or(0)
+    }
+
+    /// The number up to which a member has read.
+    pub fn read_seq(&self, member: &Member) -> u64 {
+        if member.read_epoch == self.read_reset.epoch { member.read_seq } else { self.read_reset.seq }
+    }
+
+    /// Unread messages of a member.
+    pub fn unread(&self, member: &Member) -> u64 {
+        if !self.kind.counts_unread() {
+            return 0;
+        }
+        let own = if member.read_epoch == self.read_reset.epoch { member.own_unread } else { 0 };
+        self.history.unread_after(self.read_seq(member)).saturating_sub(own)
+    }
+
+    /// Sets the number up to which a member has read.
+    pub fn set_read_seq(&mut self, user: &str, seq: u64) {
+        let epoch = self.read_reset.epoch;
+        if let Some(member) = self.members.get_mut(user) {
+            member.read_seq = seq;
+            member.own_unread = 0;
+            member.read_epoch = epoch;
+        }
+    }
+
+    /// Sets everybody's unread count to 0.
+    pub fn mark_all_read(&mut self) {
+        self.read_reset = ReadReset { epoch: self.read_reset.epoch + 1, seq: self.history.last_seq() };
+    }
+
+    /// Notes that a member sent the message `seq`, which is not unread to its sender.
+    pub fn note_sent(&mut self, user: &str, seq: u64, counts: bool, now: i64) {
+        let Some(read) = self.members.get(user).map(|member| self.read_seq(member)) else { return };
+        if read + 1 == seq {
+            self.set_read_seq(user, seq);
+        } else if self.members.get(user).is_some_and(|member| member.read_epoch != self.read_reset.epoch) {
+            self.set_read_seq(user, read);
+        }
+        if let Some(member) = self.members.get_mut(user) {
+            member.last_send_time = now;
+            member.own_unread += u64::from(counts && read + 1 != seq);
+        }
+    }
+}

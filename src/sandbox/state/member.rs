@@ -1,0 +1,225 @@
+//! The members of a group, kept so that a page costs the same wherever it starts.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::sandbox::ids::Id;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    Owner,
+    Admin,
+    Member,
+}
+
+impl Role {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "Owner",
+            Self::Admin => "Admin",
+            Self::Member => "Member",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MsgFlag {
+    AcceptAndNotify,
+    AcceptNotNotify,
+    Discard,
+}
+
+impl MsgFlag {
+    pub const NAMES: &'static [&'static str] = &["AcceptAndNotify", "AcceptNotNotify", "Discard"];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AcceptAndNotify => "AcceptAndNotify",
+            Self::AcceptNotNotify => "AcceptNotNotify",
+            Self::Discard => "Discard",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "AcceptAndNotify" => Some(Self::AcceptAndNotify),
+            "AcceptNotNotify" => Some(Self::AcceptNotNotify),
+            "Discard" => Some(Self::Discard),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    pub id: Id,
+    pub role: Role,
+    pub join_time: i64,
+    /// The number up to which the member has read; the group knows whether it still holds.
+    pub(super) read_seq: u64,
+    /// Own messages after `read_seq`; they never count as unread.
+    pub(super) own_unread: u64,
+    /// The read reset of the group that `read_seq` has seen.
+    pub(super) read_epoch: u64,
+    pub msg_flag: MsgFlag,
+    pub last_send_time: i64,
+    pub name_card: Box<str>,
+    pub custom: Option<Box<BTreeMap<String, String>>>,
+    /// Position in the order of joining.
+    order: u64,
+}
+
+impl Member {
+    pub fn new(id: Id, role: Role, join_time: i64, read_seq: u64, msg_flag: MsgFlag) -> Self {
+        Self {
+            id,
+            role,
+            join_time,
+            read_seq,
+            own_unread: 0,
+            read_epoch: 0,
+            msg_flag,
+            last_send_time: 0,
+            name_card: "".into(),
+            custom: None,
+            order: 0,
+        }
+    }
+
+    /// The owner comes first, then everybody in the order of joining.
+    fn key(&self) -> u64 {
+        if self.role == Role::Owner { 0 } else { self.order }
+    }
+}
+
+/// Members by name, and their order as sorted vectors: positions are found by arithmetic, a joining member is appended, and
+/// only a leaving one moves what follows.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Member>", into = "Vec<Member>")]
+pub struct Roster {
+    by_id: HashMap<Id, Member>,
+    everybody: Vec<(u64, Id)>,
+    /// Owner and admins, so that asking for them does not scan.
+    staff: Vec<(u64, Id)>,
+    ordinary: Vec<(u64, Id)>,
+    next_order: u64,
+}
+
+impl Clone for Roster {
+    fn clone(&self) -> Self {
+        Self::from(self.iter().cloned().collect::<Vec<_>>())
+    }
+}
+
+impl From<Vec<Member>> for Roster {
+    fn from(members: Vec<Member>) -> Self {
+        let mut roster = Self::default();
+        let mut members = members;
+        members.sort_by_key(|member| member.order);
+        for member in members {
+            roster.next_order = roster.next_order.max(member.order);
+            roster.link(&member);
+            roster.by_id.insert(member.id.clone(), member);
+        }
+        roster
+    }
+}
+
+impl From<Roster> for Vec<Member> {
+    fn from(mut roster: Roster) -> Self {
+        let order = std::mem::take(&mut roster.everybody);
+        order.iter().filter_map(|(_, id)| roster.by_id.remove(id.as_str())).collect()
+    }
+}
+
+impl Roster {
+    pub fn len(&self) -> usize {
+        self.everybody.len()
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Member> {
+        self.by_id.get(id)
+    }
+
+    /// For everything but the role, which [`Self::set_role`] changes.
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Member> {
+        self.by_id.get_mut(id)
+    }
+
+    /// All members in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.resolve(&self.everybody)
+    }
+
+    /// Appends a member; the name must not be there yet.
+    pub fn add(&mut self, mut member: Member) {
+        self.next_order += 1;
+        member.order = self.next_order;
+        self.link(&member);
+        self.by_id.insert(member.id.clone(), member);
+    }
+
+    pub fn remove(&mut self, id: &str) -> Option<Member> {
+        let member = self.by_id.remove(id)?;
+        self.unlink(&member);
+        Some(member)
+    }
+
+    pub fn set_role(&mut self, id: &str, role: Role) {
+        if let Some(mut member) = self.by_id.remove(id) {
+            self.unlink(&member);
+            member.role = role;
+            self.link(&member);
+            self.by_id.insert(member.id.clone(), member);
+        }
+    }
+
+    /// A page of the members that have one of the roles (all members when `roles` is empty), and whether more follow.
+    pub fn page(&self, roles: &[Role], offset: usize, limit: usize) -> (Vec<&Member>, bool) {
+        let has = |role| roles.is_empty() || roles.contains(&role);
+        let owner = self.staff.first().filter(|(key, _)| *key == 0);
+        let (head, list): (Option<&(u64, Id)>, &[(u64, Id)]) = match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
+            (true, true, true) => (None, &self.everybody),
+            (false, true, true) => (None, &self.everybody[usize::from(owner.is_some())..]),
+            (true, false, true) => (owner, &self.ordinary),
+            (false, false, true) => (None, &self.ordinary),
+            (true, true, false) => (None, &self.staff),
+            (false, true, false) => (None, &self.staff[usize::from(owner.is_some())..]),
+            (true, false, false) => (owner, &[]),
+            (false, false, false) => (None, &[]),
+        };
+        let total = list.len() + usize::from(head.is_some());
+        let skipped_head = head.filter(|_| offset == 0);
+        let start = offset.saturating_sub(usize::from(head.is_some())).min(list.len());
+        let rest = limit.saturating_sub(usize::from(skipped_head.is_some()));
+        let end = start.saturating_add(rest).min(list.len());
+        let page = skipped_head.into_iter().take(limit).chain(&list[start..end]);
+        let page: Vec<&Member> = page.filter_map(|(_, id)| self.by_id.get(id.as_str())).collect();
+        let more = offset.saturating_add(page.len()) < total;
+        (page, more)
+    }
+
+    fn resolve<'a>(&'a self, list: &'a [(u64, Id)]) -> impl Iterator<Item = &'a Member> {
+        list.iter().filter_map(|(_, id)| self.by_id.get(id.as_str()))
+    }
+
+    fn link(&mut self, member: &Member) {
+        let key = member.key();
+        let side = if member.role == Role::Member { &mut self.ordinary } else { &mut self.staff };
+        for list in [&mut self.everybody, side] {
+            let at = list.partition_point(|(other, _)| *other < key);
+            list.insert(at, (key, member.id.clone()));
+        }
+    }
+
+    fn unlink(&mut self, member: &Member) {
+        let key = member.key();
+        let side = if member.role == Role::Member { &mut self.ordinary } else { &mut self.staff };
+        for list in [&mut self.everybody, side] {
+            if let Ok(at) = list.binary_search_by_key(&key, |(other, _)| *other) {
+                list.remove(at);
+            }
+        }
+    }
+}

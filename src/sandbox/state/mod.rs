@@ -1,0 +1,6 @@
+//! What the emulated server remembers of one app.
+
+pub mod app;
+pub mod group;
+pub mod member;
+pub mod message;
