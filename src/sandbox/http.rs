@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
@@ -190,8 +191,13 @@ fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
 /// Announces the whole length, sends half of it and breaks off.
 fn truncated(reply: &[u8]) -> Response<Body> {
     let half = Bytes::copy_from_slice(&reply[..reply.len() / 2]);
-    let parts = [Ok(Frame::data(half)), Err(io::Error::other("truncated by a fault rule"))];
-    let mut response = Response::new(StreamBody::new(futures::stream::iter(parts)).boxed_unsync());
+    let sent = futures::stream::iter([Ok(Frame::data(half))]);
+    let broken = futures::stream::once(async {
+        // Lets the first half out before the connection breaks.
+        tokio::task::yield_now().await;
+        Err(io::Error::other("truncated by a fault rule"))
+    });
+    let mut response = Response::new(StreamBody::new(sent.chain(broken)).boxed_unsync());
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(reply.len()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -1,0 +1,3 @@
+//! Behaviour, through real servers on real ports.
+
+mod sandbox;
