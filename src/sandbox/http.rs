@@ -126,7 +126,7 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
     if !verdict.latency.is_zero() {
         tokio::time::sleep(verdict.latency).await;
     }
-    let (reply, code) = outcome(engine, command, &verdict, &query, &body);
+    let (reply, code) = outcome(engine, command, &verdict, &query, &body).await;
     if !engine.journal.is_off() {
         engine.journal.record(Entry {
             number: 0,
@@ -146,9 +146,9 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
 }
 
 /// Executes the command unless a fault comes before it.
-fn outcome(
+async fn outcome(
     engine: &Engine,
-    command: Result<&Command, ApiError>,
+    command: Result<&'static Command, ApiError>,
     verdict: &Verdict,
     query: &Query,
     body: &[u8],
@@ -159,7 +159,10 @@ fn outcome(
             envelope(Err(ApiError::new(*code, info)))
         }
         Some(Action::Reset | Action::Http { .. }) => (Vec::new(), 0),
-        _ => envelope(command.and_then(|command| engine.answer(command, query, body))),
+        _ => envelope(match command {
+            Ok(command) => engine.answer(command, query, body).await,
+            Err(error) => Err(error),
+        }),
     }
 }
 

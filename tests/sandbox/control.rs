@@ -139,6 +139,32 @@ async fn a_seed_file_and_an_export_carry_state_from_run_to_run() {
     assert_eq!(second.history("g").await.len(), 1);
 }
 
+/// The directory is copied while the sandbox runs, as a crash would leave it: what was answered is there.
+#[tokio::test]
+async fn a_data_directory_holds_what_was_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, crashed) = (folder.path().join("live"), folder.path().join("crashed"));
+    let first = Sandbox::start_with(Settings { data_dir: Some(live.clone()), ..unpaced() }).await;
+    first.freeze(NOW).await;
+    first.control("apps", json!({"sdkappid": 20_000_001, "key": "test-key"})).await;
+    first.control("apps/1400000001/accounts", json!({"users": ["alice", "bob", "carol"]})).await;
+    first.group("g", "Public").await;
+    for random in 1..=20 {
+        first.send("g", "bob", random).await;
+    }
+    let made = first.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
+    std::fs::create_dir(&crashed).unwrap();
+    std::fs::copy(live.join("sandbox.redb"), crashed.join("sandbox.redb")).unwrap();
+
+    let second = Sandbox::start_with(Settings { data_dir: Some(crashed), ..unpaced() }).await;
+    second.freeze(NOW).await;
+    assert_eq!(second.info("g").await, first.info("g").await);
+    assert_eq!(second.history("g").await, first.history("g").await);
+    assert_eq!(second.info(made["GroupId"].as_str().unwrap()).await["ErrorCode"], 0);
+    assert_eq!(second.send("g", "bob", 20).await["MsgSeq"], 20, "duplicates are still known");
+    assert_eq!(second.look("apps").await["apps"].as_array().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn server_made_ids_follow_from_the_seed() {
     let mut ids = Vec::new();
