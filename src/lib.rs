@@ -3,14 +3,8 @@
 
 pub mod cli;
 pub mod command;
-pub mod config;
-pub mod gateway;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
-pub mod serve;
-pub mod server;
-pub mod status;
-pub mod telemetry;
 pub mod upstream;
 pub mod validate;
 pub mod wire;

@@ -1,6 +1,3 @@
-//! The behaviour of the gateway, one module for each part of it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Behaviour, through real servers on real ports.
 
-mod golden;
-mod support;
-mod upstream;
+mod sandbox;

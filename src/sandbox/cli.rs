@@ -32,6 +32,9 @@ pub struct Args {
     /// Writes a snapshot to this file at the end.
     #[arg(long)]
     pub export_on_exit: Option<PathBuf>,
+    /// Keeps the state in this directory across restarts.
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
     /// Accepts unknown keys and a sloppy query, as the real service does.
     #[arg(long)]
     pub loose: bool,
@@ -71,6 +74,7 @@ impl From<Args> for Settings {
             apps: args.apps,
             seed_file: args.seed_file,
             export_on_exit: args.export_on_exit,
+            data_dir: args.data_dir,
             loose: args.loose,
             auto_import: args.auto_import,
             seed: args.seed,

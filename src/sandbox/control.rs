@@ -65,6 +65,12 @@ fn routes(engine: Arc<Engine>) -> Router {
     Router::new().nest("/_sandbox", api).with_state(engine)
 }
 
+/// Answers once the change is in the data directory, if there is one.
+async fn persisted(engine: &Engine, answer: Value) -> Answer {
+    seed::rebase(engine).await.map_err(|reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason))?;
+    Ok(Json(answer))
+}
+
 async fn health(State(engine): Shared) -> Json<Value> {
     Json(json!({"sandbox": true, "time": engine.clock.now()}))
 }
@@ -157,7 +163,7 @@ async fn take_snapshot(State(engine): Shared) -> Json<Value> {
 
 async fn restore(State(engine): Shared, body: Bytes) -> Answer {
     seed::apply(&engine, &body).map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
-    Ok(Json(json!({})))
+    persisted(&engine, json!({})).await
 }
 
 #[derive(Deserialize)]
@@ -181,7 +187,7 @@ async fn reset(State(engine): Shared, Query(reset): Query<Reset>) -> Answer {
         engine.journal.clear();
         engine.clock.reset();
     }
-    Ok(Json(json!({})))
+    persisted(&engine, json!({})).await
 }
 
 async fn show_parity() -> String {
@@ -213,9 +219,9 @@ struct NewApp {
     admin: Option<String>,
 }
 
-async fn add_app(State(engine): Shared, Json(app): Json<NewApp>) -> Json<Value> {
+async fn add_app(State(engine): Shared, Json(app): Json<NewApp>) -> Answer {
     engine.add_app(app.sdkappid, SecretString::from(app.key), app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
-    Json(json!({"sdkappid": app.sdkappid}))
+    persisted(&engine, json!({"sdkappid": app.sdkappid})).await
 }
 
 fn namespace(engine: &Engine, sdkappid: u64) -> Result<Arc<Namespace>, Refused> {
@@ -238,11 +244,14 @@ struct Users {
 
 async fn add_accounts(State(engine): Shared, Path(sdkappid): Path<u64>, Json(add): Json<Users>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
-    let mut app = lock(&namespace.state);
-    for user in &add.users {
-        app.accounts.entry(Id::from(user.as_str())).or_default();
-    }
-    Ok(Json(json!({"accounts": app.accounts.len()})))
+    let accounts = {
+        let mut app = lock(&namespace.state);
+        for user in &add.users {
+            app.accounts.entry(Id::from(user.as_str())).or_default();
+        }
+        app.accounts.len()
+    };
+    persisted(&engine, json!({"accounts": accounts})).await
 }
 
 #[derive(Deserialize)]
@@ -256,11 +265,14 @@ struct Fields {
 
 async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Json(fields): Json<Fields>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
-    let app = &mut *lock(&namespace.state);
-    seed::declare(&mut app.group_fields, &fields.group, GROUP_CUSTOM_FIELDS)
-        .and_then(|()| seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS))
-        .map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
-    Ok(Json(json!({"group": app.group_fields.declared, "member": app.member_fields.declared})))
+    let declared = {
+        let app = &mut *lock(&namespace.state);
+        seed::declare(&mut app.group_fields, &fields.group, GROUP_CUSTOM_FIELDS)
+            .and_then(|()| seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS))
+            .map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
+        json!({"group": app.group_fields.declared, "member": app.member_fields.declared})
+    };
+    persisted(&engine, declared).await
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
 //! From a request to its answer: the checks in their order, and the execution.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use super::journal::Journal;
 use super::limits::{Limits, Pace};
 use super::registry::{self, Body, Command, Outcome, Strictness};
 use super::state::app::App;
+use super::store::{Call, Store, Ticket};
 use super::sync::{lock, read, write};
 use super::usersig::UserSig;
 
@@ -38,6 +39,8 @@ pub struct Engine {
     pub faults: Faults,
     pub journal: Journal,
     namespaces: RwLock<BTreeMap<u64, Arc<Namespace>>>,
+    /// Absent while the state lives in memory only.
+    pub store: OnceLock<Store>,
 }
 
 /// The query of a request, decoded.
@@ -55,6 +58,7 @@ impl Engine {
             faults: Faults::default(),
             journal: Journal::new(journal),
             namespaces: RwLock::default(),
+            store: OnceLock::new(),
         }
     }
 
@@ -83,7 +87,7 @@ impl Engine {
     }
 
     /// Checks and executes a request whose command is known already.
-    pub fn answer(&self, command: &Command, query: &Query, body: &[u8]) -> Outcome {
+    pub async fn answer(&self, command: &Command, query: &Query, body: &[u8]) -> Outcome {
         let (namespace, identifier) = self.authenticate(command, query)?;
         if !self.pace.admit(|| format!("call/{}/{}", namespace.sdkappid, command.name), command.rate) {
             // A command with an own, lower rate answers like a group operation that comes too often.
@@ -94,7 +98,13 @@ impl Engine {
             Ok(Value::Object(body)) => body,
             _ => return Err(ApiError::new(60003, "the body is not a JSON object")),
         };
-        self.execute(&namespace, command, identifier, body)
+        let (outcome, ticket) = self.execute(&namespace, command, identifier, body);
+        if let Some(ticket) = ticket
+            && !ticket.written().await
+        {
+            return Err(ApiError::new(10002, "the data directory cannot be written"));
+        }
+        outcome
     }
 
     /// The app and the admin behind a request.
@@ -134,20 +144,71 @@ impl Engine {
         Ok((namespace, identifier))
     }
 
-    /// Checks the body against the command's table and runs the command.
-    pub fn execute(&self, namespace: &Namespace, command: &Command, caller: &str, mut body: Body) -> Outcome {
+    /// Checks the body against the command's table and runs the command. The ticket, if any, must be awaited before answering.
+    pub fn execute(&self, namespace: &Namespace, command: &Command, caller: &str, mut body: Body) -> (Outcome, Option<Ticket>) {
         let strictness = Strictness { loose: self.loose, limits: &self.limits };
-        registry::check(command.fields, &mut body, "", strictness)?;
+        if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
+            return (Err(error), None);
+        }
+        let time = self.clock.now();
         let mut app = lock(&namespace.state);
-        let mut ctx = Ctx {
-            app: &mut app,
-            limits: &self.limits,
-            now: self.clock.now(),
-            caller,
-            auto_import: self.auto_import,
-            pace: Some(&self.pace),
+        let (outcome, changed) = self.run(&mut app, command, caller, &body, time, Some(&self.pace));
+        let ticket = self.store.get().filter(|_| changed && outcome.is_ok()).map(|store| {
+            store.append(&Call {
+                sdkappid: namespace.sdkappid,
+                time,
+                service: command.service.to_owned(),
+                command: command.name.to_owned(),
+                caller: caller.to_owned(),
+                body,
+            })
+        });
+        (outcome, ticket)
+    }
+
+    /// Repeats a command of an earlier run; what succeeded then succeeds now.
+    pub fn replay(&self, call: &Call) {
+        let found = self.namespace(call.sdkappid).zip(registry::find(&call.service, &call.command).ok());
+        let Some((namespace, command)) = found else {
+            tracing::error!(command = call.command, "a recorded command is unknown");
+            return;
         };
-        (command.handler)(&mut ctx, &body)
+        let (outcome, _) = self.run(&mut lock(&namespace.state), command, &call.caller, &call.body, call.time, None);
+        if let Err(error) = outcome {
+            tracing::error!(command = call.command, code = error.code, "a recorded command failed");
+        }
+    }
+
+    /// The outcome, and whether it can have changed anything.
+    fn run(
+        &self,
+        app: &mut App,
+        command: &Command,
+        caller: &str,
+        body: &Body,
+        now: i64,
+        pace: Option<&Pace>,
+    ) -> (Outcome, bool) {
+        let auto_import = self.auto_import;
+        let mut ctx = Ctx { app, limits: &self.limits, now, caller, auto_import, pace, changed: command.writes };
+        let outcome = (command.handler)(&mut ctx, body);
+        (outcome, ctx.changed)
+    }
+
+    /// Hands the state of every app to `look`, while nothing can change it.
+    pub fn frozen<T>(&self, look: impl FnOnce(&[(&Namespace, &App)]) -> T) -> T {
+        let namespaces = self.namespaces();
+        let guards: Vec<MutexGuard<'_, App>> = namespaces.iter().map(|namespace| lock(&namespace.state)).collect();
+        let apps: Vec<(&Namespace, &App)> =
+            namespaces.iter().zip(&guards).map(|(namespace, app)| (&**namespace, &**app)).collect();
+        look(&apps)
+    }
+}
+
+impl Namespace {
+    /// The secret key, for the store alone.
+    pub fn key(&self) -> SecretString {
+        read(&self.key).clone()
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
@@ -125,7 +126,7 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
     if !verdict.latency.is_zero() {
         tokio::time::sleep(verdict.latency).await;
     }
-    let (reply, code) = outcome(engine, command, &verdict, &query, &body);
+    let (reply, code) = outcome(engine, command, &verdict, &query, &body).await;
     if !engine.journal.is_off() {
         engine.journal.record(Entry {
             number: 0,
@@ -145,9 +146,9 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
 }
 
 /// Executes the command unless a fault comes before it.
-fn outcome(
+async fn outcome(
     engine: &Engine,
-    command: Result<&Command, ApiError>,
+    command: Result<&'static Command, ApiError>,
     verdict: &Verdict,
     query: &Query,
     body: &[u8],
@@ -158,7 +159,10 @@ fn outcome(
             envelope(Err(ApiError::new(*code, info)))
         }
         Some(Action::Reset | Action::Http { .. }) => (Vec::new(), 0),
-        _ => envelope(command.and_then(|command| engine.answer(command, query, body))),
+        _ => envelope(match command {
+            Ok(command) => engine.answer(command, query, body).await,
+            Err(error) => Err(error),
+        }),
     }
 }
 
@@ -190,8 +194,13 @@ fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
 /// Announces the whole length, sends half of it and breaks off.
 fn truncated(reply: &[u8]) -> Response<Body> {
     let half = Bytes::copy_from_slice(&reply[..reply.len() / 2]);
-    let parts = [Ok(Frame::data(half)), Err(io::Error::other("truncated by a fault rule"))];
-    let mut response = Response::new(StreamBody::new(futures::stream::iter(parts)).boxed_unsync());
+    let sent = futures::stream::iter([Ok(Frame::data(half))]);
+    let broken = futures::stream::once(async {
+        // Lets the first half out before the connection breaks.
+        tokio::task::yield_now().await;
+        Err(io::Error::other("truncated by a fault rule"))
+    });
+    let mut response = Response::new(StreamBody::new(sent.chain(broken)).boxed_unsync());
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(reply.len()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

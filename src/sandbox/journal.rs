@@ -60,8 +60,7 @@ impl Filter {
     fn matches_key(&self, key: &str, body: &str) -> bool {
         let Ok(body) = serde_json::from_str::<Value>(body) else { return false };
         let Some(found) = body.get(key) else { return false };
-        let text = found.to_string();
-        self.value.as_ref().is_none_or(|value| found.as_str() == Some(value) || text == *value)
+        self.value.as_ref().is_none_or(|value| found.as_str() == Some(value) || found.to_string() == *value)
     }
 }
 

@@ -18,12 +18,13 @@ mod parity;
 mod registry;
 mod seed;
 mod state;
+mod store;
 mod sync;
 mod tls;
 mod usersig;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use limits::Limits;
 
 use engine::Engine;
+use store::Store;
 
 /// An app that the sandbox knows: its number, secret key and first admin.
 #[derive(Debug, Clone)]
@@ -79,6 +81,8 @@ pub struct Settings {
     pub seed_file: Option<PathBuf>,
     /// Where to write a snapshot when the sandbox ends.
     pub export_on_exit: Option<PathBuf>,
+    /// Keeps the state in this directory across restarts; memory only when absent.
+    pub data_dir: Option<PathBuf>,
     /// Accepts unknown keys and a sloppy query, as the real service does.
     pub loose: bool,
     /// Makes an account of every unknown user that a request mentions.
@@ -102,6 +106,7 @@ impl Default for Settings {
             apps: Vec::new(),
             seed_file: None,
             export_on_exit: None,
+            data_dir: None,
             loose: false,
             auto_import: false,
             seed: 1,
@@ -131,6 +136,14 @@ pub enum StartError {
     #[error("cannot use the seed file {path}: {reason}")]
     Seed {
         /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data directory is unusable.
+    #[error("cannot use the data directory {path}: {reason}")]
+    DataDir {
+        /// The directory.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -189,16 +202,24 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         settings.rate_scale,
         settings.journal,
     );
+    let mut is_fresh = true;
+    if let Some(path) = &settings.data_dir {
+        is_fresh = open_store(&engine, path).map_err(|reason| StartError::DataDir { path: path.clone(), reason })?;
+    }
     engine.add_app(DEFAULT_APP.sdkappid, SecretString::from(DEFAULT_APP.key), DEFAULT_APP.admin);
     for app in settings.apps {
         engine.add_app(app.sdkappid, app.key, &app.admin);
     }
-    if let Some(path) = settings.seed_file {
+    // A data directory was seeded when it was new.
+    if let Some(path) = settings.seed_file.filter(|_| is_fresh) {
         let seeded = match tokio::fs::read(&path).await {
             Ok(bytes) => seed::apply(&engine, &bytes),
             Err(error) => Err(error.to_string()),
         };
         seeded.map_err(|reason| StartError::Seed { path, reason })?;
+    }
+    if let Some(path) = settings.data_dir {
+        seed::rebase(&engine).await.map_err(|reason| StartError::DataDir { path, reason })?;
     }
     let tls = match settings.tls {
         Some((certificate, key)) => Some(tls::acceptor(&certificate, &key).await.map_err(StartError::Tls)?),
@@ -215,6 +236,15 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     ];
     tracing::warn!(%api, %control, "SANDBOX: emulated Tencent IM, for tests only; nothing reaches a real service");
     Ok(Running { api, control, stop, tasks, engine, export: settings.export_on_exit })
+}
+
+/// Takes over what the directory holds; whether it was empty.
+fn open_store(engine: &Engine, directory: &Path) -> Result<bool, String> {
+    let (store, recovered) = Store::open(directory)?;
+    let is_fresh = recovered.base.is_none();
+    seed::recover(engine, recovered)?;
+    engine.store.set(store).ok();
+    Ok(is_fresh)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

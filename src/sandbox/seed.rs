@@ -1,15 +1,18 @@
 //! Seed files, snapshots and their restoring.
 
-use secrecy::SecretString;
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::DEFAULT_APP;
-use super::engine::Engine;
+use super::engine::{Engine, Namespace};
 use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 use super::ids::Id;
 use super::registry::{self, Body};
 use super::state::app::{App, CustomFields};
+use super::store::Recovered;
 use super::sync::lock;
 
 /// What a seed file says of one app.
@@ -74,9 +77,45 @@ fn default_service() -> String {
 
 /// Everything that the apps hold, as JSON.
 pub fn snapshot(engine: &Engine) -> Value {
-    let apps: Vec<App> = engine.namespaces().iter().map(|namespace| lock(&namespace.state).clone()).collect();
+    engine.frozen(|apps| snapshot_of(engine, apps))
+}
+
+fn snapshot_of(engine: &Engine, apps: &[(&Namespace, &App)]) -> Value {
+    let apps = apps.iter().map(|(_, app)| (*app).clone()).collect();
     let snapshot = Snapshot { snapshot: SNAPSHOT_VERSION, time: engine.clock.now(), apps };
     serde_json::to_value(snapshot).unwrap_or_else(|error| json!({"error": error.to_string()}))
+}
+
+/// What the store keeps as its base: a snapshot, and the keys without which a restart could not serve its apps.
+#[derive(Serialize, Deserialize)]
+struct Base {
+    keys: BTreeMap<u64, String>,
+    state: Value,
+}
+
+/// Writes the present state as the store's new base, and waits until it is on disk.
+pub async fn rebase(engine: &Engine) -> Result<(), String> {
+    let Some(store) = engine.store.get() else { return Ok(()) };
+    // Submitted while nothing can change: a command is either in the base or logged after it.
+    let ticket = engine.frozen(|apps| {
+        let keys = apps.iter().map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned())).collect();
+        let base = Base { keys, state: snapshot_of(engine, apps) };
+        serde_json::to_vec(&base).map(|base| store.rebase(base)).map_err(|error| error.to_string())
+    })?;
+    if ticket.written().await { Ok(()) } else { Err("the data directory cannot be written".to_owned()) }
+}
+
+/// Takes what an earlier run left in the store.
+pub fn recover(engine: &Engine, recovered: Recovered) -> Result<(), String> {
+    if let Some(base) = recovered.base {
+        let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
+        for (sdkappid, key) in base.keys {
+            engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
+        }
+        restore(engine, base.state)?;
+    }
+    recovered.calls.iter().for_each(|call| engine.replay(call));
+    Ok(())
 }
 
 /// Takes a seed file, or a snapshot, which replaces the state of the apps that it names.
@@ -121,7 +160,7 @@ fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
     }
     for (position, step) in seed.commands.into_iter().enumerate() {
         registry::find(&step.service, &step.command)
-            .and_then(|command| engine.execute(&namespace, command, &seed.admin, step.body))
+            .and_then(|command| engine.execute(&namespace, command, &seed.admin, step.body).0)
             .map_err(|error| format!("command {position} ({}): {} {}", step.command, error.code, error.info))?;
     }
     Ok(())

@@ -75,6 +75,7 @@ fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     {
         let group = ctx.app.group(text(body, "GroupId"))?;
         if group.kind == GroupType::AVChatRoom && text(body, "MsgPriority") == "Low" {
+            ctx.changed = false;
             return answer(json!({"MsgTime": now, "MsgSeq": 0, "MsgDropReason": "MsgFreqCtrl"}));
         }
         return Err(ApiError::new(10023, "too many messages in this group"));

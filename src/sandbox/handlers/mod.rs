@@ -32,6 +32,8 @@ pub struct Ctx<'a> {
     pub auto_import: bool,
     /// Absent while recorded commands are replayed: they were admitted once.
     pub pace: Option<&'a Pace>,
+    /// Whether the command can have changed something; a handler that did not says so.
+    pub changed: bool,
 }
 
 impl Ctx<'_> {

@@ -1,0 +1,11 @@
+//! The sandbox: every statement of the reference about the emulated API, and the control API.
+
+mod client;
+mod control;
+mod examples;
+mod groups;
+mod imports;
+mod members;
+mod messages;
+mod model;
+mod platform;
