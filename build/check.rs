@@ -269,7 +269,11 @@ fn check_rule(field: &Field, rule: &FieldRule, place: &str, faults: &mut Faults)
     let always = field.kind == Kind::Bool && field.card == Card::Plain;
     faults.add_if(rule.required && always, place, "a plain bool is always set: required contradicts it");
     let zero = matches!(field.kind, Kind::Int(_) | Kind::Float) && field.card == Card::Plain;
-    faults.add_if(rule.required && zero, place, "a required number must be optional, or 0 could not be told from unset");
+    faults.add_if(
+        rule.required && zero,
+        place,
+        "a required number must be optional, or 0 could not be told from unset",
+    );
 }
 
 fn check_enum(found: &Enum, faults: &mut Faults) {

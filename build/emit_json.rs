@@ -145,7 +145,10 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
         if field.name == "next_page_token" && !page.is_request {
             if tells_next(page) {
                 let (key, style) = (response_key(page), style(page));
-                let _ = writeln!(out, "            {key:?} => self.{name} = paging::read_next(map, paging::Style::{style})?,");
+                let _ = writeln!(
+                    out,
+                    "            {key:?} => self.{name} = paging::read_next(map, paging::Style::{style})?,"
+                );
             }
             return;
         }
@@ -179,7 +182,9 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
 }
 
 fn tagged(message: &Message, out: &mut String) {
-    let Some((oneof_name, rule)) = message.oneofs.first().and_then(|o| Some((&o.name, o.rule.as_ref()?))) else { return };
+    let Some((oneof_name, rule)) = message.oneofs.first().and_then(|o| Some((&o.name, o.rule.as_ref()?))) else {
+        return;
+    };
     let arms = oneof(&message.name, oneof_name);
     let field = ident(oneof_name);
     let (tag, content) = (&rule.tag, &rule.content);
@@ -216,12 +221,7 @@ fn tagged(message: &Message, out: &mut String) {
          let parts = tagged::parts(map, {tag:?}, {content:?})?;\n        let known = match parts.tag() {{\n"
     );
     for arm in message.fields.iter().filter(|f| f.shape() != Shape::Unknown) {
-        let _ = writeln!(
-            out,
-            "            {:?} => parts.content().map(pb::{arms}::{}),",
-            arm.key(),
-            camel(&arm.name)
-        );
+        let _ = writeln!(out, "            {:?} => parts.content().map(pb::{arms}::{}),", arm.key(), camel(&arm.name));
     }
     out.push_str("            _ => None,\n        };\n");
     let unknown = message.fields.iter().find(|f| f.shape() == Shape::Unknown);

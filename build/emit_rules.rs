@@ -151,7 +151,11 @@ fn oneof_rules(message: &Message, name: &str, required: bool, out: &mut String) 
             checks.push_str("        rules::json_object(&value.content_json, at, \"content_json\", faults);\n");
         }
         if !checks.is_empty() {
-            let _ = writeln!(inner, "            Some(pb::{arms}::{}(value)) => {{\n{checks}            }}", camel(&arm.name));
+            let _ = writeln!(
+                inner,
+                "            Some(pb::{arms}::{}(value)) => {{\n{checks}            }}",
+                camel(&arm.name)
+            );
         }
     }
     let _ = writeln!(out, "        match &{value} {{\n{inner}            _ => {{}}\n        }}");

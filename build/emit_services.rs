@@ -40,7 +40,8 @@ pub fn methods(model: &Model) -> String {
     let all: Vec<String> = model.methods().map(|(s, m)| constant(&s.name, &m.name)).collect();
     let _ = writeln!(out, "/// Every method of the contract.\npub static METHODS: &[Method] = &[{}];", all.join(", "));
     let names: Vec<String> = model.services.iter().map(|s| format!("\"{PACKAGE}.{}\"", s.name)).collect();
-    let _ = writeln!(out, "/// Every service of the contract.\npub static SERVICES: &[&str] = &[{}];", names.join(", "));
+    let _ =
+        writeln!(out, "/// Every service of the contract.\npub static SERVICES: &[&str] = &[{}];", names.join(", "));
     out
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost_reflect::{
-    Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as ProtoKind, MessageDescriptor, MethodDescriptor,
-    Value,
+    Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as ProtoKind, MessageDescriptor,
+    MethodDescriptor, Value,
 };
 
 use crate::options::{CommandRule, FieldRule, JsonRule, OneofRule, Options, PagingRule, Shape, ValueRule};
@@ -233,14 +233,7 @@ fn read_message(options: &Options, message: &MessageDescriptor) -> Message {
         .filter(|o| !o.is_synthetic())
         .map(|o| Oneof { name: o.name().to_owned(), rule: options.oneof(&o) })
         .collect();
-    Message {
-        name: local(message.full_name()),
-        fields,
-        oneofs,
-        in_json: false,
-        in_request: false,
-        paging: None,
-    }
+    Message { name: local(message.full_name()), fields, oneofs, in_json: false, in_request: false, paging: None }
 }
 
 fn read_field(options: &Options, field: &FieldDescriptor) -> Field {

@@ -28,6 +28,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match matches.subcommand() {
         Some(("serve", matches)) => with_config(matches, serve),
+        #[cfg(feature = "sandbox")]
+        Some(("sandbox", matches)) => sandbox(matches),
         Some(("healthcheck", matches)) => healthcheck(matches),
         Some(("config", matches)) => match matches.subcommand() {
             Some(("check", matches)) => with_config(matches, |_| {
@@ -48,6 +50,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn command() -> Command {
+    let command = gateway_command();
+    #[cfg(feature = "sandbox")]
+    let command = {
+        let sandbox = Command::new("sandbox").about("Serves the sandbox alone: an emulated Tencent IM for tests");
+        command.subcommand(<crate::sandbox::cli::Args as clap::Args>::augment_args(sandbox))
+    };
+    command
+}
+
+fn gateway_command() -> Command {
     let address = Arg::new("addr").long("addr").value_name("ADDRESS:PORT").default_value("127.0.0.1:50051");
     let service = Arg::new("service").long("service").value_name("NAME").default_value("");
     Command::new("tencent-im-grpc")
@@ -80,7 +92,11 @@ fn with_settings(command: Command) -> Command {
             help += &format!(" [default: {}]", setting.default);
         }
         let arg = Arg::new(setting.key).long(setting.flag()).value_name(setting.value).help(help);
-        let arg = if setting.value == "BOOL" { arg.num_args(0..=1).default_missing_value("true").require_equals(true) } else { arg };
+        let arg = if setting.value == "BOOL" {
+            arg.num_args(0..=1).default_missing_value("true").require_equals(true)
+        } else {
+            arg
+        };
         arg.action(ArgAction::Set)
     });
     command.arg(file).args(settings)
@@ -133,6 +149,24 @@ fn serve(config: Config) -> ExitCode {
             Err(error) => failure(&error),
         }
     })
+}
+
+#[cfg(feature = "sandbox")]
+fn sandbox(matches: &ArgMatches) -> ExitCode {
+    use clap::FromArgMatches;
+
+    let args = match crate::sandbox::cli::Args::from_arg_matches(matches) {
+        Ok(args) => args,
+        Err(error) => error.exit(),
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(&error),
+    };
+    match runtime.block_on(crate::sandbox::cli::run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure(&error),
+    }
 }
 
 fn healthcheck(matches: &ArgMatches) -> ExitCode {

@@ -3,8 +3,14 @@
 
 pub mod cli;
 pub mod command;
+pub mod config;
+pub mod gateway;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod serve;
+pub mod server;
+pub mod status;
+pub mod telemetry;
 pub mod upstream;
 pub mod validate;
 pub mod wire;
@@ -15,6 +21,5 @@ pub mod pb {
     tonic::include_proto!("tencentim.group.v1");
 
     /// The encoded descriptors with comments and options, for reflection.
-    pub const FILE_DESCRIPTOR_SET: &[u8] =
-        include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor.bin"));
 }

@@ -58,7 +58,11 @@ struct Recorder {
 
 type Shared = Arc<Mutex<Recorder>>;
 
-async fn record(State(shared): State<Shared>, Path((service, command)): Path<(String, String)>, body: String) -> String {
+async fn record(
+    State(shared): State<Shared>,
+    Path((service, command)): Path<(String, String)>,
+    body: String,
+) -> String {
     let mut recorder = shared.lock().unwrap();
     recorder.asked = Some((format!("{service}/{command}"), serde_json::from_str(&body).unwrap()));
     recorder.reply.clone()
@@ -85,7 +89,9 @@ async fn every_case_is_translated_both_ways() {
             *shared.lock().unwrap() = Recorder { reply: case.upstream_reply.to_string(), asked: None };
             match dynamic::call(channel.clone(), &method, request).await {
                 Ok(reply) if reply == expected => {}
-                Ok(reply) => faults.push(format!("{place}: the reply is {}\n  instead of {}", json(&reply), json(&expected))),
+                Ok(reply) => {
+                    faults.push(format!("{place}: the reply is {}\n  instead of {}", json(&reply), json(&expected)))
+                }
                 Err(status) => faults.push(format!("{place}: {status:?}")),
             }
             let asked = shared.lock().unwrap().asked.take();

@@ -102,7 +102,8 @@ impl Apps {
     pub(super) fn read(reader: &mut Reader<'_>, values: &Values, sandbox: bool) -> Self {
         let default = reader.text("default_app").unwrap_or_default();
         let mut by_name = BTreeMap::new();
-        let mut names: Vec<(String, String)> = values.apps().map(|app| (app.to_owned(), format!("apps.{app}."))).collect();
+        let mut names: Vec<(String, String)> =
+            values.apps().map(|app| (app.to_owned(), format!("apps.{app}."))).collect();
         if is_set(reader, "") || (names.is_empty() && !sandbox) {
             names.push(("default".to_owned(), String::new()));
         }
@@ -114,7 +115,11 @@ impl Apps {
                     .into_iter()
                     .find(|key| reader.text(key).is_some());
                 if let Some(key) = key {
-                    reader.problem(&key, "describes a real application beside `--sandbox`", "remove it, or `--sandbox`");
+                    reader.problem(
+                        &key,
+                        "describes a real application beside `--sandbox`",
+                        "remove it, or `--sandbox`",
+                    );
                 }
             }
             by_name.insert(default.clone(), App::sandbox(reader));
@@ -128,7 +133,11 @@ impl Apps {
         }
         if !by_name.contains_key(&default) {
             let known = by_name.keys().cloned().collect::<Vec<_>>().join(", ");
-            reader.problem("default_app", format!("there is no application `{default}`"), format!("write one of: {known}"));
+            reader.problem(
+                "default_app",
+                format!("there is no application `{default}`"),
+                format!("write one of: {known}"),
+            );
         }
         Self { by_name, default }
     }
@@ -140,14 +149,22 @@ impl App {
         let sdk_app_id = match reader.text(&key("sdk_app_id")) {
             Some(_) => reader.number(&key("sdk_app_id"), 1, u64::MAX),
             None => {
-                reader.problem(&key("sdk_app_id"), "is missing", "set it to the SDKAppID of the console, or use `--sandbox`");
+                reader.problem(
+                    &key("sdk_app_id"),
+                    "is missing",
+                    "set it to the SDKAppID of the console, or use `--sandbox`",
+                );
                 0
             }
         };
         let before = reader.problems.len();
         let secret = reader.secret(&key("secret_key"));
         if secret.is_none() && reader.problems.len() == before {
-            reader.problem(&key("secret_key_file"), "no secret key is set", format!("name the file that holds it, or set {}", super::table::env_name(&key("secret_key"))));
+            reader.problem(
+                &key("secret_key_file"),
+                "no secret key is set",
+                format!("name the file that holds it, or set {}", super::table::env_name(&key("secret_key"))),
+            );
         }
         let region = region(reader, &key("region"));
         let base_urls = base_urls(reader, &key("base_urls"), region);
@@ -187,17 +204,24 @@ fn region_names() -> String {
 fn base_urls(reader: &mut Reader<'_>, key: &str, region: Option<Region>) -> Vec<String> {
     let custom = reader.list(key);
     if custom.is_empty() {
-        return region.map(|region| region.hosts().iter().map(|host| format!("https://{host}")).collect()).unwrap_or_default();
+        return region
+            .map(|region| region.hosts().iter().map(|host| format!("https://{host}")).collect())
+            .unwrap_or_default();
     }
     if region.is_some() {
         reader.problem(key, "is there beside a region", "keep one of them");
     }
     for url in &custom {
-        let uri = url.parse::<http::Uri>().ok().filter(|uri| uri.authority().is_some_and(|a| !a.as_str().contains('@')));
+        let uri =
+            url.parse::<http::Uri>().ok().filter(|uri| uri.authority().is_some_and(|a| !a.as_str().contains('@')));
         let scheme = uri.as_ref().and_then(http::Uri::scheme_str).unwrap_or_default().to_owned();
         let plain = uri.is_some_and(|uri| uri.query().is_none());
         if !plain || !(scheme == "https" || scheme == "http") {
-            reader.problem(key, "holds something that is not a plain URL", "write one such as https://console.tim.qq.com");
+            reader.problem(
+                key,
+                "holds something that is not a plain URL",
+                "write one such as https://console.tim.qq.com",
+            );
         }
     }
     custom.into_iter().map(|url| url.trim_end_matches('/').to_owned()).collect()

@@ -230,7 +230,11 @@ impl Log {
     fn read(reader: &mut Reader<'_>) -> Self {
         let filter = reader.text("log.level").unwrap_or_default();
         if filter.parse::<tracing_subscriber::filter::Targets>().is_err() {
-            reader.problem("log.level", format!("`{filter}` is not a level or filter"), "write one such as info or debug");
+            reader.problem(
+                "log.level",
+                format!("`{filter}` is not a level or filter"),
+                "write one such as info or debug",
+            );
         }
         let format = match reader.text("log.format").as_deref() {
             Some("json") => LogFormat::Json,

@@ -63,7 +63,11 @@ impl<'a> Reader<'a> {
         match text.parse::<T>() {
             Ok(number) if number >= least && number <= most => number,
             _ => {
-                self.problem(key, format!("`{text}` is out of range"), format!("write a number from {least} to {most}"));
+                self.problem(
+                    key,
+                    format!("`{text}` is out of range"),
+                    format!("write a number from {least} to {most}"),
+                );
                 least
             }
         }

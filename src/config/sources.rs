@@ -94,9 +94,11 @@ impl Values {
                 }
                 value if is_known(&key) => match text_of(value) {
                     Some(text) => self.set(&key, &text, Source::File),
-                    None => {
-                        problems.push(Problem::new(&key, "has a value of the wrong kind", "write a text, number or list"))
-                    }
+                    None => problems.push(Problem::new(
+                        &key,
+                        "has a value of the wrong kind",
+                        "write a text, number or list",
+                    )),
                 },
                 _ => problems.push(Problem::new(&key, "is not a setting", &suggestion(&key))),
             }
@@ -137,16 +139,17 @@ fn text_of(value: &toml::Value) -> Option<String> {
         toml::Value::Integer(number) => Some(number.to_string()),
         toml::Value::Float(number) => Some(number.to_string()),
         toml::Value::Boolean(flag) => Some(flag.to_string()),
-        toml::Value::Array(items) => {
-            items.iter().map(text_of).collect::<Option<Vec<_>>>().map(|items| items.join(","))
-        }
+        toml::Value::Array(items) => items.iter().map(text_of).collect::<Option<Vec<_>>>().map(|items| items.join(",")),
         toml::Value::Datetime(_) | toml::Value::Table(_) => None,
     }
 }
 
 /// Kubernetes puts such variables into every pod for a service whose name starts with `tim`.
 fn is_service_link(name: &str) -> bool {
-    name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT") || name.contains("_PORT_") || name.ends_with("_PORT")
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.contains("_PORT_")
+        || name.ends_with("_PORT")
 }
 
 fn suggestion(key: &str) -> String {

@@ -64,9 +64,9 @@ impl Call {
     /// The call that a request belongs to.
     pub(super) fn new(gateway: &Gateway, extensions: &Extensions) -> Result<Self, Status> {
         let context = CallContext::of(extensions);
-        let upstream = gateway.upstream(context.app()).ok_or_else(|| {
-            Problem::app_not_allowed().request_id(context.request_id()).into_status()
-        })?;
+        let upstream = gateway
+            .upstream(context.app())
+            .ok_or_else(|| Problem::app_not_allowed().request_id(context.request_id()).into_status())?;
         Ok(Self { upstream, context, priority: Priority::Interactive, margin: Duration::ZERO })
     }
 

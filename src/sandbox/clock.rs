@@ -8,8 +8,12 @@ use super::sync::lock;
 #[derive(Debug, Clone, Copy)]
 enum Mode {
     /// The machine's time plus an offset in seconds.
-    Running { offset: i64 },
-    Frozen { now: i64 },
+    Running {
+        offset: i64,
+    },
+    Frozen {
+        now: i64,
+    },
 }
 
 /// Unix seconds as the emulated server sees them.

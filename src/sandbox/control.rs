@@ -102,9 +102,15 @@ async fn remove_fault(State(engine): Shared, Path(id): Path<u64>) -> Answer {
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum ClockChange {
     /// Stops now, or at the given second.
-    Freeze { at: Option<i64> },
-    Set { at: i64 },
-    Advance { seconds: i64 },
+    Freeze {
+        at: Option<i64>,
+    },
+    Set {
+        at: i64,
+    },
+    Advance {
+        seconds: i64,
+    },
     Resume,
     /// Back to the machine's time.
     Reset,

@@ -111,7 +111,9 @@ impl Engine {
     fn authenticate<'q>(&self, command: &Command, query: &'q Query) -> Result<(Arc<Namespace>, &'q str), ApiError> {
         let part = |name: &str| query.get(name).map(String::as_str);
         let wrong = |name: &str| ApiError::new(60025, format!("{name} is missing or wrong in the URL"));
-        let sdkappid = part("sdkappid").filter(|id| !id.is_empty()).ok_or_else(|| ApiError::new(60012, "sdkappid is missing in the URL"))?;
+        let sdkappid = part("sdkappid")
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| ApiError::new(60012, "sdkappid is missing in the URL"))?;
         let sdkappid: u64 = sdkappid.parse().map_err(|_| wrong("sdkappid"))?;
         let identifier = part("identifier").filter(|id| !id.is_empty()).ok_or_else(|| wrong("identifier"))?;
         let usersig = part("usersig").ok_or_else(|| wrong("usersig"))?;
@@ -127,7 +129,8 @@ impl Engine {
             return Err(ApiError::new(70020, "sdkappid does not exist"));
         };
         let now = self.clock.now();
-        let verified = signature.and_then(|sig| sig.verify(read(&namespace.key).expose_secret(), sdkappid, identifier, now));
+        let verified =
+            signature.and_then(|sig| sig.verify(read(&namespace.key).expose_secret(), sdkappid, identifier, now));
         if let Err(error) = verified {
             let (minute, bad) = &mut *lock(&namespace.bad_signatures);
             if *minute != now / 60 {
@@ -145,7 +148,13 @@ impl Engine {
     }
 
     /// Checks the body against the command's table and runs the command. The ticket, if any, must be awaited before answering.
-    pub fn execute(&self, namespace: &Namespace, command: &Command, caller: &str, mut body: Body) -> (Outcome, Option<Ticket>) {
+    pub fn execute(
+        &self,
+        namespace: &Namespace,
+        command: &Command,
+        caller: &str,
+        mut body: Body,
+    ) -> (Outcome, Option<Ticket>) {
         let strictness = Strictness { loose: self.loose, limits: &self.limits };
         if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
             return (Err(error), None);

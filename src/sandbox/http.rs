@@ -121,7 +121,12 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
     // A tester sees every request in the journal, whatever becomes of it.
     let body = match Limited::new(request.into_body(), REQUEST_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return Ok(json(StatusCode::PAYLOAD_TOO_LARGE, envelope(Err(ApiError::new(60003, "the body is too long"))).0)),
+        Err(_) => {
+            return Ok(json(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                envelope(Err(ApiError::new(60003, "the body is too long"))).0,
+            ));
+        }
     };
     if !verdict.latency.is_zero() {
         tokio::time::sleep(verdict.latency).await;
@@ -231,7 +236,11 @@ impl AsyncWrite for Resettable {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 

@@ -67,7 +67,9 @@ pub fn is_group_id(id: &str) -> bool {
 /// Whether a caller may choose this id for a new group of the type.
 pub fn is_custom_group_id(id: &str, kind: GroupType) -> bool {
     let own = match kind {
-        GroupType::Community => id.strip_prefix("@TGS#_").is_some_and(|rest| !rest.is_empty() && !rest.starts_with("@TGS#")),
+        GroupType::Community => {
+            id.strip_prefix("@TGS#_").is_some_and(|rest| !rest.is_empty() && !rest.starts_with("@TGS#"))
+        }
         _ => !id.starts_with("@TGS#"),
     };
     own && is_group_id(id)

@@ -60,7 +60,8 @@ impl Filter {
     fn matches_key(&self, key: &str, body: &str) -> bool {
         let Ok(body) = serde_json::from_str::<Value>(body) else { return false };
         let Some(found) = body.get(key) else { return false };
-        self.value.as_ref().is_none_or(|value| found.as_str() == Some(value) || found.to_string() == *value)
+        let text = found.to_string();
+        self.value.as_ref().is_none_or(|value| found.as_str() == Some(value) || text == *value)
     }
 }
 
@@ -97,8 +98,14 @@ impl Journal {
     /// Matching entries, oldest first.
     pub fn select(&self, filter: &Filter) -> Vec<Entry> {
         let entries = lock(&self.entries);
-        let mut found: Vec<Entry> =
-            entries.1.iter().rev().filter(|entry| filter.matches(entry)).take(filter.limit.unwrap_or(1_000)).cloned().collect();
+        let mut found: Vec<Entry> = entries
+            .1
+            .iter()
+            .rev()
+            .filter(|entry| filter.matches(entry))
+            .take(filter.limit.unwrap_or(1_000))
+            .cloned()
+            .collect();
         found.reverse();
         found
     }

@@ -6,9 +6,8 @@ use super::registry::{Command, Field, Kind, Parity, commands};
 
 /// One row for each command: its fields by what becomes of them.
 pub fn table() -> String {
-    let mut text = String::from(
-        "| service | command | implemented | accepted but ignored | refused |\n|---|---|---|---|---|\n",
-    );
+    let mut text =
+        String::from("| service | command | implemented | accepted but ignored | refused |\n|---|---|---|---|---|\n");
     for command in commands() {
         // Writing to a string cannot fail.
         let _ = writeln!(

@@ -205,7 +205,13 @@ pub fn check(fields: &[Field], body: &mut Body, path: &str, strictness: Strictne
     Ok(())
 }
 
-fn check_value(kind: Kind, value: &mut Value, path: &str, name: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
+fn check_value(
+    kind: Kind,
+    value: &mut Value,
+    path: &str,
+    name: &str,
+    strictness: Strictness<'_>,
+) -> Result<(), ApiError> {
     let fail = |why: &str| Err(ApiError::field(&format!("{path}{name}"), why));
     match kind {
         Kind::Text if !value.is_string() => fail("must be a string"),
@@ -225,7 +231,9 @@ fn check_value(kind: Kind, value: &mut Value, path: &str, name: &str, strictness
             None => fail("must be a string"),
         },
         Kind::Integer if !(value.is_i64() || value.is_u64()) => fail("must be an integer"),
-        Kind::U32 if value.as_u64().is_none_or(|n| n > u64::from(u32::MAX)) => fail("must be an unsigned 32-bit integer"),
+        Kind::U32 if value.as_u64().is_none_or(|n| n > u64::from(u32::MAX)) => {
+            fail("must be an unsigned 32-bit integer")
+        }
         Kind::Flag if value.as_u64().is_none_or(|n| n > 1) => fail("must be 0 or 1"),
         Kind::Number if !value.is_number() => fail("must be a number"),
         Kind::Cursor if !(value.is_string() || value.is_u64()) => fail("must be a string"),

@@ -76,7 +76,10 @@ impl Store {
                 }
             }
         };
-        std::thread::Builder::new().name("sandbox-store".to_owned()).spawn(writer).map_err(|error| error.to_string())?;
+        std::thread::Builder::new()
+            .name("sandbox-store".to_owned())
+            .spawn(writer)
+            .map_err(|error| error.to_string())?;
         Ok((Self { changes }, recovered))
     }
 
@@ -109,7 +112,9 @@ fn recover(database: &Database) -> Result<Recovered, redb::Error> {
         let (number, record) = record?;
         match serde_json::from_slice(record.value()) {
             Ok(call) => calls.push(call),
-            Err(error) => tracing::error!(number = number.value(), %error, "a record of the data directory is unreadable"),
+            Err(error) => {
+                tracing::error!(number = number.value(), %error, "a record of the data directory is unreadable")
+            }
         }
     }
     Ok(Recovered { base, calls })

@@ -15,7 +15,8 @@ pub async fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Str
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(certificate).await?)
         .collect::<Result<_, _>>()
         .map_err(|error| format!("{}: {error}", certificate.display()))?;
-    let key = PrivateKeyDer::from_pem_slice(&read(key).await?).map_err(|error| format!("{}: {error}", key.display()))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&read(key).await?).map_err(|error| format!("{}: {error}", key.display()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))

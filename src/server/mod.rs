@@ -125,7 +125,8 @@ impl Server {
         }
         let chain = Chain::new(steps(&config, catalog), routes);
         let listener = listen(config.server.listen).await?;
-        let local_addr = listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
+        let local_addr =
+            listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
         Ok(Self { listener, local_addr, config, health, chain, shutdown: Shutdown::default() })
     }
 
@@ -241,7 +242,11 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 
 async fn accept<S>(listener: TcpListener, connections: Arc<Connections<S>>, tasks: TaskTracker, most: usize)
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = std::convert::Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     S::Future: Send,
 {
     let slots = Arc::new(Semaphore::new(most));

@@ -61,7 +61,6 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> Watch<F> {
         let span = Span::current();
         response.map(|inner| Body::new(Watched { inner, watch: self, span }))
     }
-
 }
 
 impl<F: FnOnce(Outcome)> Watch<F> {

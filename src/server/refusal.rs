@@ -24,7 +24,8 @@ pub fn retry_later(code: Code, reason: &str, message: &str, after: Duration, cal
     let mut details = details(reason, call);
     details.set_retry_info(Some(after));
     let mut metadata = MetadataMap::new();
-    metadata.insert("grpc-retry-pushback-ms", MetadataValue::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
+    metadata
+        .insert("grpc-retry-pushback-ms", MetadataValue::from(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)));
     Status::with_error_details_and_metadata(code, message, details, metadata)
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
-use tower::util::{Either, option_layer};
 use tower::ServiceBuilder;
+use tower::util::{Either, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 
 use super::chain::Chain;
@@ -15,8 +15,14 @@ use crate::config::Server as Settings;
 pub type Web = Either<Cors<Either<GrpcWebService<Chain>, Chain>>, Either<GrpcWebService<Chain>, Chain>>;
 
 /// Headers that a page may read.
-const EXPOSED: [&str; 6] =
-    ["grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-retry-pushback-ms", "x-request-id", "x-tim-sandbox"];
+const EXPOSED: [&str; 6] = [
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+    "grpc-retry-pushback-ms",
+    "x-request-id",
+    "x-tim-sandbox",
+];
 
 /// Wraps the chain as the settings say.
 pub fn wrap(settings: &Settings, chain: Chain) -> Web {

@@ -66,10 +66,7 @@ impl Problem {
             }
             details.add_bad_request_violation(field, description);
         }
-        Self {
-            details,
-            ..Self::new(Code::InvalidArgument, ErrorReason::InvalidArgument, message).not_executed()
-        }
+        Self { details, ..Self::new(Code::InvalidArgument, ErrorReason::InvalidArgument, message).not_executed() }
     }
 
     /// The caller gave no valid credential.
@@ -82,9 +79,7 @@ impl Problem {
     #[must_use]
     pub fn scope_missing(scope: &str) -> Self {
         let message = format!("the credential lacks the scope `{scope}` that this method needs");
-        Self::new(Code::PermissionDenied, ErrorReason::ScopeMissing, message)
-            .not_executed()
-            .with("scope", scope)
+        Self::new(Code::PermissionDenied, ErrorReason::ScopeMissing, message).not_executed().with("scope", scope)
     }
 
     /// The Tencent app that the caller chose is not open to it.
@@ -96,32 +91,19 @@ impl Problem {
 
     /// A limit of the gateway itself is reached. `subject` names it, such as `caller:orders`.
     #[must_use]
-    pub fn overloaded(
-        subject: impl Into<String>,
-        message: impl Into<String>,
-        retry_after: Duration,
-    ) -> Self {
+    pub fn overloaded(subject: impl Into<String>, message: impl Into<String>, retry_after: Duration) -> Self {
         let message = message.into();
-        Self::new(
-            Code::ResourceExhausted,
-            ErrorReason::Overloaded,
-            message.clone(),
-        )
-        .not_executed()
-        .quota(subject, message)
-        .retry_after(retry_after)
+        Self::new(Code::ResourceExhausted, ErrorReason::Overloaded, message.clone())
+            .not_executed()
+            .quota(subject, message)
+            .retry_after(retry_after)
     }
 
     /// The deadline passed. Whether anything was executed by then is not known here.
     #[must_use]
     pub fn deadline_exceeded() -> Self {
         let message = "the deadline passed before the call was done";
-        Self::new(
-            Code::DeadlineExceeded,
-            ErrorReason::DeadlineExceeded,
-            message,
-        )
-        .with("outcome", "unknown")
+        Self::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, message).with("outcome", "unknown")
     }
 
     /// The gateway takes no new calls.
@@ -176,16 +158,14 @@ impl Problem {
     /// Names the state that forbids the call.
     #[must_use]
     pub fn precondition(mut self, kind: &str, subject: &str, description: &str) -> Self {
-        self.details
-            .add_precondition_failure_violation(kind, subject, description);
+        self.details.add_precondition_failure_violation(kind, subject, description);
         self
     }
 
     /// Names the limit that is reached.
     #[must_use]
     pub fn quota(mut self, subject: impl Into<String>, description: impl Into<String>) -> Self {
-        self.details
-            .add_quota_failure_violation(subject, description);
+        self.details.add_quota_failure_violation(subject, description);
         self
     }
 
@@ -198,14 +178,7 @@ impl Problem {
     /// The status to answer with.
     #[must_use]
     pub fn into_status(self) -> Status {
-        let Self {
-            code,
-            reason,
-            message,
-            metadata,
-            mut details,
-            retry_after,
-        } = self;
+        let Self { code, reason, message, metadata, mut details, retry_after } = self;
         details.set_error_info(reason_name(reason), DOMAIN, metadata);
         let mut trailers = MetadataMap::new();
         if let Some(time) = retry_after {

@@ -22,9 +22,7 @@ impl From<UpstreamError> for Problem {
             Outcome::Unknown => problem.with("outcome", "unknown"),
         };
         if let Fault::Code { code, info } = &error.fault {
-            problem = problem
-                .with("upstream_code", code.to_string())
-                .with("upstream_message", shorten(info));
+            problem = problem.with("upstream_code", code.to_string()).with("upstream_message", shorten(info));
         }
         // Repeating a call that may have been executed is not what we advise.
         if let (Some(time), Outcome::NotExecuted) = (error.retry_after, error.outcome) {
@@ -53,9 +51,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
         (Fault::Unreachable(_) | Fault::Lost(_) | Fault::TimedOut, _) => {
             (Code::Unavailable, ErrorReason::UpstreamUnavailable)
         }
-        (Fault::Http(status), _) if *status >= 500 => {
-            (Code::Unavailable, ErrorReason::UpstreamUnavailable)
-        }
+        (Fault::Http(status), _) if *status >= 500 => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
         // Somebody on the way refuses: a wrong address, a proxy that wants credentials.
         (Fault::Http(_), _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
         (Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge, _) => {
@@ -75,9 +71,7 @@ fn message(error: &UpstreamError, reason: ErrorReason) -> String {
         }
         fault => fault.to_string(),
     };
-    let advice = advice(error, reason)
-        .map(|advice| format!("; {advice}"))
-        .unwrap_or_default();
+    let advice = advice(error, reason).map(|advice| format!("; {advice}")).unwrap_or_default();
     format!("{command}: {what}{advice}")
 }
 
@@ -87,12 +81,8 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
     let diagnosis = error.upstream_code().and_then(diagnosis);
     Some(match reason {
         R::OutcomeUnknown => "whether it was executed is not known: look before repeating it",
-        R::DeadlineExceeded if error.outcome == Outcome::Unknown => {
-            "whether it was executed is not known"
-        }
-        R::GatewayMisconfigured => {
-            diagnosis.unwrap_or("the gateway's operator must correct its configuration")
-        }
+        R::DeadlineExceeded if error.outcome == Outcome::Unknown => "whether it was executed is not known",
+        R::GatewayMisconfigured => diagnosis.unwrap_or("the gateway's operator must correct its configuration"),
         R::RateLimited | R::UpstreamUnavailable | R::UpstreamFault => "try again later",
         R::Conflict => "read it again, then repeat the change",
         R::GroupFull => "add fewer members, remove some or raise the group's maximum",
@@ -109,9 +99,7 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
 fn diagnosis(code: i64) -> Option<&'static str> {
     Some(match code {
         60006 | 60012 | 70014 | 70020 => "the operator should check the SDKAppID",
-        60010 | 70013 | 70403 | 90009 => {
-            "the operator should set the identifier to a user who is an app admin"
-        }
+        60010 | 70013 | 70403 | 90009 => "the operator should set the identifier to a user who is an app admin",
         60016 => "the operator should look at the app's state in Tencent's console",
         60021 => "the operator should allow the gateway's address in Tencent's console",
         60026 => "the operator should set the region in which the app was created",
@@ -169,10 +157,7 @@ fn precondition(reason: ErrorReason) -> &'static str {
 fn quota_subject(error: &UpstreamError, group: &str) -> String {
     let of_group = match &error.fault {
         Fault::Throttled(throttled) => throttled.limit == Limit::Group,
-        Fault::Code { code, .. } => matches!(
-            code,
-            10014 | 10023 | 10047 | 10048 | 10049 | 10063 | 10070 | 23003
-        ),
+        Fault::Code { code, .. } => matches!(code, 10014 | 10023 | 10047 | 10048 | 10049 | 10063 | 10070 | 23003),
         _ => false,
     };
     let of_command = match &error.fault {
@@ -190,14 +175,6 @@ fn quota_subject(error: &UpstreamError, group: &str) -> String {
 }
 
 fn shorten(info: &str) -> String {
-    let kept: String = info
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(LONGEST_INFO)
-        .collect();
-    if kept.len() < info.len() && kept.chars().count() == LONGEST_INFO {
-        format!("{kept}…")
-    } else {
-        kept
-    }
+    let kept: String = info.chars().filter(|c| !c.is_control()).take(LONGEST_INFO).collect();
+    if kept.len() < info.len() && kept.chars().count() == LONGEST_INFO { format!("{kept}…") } else { kept }
 }

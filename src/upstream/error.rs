@@ -77,11 +77,7 @@ impl Fault {
     /// Whether the attempt may have been executed.
     pub(super) fn uncertain(&self) -> bool {
         match self {
-            Self::Lost(_)
-            | Self::TimedOut
-            | Self::NotJson
-            | Self::WrongShape { .. }
-            | Self::TooLarge => true,
+            Self::Lost(_) | Self::TimedOut | Self::NotJson | Self::WrongShape { .. } | Self::TooLarge => true,
             Self::Deadline { sent } => *sent,
             Self::Http(status) => *status >= 500,
             Self::Code { code, .. } => errors::lookup(*code).fate == Fate::Broken,
@@ -95,10 +91,7 @@ impl Fault {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::NotJson => true,
             Self::Http(status) => *status >= 500,
             Self::Code { code, .. } => errors::lookup(*code).fate != Fate::Refused,
-            Self::WrongShape { .. }
-            | Self::TooLarge
-            | Self::Throttled(_)
-            | Self::Deadline { .. } => false,
+            Self::WrongShape { .. } | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } => false,
         }
     }
 
@@ -127,10 +120,7 @@ impl fmt::Display for Fault {
             Self::TimedOut => write!(f, "Tencent did not reply in time"),
             Self::Http(status) => write!(f, "HTTP status {status} instead of a reply of Tencent"),
             Self::NotJson => write!(f, "Tencent's reply is not JSON"),
-            Self::WrongShape { column } => write!(
-                f,
-                "Tencent's reply has an unexpected shape at column {column}"
-            ),
+            Self::WrongShape { column } => write!(f, "Tencent's reply has an unexpected shape at column {column}"),
             Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB"),
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),
             Self::Throttled(throttled) => write!(f, "{throttled}"),

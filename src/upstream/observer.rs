@@ -8,8 +8,7 @@ pub trait Observer: Debug + Send + Sync {
     /// An HTTP request is about to be sent.
     fn attempt_started(&self, _command: &'static str) {}
     /// The HTTP request that was started is over, however it ended.
-    fn attempt_finished(&self, _command: &'static str, _result: AttemptResult, _elapsed: Duration) {
-    }
+    fn attempt_finished(&self, _command: &'static str, _result: AttemptResult, _elapsed: Duration) {}
     /// A call is repeated.
     fn retried(&self, _command: &'static str) {}
     /// A call would have been repeated, but the retry budget is spent.

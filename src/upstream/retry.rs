@@ -38,11 +38,7 @@ impl Pauses {
     /// The pause before the next attempt.
     pub(super) fn next(&mut self, fault: &Fault) -> Duration {
         let pause = self.0.next().unwrap_or(LONGEST_PAUSE);
-        if fault.throttled() {
-            pause.max(THROTTLE_PAUSE.mul_f64(1.0 + rand::random::<f64>()))
-        } else {
-            pause
-        }
+        if fault.throttled() { pause.max(THROTTLE_PAUSE.mul_f64(1.0 + rand::random::<f64>())) } else { pause }
     }
 }
 
@@ -61,25 +57,15 @@ pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
 /// Only codes that cannot mean anything else: a group created with an id of the caller's own that "somebody else" owns
 /// (10021) may really be somebody else's.
 pub(super) fn says_done(command: &str, code: i64) -> bool {
-    matches!(
-        (command, code),
-        ("destroy_group", 10010) | ("create_group", 10025) | ("add_group_member", 10013)
-    )
+    matches!((command, code), ("destroy_group", 10010) | ("create_group", 10025) | ("add_group_member", 10013))
 }
 
 impl Budget {
     /// `share` is the share of calls that may be repeated.
     pub(super) fn new(share: f64) -> Self {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a share between 0 and 1 needs no precision"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1 needs no precision")]
         let share = share.clamp(0.0, 1.0) as f32;
-        Self(TpsBudget::new(
-            BUDGET_WINDOW,
-            BUDGET_RESERVE_PER_SECOND,
-            share,
-        ))
+        Self(TpsBudget::new(BUDGET_WINDOW, BUDGET_RESERVE_PER_SECOND, share))
     }
 
     /// A call earns its share of a retry.

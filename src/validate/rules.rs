@@ -41,14 +41,7 @@ pub fn max_items(items: usize, most: usize, at: &Path<'_>, field: &'static str, 
 }
 
 /// Each string of a list: not empty where `required`, at most `most` bytes (0: no limit).
-pub fn texts(
-    values: &[String],
-    required: bool,
-    most: usize,
-    at: &Path<'_>,
-    field: &'static str,
-    faults: &mut Faults,
-) {
+pub fn texts(values: &[String], required: bool, most: usize, at: &Path<'_>, field: &'static str, faults: &mut Faults) {
     let list = at.field(field);
     for (index, value) in values.iter().enumerate() {
         if required && value.is_empty() {

@@ -53,8 +53,8 @@ impl<E: JsonEnum> SerializeAs<i32> for EnumText<E> {
 
 impl<E: JsonEnum> SerializeAs<i32> for EnumNumber<E> {
     fn serialize_as<S: Serializer>(source: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = E::number(*source)
-            .ok_or_else(|| S::Error::custom(format_args!("{source} is no value of {}", E::NAME)))?;
+        let number =
+            E::number(*source).ok_or_else(|| S::Error::custom(format_args!("{source} is no value of {}", E::NAME)))?;
         serializer.serialize_i64(number)
     }
 }

@@ -54,9 +54,7 @@ pub fn write<M: SerializeMap>(
         Style::OffsetOrNextText if is_community(group_id) => {
             map.serialize_entry("Next", text(token).unwrap_or_default())
         }
-        Style::Offset | Style::OffsetOrNextText => {
-            map.serialize_entry(key, &number(token, 'o').unwrap_or_default())
-        }
+        Style::Offset | Style::OffsetOrNextText => map.serialize_entry(key, &number(token, 'o').unwrap_or_default()),
         Style::SeqDown => match number(token, 's') {
             Some(seq) => map.serialize_entry(key, &seq),
             None => Ok(()),

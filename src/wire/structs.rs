@@ -55,7 +55,11 @@ impl Serialize for Any<'_> {
 #[allow(clippy::cast_possible_truncation)] // the range was looked at
 fn number(value: f64) -> Option<Number> {
     const LIMIT: f64 = 9_007_199_254_740_992.0; // 2^53
-    if value.fract() == 0.0 && value.abs() <= LIMIT { Some(Number::from(value as i64)) } else { Number::from_f64(value) }
+    if value.fract() == 0.0 && value.abs() <= LIMIT {
+        Some(Number::from(value as i64))
+    } else {
+        Number::from_f64(value)
+    }
 }
 
 fn object(map: serde_json::Map<String, serde_json::Value>) -> Struct {

@@ -103,7 +103,8 @@ async fn the_journal_shows_and_counts_requests() {
     assert!(entries[0]["reply"].as_str().unwrap().contains("MsgSeq"));
     assert!(!journal.to_string().contains("usersig"));
     assert_eq!(sandbox.look("journal/count?command=send_group_msg&key=From_Account&value=bob").await["count"], 1);
-    let status = async |query: &str| sandbox.http.get(sandbox.control_url(query)).send().await.unwrap().status().as_u16();
+    let status =
+        async |query: &str| sandbox.http.get(sandbox.control_url(query)).send().await.unwrap().status().as_u16();
     assert_eq!(status("journal/count?command=send_group_msg&exactly=2").await, 200);
     assert_eq!(status("journal/count?command=send_group_msg&exactly=1").await, 409);
 }

@@ -39,7 +39,8 @@ async fn groups_of_the_app_are_paged_by_an_opaque_cursor() {
 #[tokio::test]
 async fn the_owner_and_the_listed_members_are_in_at_once() {
     let sandbox = Sandbox::start().await;
-    let members = json!([{"Member_Account": "bob", "Role": "Admin"}, {"Member_Account": "bob"}, {"Member_Account": "alice"}]);
+    let members =
+        json!([{"Member_Account": "bob", "Role": "Admin"}, {"Member_Account": "bob"}, {"Member_Account": "alice"}]);
     let body = json!({"Owner_Account": "alice", "Type": "Public", "GroupId": "g", "Name": "n", "MemberList": members});
     sandbox.ok("create_group", body).await;
     let info = sandbox.info("g").await;
@@ -109,7 +110,9 @@ async fn an_id_is_taken_until_its_group_is_dissolved() {
 async fn ids_follow_their_syntax() {
     let sandbox = Sandbox::start().await;
     let body = |kind: &str, id: &str| json!({"Type": kind, "GroupId": id, "Name": "n"});
-    for (kind, id) in [("Public", "@TGS#x"), ("Public", "gr\u{fc}n"), ("Community", "plain"), ("Community", "@TGS#_@TGS#x")] {
+    for (kind, id) in
+        [("Public", "@TGS#x"), ("Public", "gr\u{fc}n"), ("Community", "plain"), ("Community", "@TGS#_@TGS#x")]
+    {
         sandbox.fails("create_group", body(kind, id), 10004).await;
     }
     sandbox.fails("create_group", body("Public", &"x".repeat(49)), 10004).await;
@@ -196,7 +199,10 @@ async fn a_profile_changes_key_by_key() {
     sandbox.ok("modify_group_base_info", change(fields)).await;
     let after = sandbox.info("g").await;
     assert_eq!(after["AppDefinedData"], json!([{"Key": "b", "Value": "2"}, {"Key": "c", "Value": "3"}]));
-    assert_eq!((&after["Notification"], &after["MuteAllMember"], &after["Name"]), (&json!(""), &json!("On"), &before["Name"]));
+    assert_eq!(
+        (&after["Notification"], &after["MuteAllMember"], &after["Name"]),
+        (&json!(""), &json!("On"), &before["Name"])
+    );
     assert_eq!(after["ApplyJoinOption"], "DisableApply");
     assert_eq!(after["LastInfoTime"], NOW + 5);
     assert_eq!(after["InfoSeq"].as_u64().unwrap(), before["InfoSeq"].as_u64().unwrap() + 2);

@@ -29,7 +29,10 @@ fn results(reply: &Value, list: &str) -> Vec<u64> {
 async fn a_group_is_imported_with_its_past() {
     let sandbox = with_old_group().await;
     let info = sandbox.info("g").await;
-    assert_eq!((&info["CreateTime"], &info["MaxMemberNum"], &info["NextMsgSeq"]), (&json!(CREATED), &json!(2000), &json!(1)));
+    assert_eq!(
+        (&info["CreateTime"], &info["MaxMemberNum"], &info["NextMsgSeq"]),
+        (&json!(CREATED), &json!(2000), &json!(1))
+    );
     assert_eq!(info["MemberList"][0]["Role"], "Owner");
     let body = |kind: &str, key: &str, value: Value| json!({"Type": kind, "Name": "n", key: value});
     sandbox.fails("import_group", body("Public", "CreateTime", json!(NOW + 1)), 10004).await;
@@ -80,7 +83,9 @@ async fn unread_counts_are_set_after_the_messages() {
     let carol = json!({"GroupId": "g", "MemberList": [{"Member_Account": "carol", "UnreadMsgNum": 3}]});
     sandbox.ok("import_group_member", carol).await;
     assert_eq!(sandbox.unread("carol").await, 3);
-    sandbox.fails("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "dave", "UnreadMsgNum": 1}), 10007).await;
+    sandbox
+        .fails("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "dave", "UnreadMsgNum": 1}), 10007)
+        .await;
 }
 
 /// set_unread_msg_num: "ChatRoom and AVChatRoom answer OK and change nothing".

@@ -48,7 +48,10 @@ async fn joining_leaves_a_notice_and_starts_at_the_end() {
     silent["Silence"] = json!(1);
     sandbox.ok("add_group_member", silent).await;
     let dave = sandbox.member("g", "dave").await;
-    assert_eq!((&dave["MsgSeq"], &dave["Role"], &dave["MsgFlag"]), (&json!(1), &json!("Member"), &json!("AcceptAndNotify")));
+    assert_eq!(
+        (&dave["MsgSeq"], &dave["Role"], &dave["MsgFlag"]),
+        (&json!(1), &json!("Member"), &json!("AcceptAndNotify"))
+    );
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 2);
     sandbox.ok("add_group_member", add("g", &["zoe"])).await;
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 3);
@@ -168,7 +171,10 @@ async fn a_member_changes_key_by_key() {
     let fields = json!({"MsgFlag": "Discard", "ShutUpTime": 60, "AppMemberDefinedData": [{"Key": "a", "Value": ""}]});
     sandbox.ok("modify_group_member_info", change(fields)).await;
     let bob = sandbox.member("g", "bob").await;
-    assert_eq!((&bob["NameCard"], &bob["MsgFlag"], &bob["Role"]), (&json!("Bobby"), &json!("Discard"), &json!("Member")));
+    assert_eq!(
+        (&bob["NameCard"], &bob["MsgFlag"], &bob["Role"]),
+        (&json!("Bobby"), &json!("Discard"), &json!("Member"))
+    );
     assert_eq!((&bob["MuteUntil"], &bob["ShutUpUntil"]), (&json!(NOW + 60), &json!(NOW + 60)));
     assert_eq!(bob["AppMemberDefinedData"], json!([{"Key": "b", "Value": "2"}]));
     let body = json!({"GroupId": "g", "AppDefinedDataFilter_GroupMember": ["none"]});
@@ -198,7 +204,9 @@ async fn group_types_without_mutes_or_admins_refuse_them() {
     sandbox.fails("modify_group_member_info", bob("work", "Role", json!("Admin")), 10007).await;
     sandbox.fails("modify_group_member_info", bob("work", "MuteTime", json!(5)), 10007).await;
     sandbox.fails("modify_group_member_info", bob("live", "NameCard", json!("x")), 10007).await;
-    sandbox.fails("forbid_send_msg", json!({"GroupId": "work", "Members_Account": ["bob"], "MuteTime": 5}), 10007).await;
+    sandbox
+        .fails("forbid_send_msg", json!({"GroupId": "work", "Members_Account": ["bob"], "MuteTime": 5}), 10007)
+        .await;
 }
 
 /// get_joined_group_list: "No filter yields bare GroupId objects"; "Page n (from 1) starts at Offset (n-1) times Limit"; "By
@@ -233,7 +241,8 @@ async fn joined_groups_are_listed_on_request() {
 async fn roles_come_back_in_request_order() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    let reply = sandbox.ok("get_role_in_group", json!({"GroupId": "g", "User_Account": ["nobody", "alice", "bob"]})).await;
+    let reply =
+        sandbox.ok("get_role_in_group", json!({"GroupId": "g", "User_Account": ["nobody", "alice", "bob"]})).await;
     let roles: Vec<&Value> = reply["UserIdList"].as_array().unwrap().iter().map(|user| &user["Role"]).collect();
     assert_eq!(roles, ["NotMember", "Owner", "Member"]);
     sandbox.group("live", "AVChatRoom").await;

@@ -62,7 +62,9 @@ async fn an_avchatroom_numbers_its_messages_and_stores_none() {
     assert_eq!(recall(2).await, 10031);
     sandbox.ok("delete_group_msg_by_sender", json!({"GroupId": "live", "Sender_Account": "bob"})).await;
     sandbox.fails("send_group_msg", with(message("live", "bob", 3), "OnlineOnlyFlag", json!(1)), 10007).await;
-    sandbox.fails("send_group_msg", with(message("live", "bob", 3), "SendMsgControl", json!(["NoUnread"])), 10007).await;
+    sandbox
+        .fails("send_group_msg", with(message("live", "bob", 3), "SendMsgControl", json!(["NoUnread"])), 10007)
+        .await;
 }
 
 /// send_group_msg: "with MuteAllMember On only owner, admins and app administrators pass"; "The default sender (the app
@@ -114,13 +116,17 @@ async fn options_and_limits_of_a_message() {
     sandbox.group("@TGS#_c", "Community").await;
     let both = with(with(message("g", "bob", 1), "OnlineOnlyFlag", json!(1)), "SendMsgControl", json!(["NoUnread"]));
     sandbox.fails("send_group_msg", both, 10004).await;
-    sandbox.fails("send_group_msg", with(message("room", "bob", 1), "SendMsgControl", json!(["NoUnread"])), 10007).await;
+    sandbox
+        .fails("send_group_msg", with(message("room", "bob", 1), "SendMsgControl", json!(["NoUnread"])), 10007)
+        .await;
     sandbox.fails("send_group_msg", with(message("@TGS#_c", "bob", 1), "To_Account", json!(["carol"])), 10007).await;
     let many: Vec<String> = (0..51).map(|n| n.to_string()).collect();
     sandbox.fails("send_group_msg", with(message("g", "bob", 1), "To_Account", json!(many)), 10004).await;
     let at: Vec<Value> = (0..31).map(|_| json!({"GroupAtAllFlag": 1})).collect();
     sandbox.fails("send_group_msg", with(message("g", "bob", 1), "GroupAtInfo", json!(at)), 10053).await;
-    sandbox.fails("send_group_msg", with(message("g", "bob", 1), "GroupAtInfo", json!([{"GroupAtAllFlag": 0}])), 10004).await;
+    sandbox
+        .fails("send_group_msg", with(message("g", "bob", 1), "GroupAtInfo", json!([{"GroupAtAllFlag": 0}])), 10004)
+        .await;
     sandbox.fails("send_group_msg", with(message("g", "bob", 1), "TopicId", json!("t")), 10010).await;
     let long = with(message("g", "bob", 1), "MsgBody", text(&"x".repeat(12_288)));
     sandbox.fails("send_group_msg", long, 80002).await;
@@ -162,7 +168,9 @@ async fn notifications_leave_no_trace() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     sandbox.group("live", "AVChatRoom").await;
-    sandbox.ok("send_group_system_notification", json!({"GroupId": "g", "Content": "c", "ToMembers_Account": ["dave"]})).await;
+    sandbox
+        .ok("send_group_system_notification", json!({"GroupId": "g", "Content": "c", "ToMembers_Account": ["dave"]}))
+        .await;
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 1);
     assert_eq!(sandbox.unread("bob").await, 0);
     sandbox.ok("send_group_system_notification", json!({"GroupId": "live", "Content": "c"})).await;

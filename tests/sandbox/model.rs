@@ -76,7 +76,8 @@ async fn apply(sandbox: &Sandbox, groups: &mut BTreeMap<usize, Model>, step: Ste
             assert_eq!(sandbox.call("destroy_group", json!({"GroupId": id(group)})).await["ErrorCode"], code);
         }
         Step::Add(group, user) => {
-            let body = json!({"GroupId": id(group), "Silence": 1, "MemberList": [{"Member_Account": format!("u{user}")}]});
+            let body =
+                json!({"GroupId": id(group), "Silence": 1, "MemberList": [{"Member_Account": format!("u{user}")}]});
             let reply = sandbox.call("add_group_member", body).await;
             match groups.get_mut(&group) {
                 None => assert_eq!(reply["ErrorCode"], 10010),

@@ -29,7 +29,11 @@ pub fn message(descriptor: &MessageDescriptor, json: &serde_json::Value) -> Dyna
 }
 
 /// Calls a unary method.
-pub async fn call(channel: Channel, method: &MethodDescriptor, request: DynamicMessage) -> Result<DynamicMessage, Status> {
+pub async fn call(
+    channel: Channel,
+    method: &MethodDescriptor,
+    request: DynamicMessage,
+) -> Result<DynamicMessage, Status> {
     let mut grpc = Grpc::new(channel).max_decoding_message_size(16 << 20);
     grpc.ready().await.unwrap();
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name()).parse().unwrap();

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tencent_im_grpc::config::Config;
-use tencent_im_grpc::server::{Server, Shutdown};
 use tencent_im_grpc::serve;
+use tencent_im_grpc::server::{Server, Shutdown};
 use tonic::transport::Channel;
 
 /// A gateway that serves until it is dropped.
@@ -21,7 +21,10 @@ pub fn settings(more: &[(&str, &str)]) -> Config {
     let base = [("listen", "127.0.0.1:0"), ("drain.pause", "0s"), ("sdk_app_id", "1400000001")];
     let flags: BTreeMap<String, String> =
         base.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let env = BTreeMap::from([("TIM_SECRET_KEY".to_owned(), "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned())]);
+    let env = BTreeMap::from([(
+        "TIM_SECRET_KEY".to_owned(),
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
+    )]);
     Config::load(&flags, &env, None).unwrap()
 }
 

@@ -13,26 +13,16 @@ use super::*;
 
 /// A client that tries once.
 fn once(server: &Server) -> Upstream {
-    Upstream::new(&Settings {
-        max_attempts: 1,
-        ..settings([server.url.clone()])
-    })
-    .unwrap()
+    Upstream::new(&Settings { max_attempts: 1, ..settings([server.url.clone()]) }).unwrap()
 }
 
 #[tokio::test]
 async fn the_request_is_what_tencent_documents() {
     let server = Server::start([]).await;
     let identifier = "ad min&x=1#ü";
-    let settings = Settings {
-        identifier: identifier.to_owned(),
-        ..settings([server.url.clone()])
-    };
+    let settings = Settings { identifier: identifier.to_owned(), ..settings([server.url.clone()]) };
     let upstream = Upstream::new(&settings).unwrap();
-    let call = Call {
-        body: Bytes::from_static(br#"{"GroupIdList":["a"]}"#),
-        ..call(&READ)
-    };
+    let call = Call { body: Bytes::from_static(br#"{"GroupIdList":["a"]}"#), ..call(&READ) };
 
     let answer = upstream.call(call, decode).await.unwrap();
 
@@ -40,26 +30,13 @@ async fn the_request_is_what_tencent_documents() {
     let seen = &server.seen()[0];
     assert_eq!(seen.body, br#"{"GroupIdList":["a"]}"#);
     assert!(seen.headers.contains("content-type: application/json"));
-    let target = seen
-        .line
-        .strip_prefix("POST ")
-        .unwrap()
-        .strip_suffix(" HTTP/1.1\r\n")
-        .unwrap();
+    let target = seen.line.strip_prefix("POST ").unwrap().strip_suffix(" HTTP/1.1\r\n").unwrap();
     let (path, query) = target.split_once('?').unwrap();
     assert_eq!(path, "/v4/group_open_http_svc/get_group_info");
     let query: HashMap<_, _> = query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap())
-        .map(|(key, value)| {
-            (
-                key,
-                percent_decode_str(value)
-                    .decode_utf8()
-                    .unwrap()
-                    .into_owned(),
-            )
-        })
+        .map(|(key, value)| (key, percent_decode_str(value).decode_utf8().unwrap().into_owned()))
         .collect();
     assert_eq!(query.len(), 5);
     assert_eq!(query["sdkappid"], "1400000001");
@@ -67,10 +44,7 @@ async fn the_request_is_what_tencent_documents() {
     assert_eq!(query["contenttype"], "json");
     query["random"].parse::<u32>().unwrap();
     let claims = verify(&query["usersig"], &SecretString::from(KEY)).unwrap();
-    assert_eq!(
-        (claims.identifier.as_str(), claims.sdk_app_id, claims.expire),
-        (identifier, APP, 604_800)
-    );
+    assert_eq!((claims.identifier.as_str(), claims.sdk_app_id, claims.expire), (identifier, APP, 604_800));
 }
 
 #[tokio::test]
@@ -87,10 +61,7 @@ async fn calls_share_a_connection() {
 async fn the_error_code_alone_tells_success_from_failure() {
     let server = Server::start([
         Act::Json(r#"{"ErrorCode":0,"GroupId":"a"}"#.to_owned()),
-        Act::Json(
-            r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"succeed","Surprise":[1]}"#
-                .to_owned(),
-        ),
+        Act::Json(r#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"succeed","Surprise":[1]}"#.to_owned()),
         Act::Json(r#"{"ErrorCode":10010,"ErrorInfo":"group not exist"}"#.to_owned()),
         // A refusal whose other fields have another shape than those of a success.
         Act::Json(r#"{"ErrorCode":10010,"ErrorInfo":"group not exist","GroupId":{}}"#.to_owned()),
@@ -101,13 +72,7 @@ async fn the_error_code_alone_tells_success_from_failure() {
     assert_eq!(ask(&upstream, &READ).await.unwrap().group_id, "");
     for _ in 0..2 {
         let error = ask(&upstream, &READ).await.unwrap_err();
-        assert_eq!(
-            error.fault,
-            Fault::Code {
-                code: 10010,
-                info: "group not exist".to_owned()
-            }
-        );
+        assert_eq!(error.fault, Fault::Code { code: 10010, info: "group not exist".to_owned() });
     }
 }
 
@@ -120,18 +85,9 @@ async fn a_bad_reply_is_an_error_of_its_own_kind() {
         Act::Status(200, r#"{"ErrorCode":0,"GroupId":5}"#),
         Act::Status(200, r#"{"GroupId":"a"}"#),
         Act::Status(502, r#"{"ErrorCode":0}"#),
-        Act::Huge {
-            bytes: mib + 1,
-            chunked: false,
-        },
-        Act::Huge {
-            bytes: mib + 1024,
-            chunked: true,
-        },
-        Act::Huge {
-            bytes: mib,
-            chunked: false,
-        },
+        Act::Huge { bytes: mib + 1, chunked: false },
+        Act::Huge { bytes: mib + 1024, chunked: true },
+        Act::Huge { bytes: mib, chunked: false },
         Act::Truncated,
         Act::Lost,
         success(),
@@ -144,24 +100,12 @@ async fn a_bad_reply_is_an_error_of_its_own_kind() {
     }
     assert_eq!(faults[0], Fault::NotJson);
     assert_eq!(faults[1], Fault::NotJson);
-    assert!(
-        matches!(faults[2], Fault::WrongShape { .. }),
-        "{:?}",
-        faults[2]
-    );
-    assert!(
-        matches!(faults[3], Fault::WrongShape { .. }),
-        "{:?}",
-        faults[3]
-    );
+    assert!(matches!(faults[2], Fault::WrongShape { .. }), "{:?}", faults[2]);
+    assert!(matches!(faults[3], Fault::WrongShape { .. }), "{:?}", faults[3]);
     assert_eq!(faults[4], Fault::Http(502));
     assert_eq!(faults[5], Fault::TooLarge);
     assert_eq!(faults[6], Fault::TooLarge);
-    assert_eq!(
-        faults[7],
-        Fault::NotJson,
-        "a reply of exactly 1 MiB is read"
-    );
+    assert_eq!(faults[7], Fault::NotJson, "a reply of exactly 1 MiB is read");
     assert!(matches!(faults[8], Fault::Lost(_)), "{:?}", faults[8]);
     assert!(matches!(faults[9], Fault::Lost(_)), "{:?}", faults[9]);
     ask(&upstream, &READ).await.unwrap();
@@ -170,34 +114,17 @@ async fn a_bad_reply_is_an_error_of_its_own_kind() {
 #[tokio::test]
 async fn an_attempt_ends_at_its_own_time_or_at_the_deadline() {
     let server = Server::start([Act::Stall, Act::Stall, Act::Stall]).await;
-    let brief = Settings {
-        max_attempts: 1,
-        attempt_timeout: Duration::from_millis(50),
-        ..settings([server.url.clone()])
-    };
-    let error = ask(&Upstream::new(&brief).unwrap(), &READ)
-        .await
-        .unwrap_err();
+    let brief =
+        Settings { max_attempts: 1, attempt_timeout: Duration::from_millis(50), ..settings([server.url.clone()]) };
+    let error = ask(&Upstream::new(&brief).unwrap(), &READ).await.unwrap_err();
     assert_eq!(error.fault, Fault::TimedOut);
 
     let upstream = once(&server);
     let soon = Instant::now() + Duration::from_millis(100);
-    let error = upstream
-        .call(
-            Call {
-                deadline: soon,
-                ..call(&READ)
-            },
-            decode,
-        )
-        .await
-        .unwrap_err();
+    let error = upstream.call(Call { deadline: soon, ..call(&READ) }, decode).await.unwrap_err();
     assert_eq!(error.fault, Fault::Deadline { sent: true });
 
-    let past = Call {
-        deadline: Instant::now(),
-        ..call(&READ)
-    };
+    let past = Call { deadline: Instant::now(), ..call(&READ) };
     let error = upstream.call(past, decode).await.unwrap_err();
     assert_eq!(error.fault, Fault::Deadline { sent: false });
     assert_eq!(server.seen().len(), 2, "nothing is sent after the deadline");
@@ -223,29 +150,17 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn settings_that_make_no_client_are_refused() {
-    for urls in [
-        vec![],
-        vec!["console.tim.qq.com".to_owned()],
-        vec!["ftp://x".to_owned()],
-    ] {
+    for urls in [vec![], vec!["console.tim.qq.com".to_owned()], vec!["ftp://x".to_owned()]] {
         assert!(Upstream::new(&settings(urls)).is_err());
     }
     let identifier = "admin\nTLS.sdkappid:1".to_owned();
-    let forged = Settings {
-        identifier,
-        ..settings(["http://127.0.0.1:1".to_owned()])
-    };
+    let forged = Settings { identifier, ..settings(["http://127.0.0.1:1".to_owned()]) };
     assert!(Upstream::new(&forged).is_err());
 }
 
 #[tokio::test]
 async fn the_self_test_names_the_setting_that_is_likely_wrong() {
-    let suspects = [
-        (60026, "region"),
-        (70009, "secret key"),
-        (60010, "identifier"),
-        (70020, "SDKAppID"),
-    ];
+    let suspects = [(60026, "region"), (70009, "secret key"), (60010, "identifier"), (70020, "SDKAppID")];
     let server = Server::start(suspects.map(|(number, _)| code(number))).await;
     let upstream = once(&server);
     for (_, suspect) in suspects {
@@ -253,9 +168,5 @@ async fn the_self_test_names_the_setting_that_is_likely_wrong() {
         assert!(status.message().contains(suspect), "{}", status.message());
     }
     upstream.self_test().await.unwrap();
-    assert!(
-        server.seen()[0]
-            .line
-            .contains("/v4/group_open_http_svc/get_appid_group_list?")
-    );
+    assert!(server.seen()[0].line.contains("/v4/group_open_http_svc/get_appid_group_list?"));
 }

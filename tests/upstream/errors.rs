@@ -24,9 +24,8 @@ const REFERENCE: &[(Code, &[i64])] = &[
 
 /// What is wrong with the gateway's own account, app or address is nothing that its callers could do anything about.
 const OPERATOR: &[i64] = &[
-    10001, 20002, 60002, 60004, 60005, 60006, 60010, 60012, 60016, 60021, 60025, 60026, 60027,
-    70001, 70002, 70003, 70005, 70009, 70013, 70014, 70016, 70020, 70050, 70051, 70114, 70403,
-    70404, 90009,
+    10001, 20002, 60002, 60004, 60005, 60006, 60010, 60012, 60016, 60021, 60025, 60026, 60027, 70001, 70002, 70003,
+    70005, 70009, 70013, 70014, 70016, 70020, 70050, 70051, 70114, 70403, 70404, 90009,
 ];
 
 #[test]
@@ -36,67 +35,41 @@ fn every_code_of_the_reference_is_judged() {
         for code in *codes {
             count += 1;
             let entry = lookup(*code);
-            assert_ne!(
-                entry.reason,
-                ErrorReason::UnknownUpstreamCode,
-                "{code} is missing"
-            );
+            assert_ne!(entry.reason, ErrorReason::UnknownUpstreamCode, "{code} is missing");
             if OPERATOR.contains(code) {
-                assert_eq!(
-                    (entry.code, entry.reason),
-                    (Code::Internal, ErrorReason::GatewayMisconfigured),
-                    "{code}"
-                );
+                assert_eq!((entry.code, entry.reason), (Code::Internal, ErrorReason::GatewayMisconfigured), "{code}");
             } else {
                 assert_eq!(entry.code, *proposed, "{code}");
                 assert_ne!(entry.reason, ErrorReason::GatewayMisconfigured, "{code}");
             }
         }
     }
-    let entries: usize = TABLE
-        .iter()
-        .map(|entry| if entry.first == entry.last { 1 } else { 2 })
-        .sum();
-    assert_eq!(
-        count, entries,
-        "the table has codes that the reference has not"
-    );
+    let entries: usize = TABLE.iter().map(|entry| if entry.first == entry.last { 1 } else { 2 }).sum();
+    assert_eq!(count, entries, "the table has codes that the reference has not");
 }
 
 #[test]
 fn the_table_is_in_order() {
     for pair in TABLE.windows(2) {
-        assert!(
-            pair[0].first <= pair[0].last && pair[0].last < pair[1].first,
-            "{:?}",
-            pair[1]
-        );
+        assert!(pair[0].first <= pair[0].last && pair[0].last < pair[1].first, "{:?}", pair[1]);
     }
 }
 
 #[test]
 fn codes_that_the_documents_advise_to_repeat_are_repeated() {
     let advised = [
-        10002, 20004, 20005, 20018, 20028, 60004, 60005, 60008, 60014, 60018, 70169, 70500, 90992,
-        90994, 90995, 91000, 110_007,
+        10002, 20004, 20005, 20018, 20028, 60004, 60005, 60008, 60014, 60018, 70169, 70500, 90992, 90994, 90995, 91000,
+        110_007,
     ];
     for code in advised {
         assert_ne!(lookup(code).fate, Fate::Refused, "{code}");
     }
-    for code in [
-        10004, 10007, 10010, 10015, 10016, 10056, 20027, 10100, 10150, 10200, 120_001, 130_000,
-    ] {
+    for code in [10004, 10007, 10010, 10015, 10016, 10056, 20027, 10100, 10150, 10200, 120_001, 130_000] {
         assert_eq!(lookup(code).fate, Fate::Refused, "{code}");
     }
-    for code in [
-        60007, 60011, 60018, 60019, 10006, 10023, 10049, 23003, 90057,
-    ] {
+    for code in [60007, 60011, 60018, 60019, 10006, 10023, 10049, 23003, 90057] {
         let entry = lookup(code);
-        assert_eq!(
-            (entry.fate, entry.reason),
-            (Fate::Throttled, ErrorReason::RateLimited),
-            "{code}"
-        );
+        assert_eq!((entry.fate, entry.reason), (Fate::Throttled, ErrorReason::RateLimited), "{code}");
     }
 }
 
@@ -111,11 +84,7 @@ fn a_timeout_of_tencent_may_come_after_the_work() {
 fn an_unknown_code_is_a_refusal() {
     for code in [1, -1, 10020, 10201, 120_000, 130_001, i64::MIN, i64::MAX] {
         let entry = lookup(code);
-        assert_eq!(
-            (entry.code, entry.reason),
-            (Code::Unknown, ErrorReason::UnknownUpstreamCode),
-            "{code}"
-        );
+        assert_eq!((entry.code, entry.reason), (Code::Unknown, ErrorReason::UnknownUpstreamCode), "{code}");
         assert_eq!(entry.fate, Fate::Refused, "{code}");
     }
 }

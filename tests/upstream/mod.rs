@@ -43,13 +43,7 @@ fn settings(base_urls: impl IntoIterator<Item = String>) -> Settings {
 }
 
 const fn command(name: &'static str, safety: Safety) -> Command {
-    Command {
-        service: "group_open_http_svc",
-        name,
-        safety,
-        rate_per_second: 200,
-        group_rate_per_second: None,
-    }
+    Command { service: "group_open_http_svc", name, safety, rate_per_second: 200, group_rate_per_second: None }
 }
 
 const READ: Command = command("get_group_info", Safety::Read);
@@ -84,15 +78,8 @@ fn decode(json: &[u8]) -> serde_json::Result<Reply<Answer>> {
         #[serde(default)]
         error_info: String,
     }
-    let Envelope {
-        error_code,
-        error_info,
-    } = serde_json::from_slice(json)?;
-    Ok(Reply {
-        error_code,
-        error_info,
-        message: serde_json::from_slice(json)?,
-    })
+    let Envelope { error_code, error_info } = serde_json::from_slice(json)?;
+    Ok(Reply { error_code, error_info, message: serde_json::from_slice(json)? })
 }
 
 async fn ask(upstream: &Upstream, command: &Command) -> Result<Answer, UpstreamError> {

@@ -16,10 +16,7 @@ const SEND: Command = Command {
     rate_per_second: 200,
     group_rate_per_second: Some(40),
 };
-const SLOW: Command = Command {
-    rate_per_second: 1,
-    ..READ
-};
+const SLOW: Command = Command { rate_per_second: 1, ..READ };
 const LATER: Duration = Duration::from_secs(3600);
 
 fn pacer() -> Arc<LanePacer> {
@@ -28,25 +25,15 @@ fn pacer() -> Arc<LanePacer> {
 
 fn ticket<'a>(command: &'a Command, group: &'a str, caller: &'a str) -> Ticket<'a> {
     let deadline = Instant::now() + LATER;
-    Ticket {
-        command,
-        group_id: Some(group),
-        caller,
-        priority: Priority::Interactive,
-        deadline,
-    }
+    Ticket { command, group_id: Some(group), caller, priority: Priority::Interactive, deadline }
 }
 
 /// The most calls in any second.
 fn busiest_second(times: &[Instant]) -> usize {
     let mut times = times.to_vec();
     times.sort_unstable();
-    let within = |from: Instant| {
-        times
-            .iter()
-            .filter(|time| (from..from + Duration::from_secs(1)).contains(time))
-            .count()
-    };
+    let within =
+        |from: Instant| times.iter().filter(|time| (from..from + Duration::from_secs(1)).contains(time)).count();
     times.iter().map(|time| within(*time)).max().unwrap_or(0)
 }
 
@@ -64,11 +51,7 @@ async fn a_command_keeps_to_its_rate() {
     let times = times(&pacer(), (0..1000).map(|_| ticket(&READ, "g", "a"))).await;
     let busiest = busiest_second(&times);
     assert!(busiest <= 200, "{busiest}");
-    assert!(
-        started.elapsed() < Duration::from_millis(5600),
-        "the quota is used: {:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(5600), "the quota is used: {:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,21 +78,12 @@ async fn a_group_does_not_leave_a_jam_in_a_burst() {
 }
 
 /// Lets `tickets` wait together and tells in which order their callers pass.
-async fn order(
-    pacer: &Arc<LanePacer>,
-    callers: Vec<(&'static str, Priority)>,
-) -> Vec<&'static str> {
+async fn order(pacer: &Arc<LanePacer>, callers: Vec<(&'static str, Priority)>) -> Vec<&'static str> {
     let (passed, mut order) = mpsc::unbounded_channel();
     for (caller, priority) in callers {
         let (pacer, passed) = (pacer.clone(), passed.clone());
         tokio::spawn(async move {
-            pacer
-                .acquire(Ticket {
-                    priority,
-                    ..ticket(&SLOW, "g", caller)
-                })
-                .await
-                .unwrap();
+            pacer.acquire(Ticket { priority, ..ticket(&SLOW, "g", caller) }).await.unwrap();
             passed.send(caller).unwrap();
         });
         // In the order given.
@@ -126,11 +100,7 @@ async fn order(
 #[tokio::test(start_paused = true)]
 async fn callers_take_turns() {
     let mut callers = vec![("flood", Priority::Interactive); 20];
-    callers.extend([
-        ("b", Priority::Interactive),
-        ("c", Priority::Interactive),
-        ("b", Priority::Interactive),
-    ]);
+    callers.extend([("b", Priority::Interactive), ("c", Priority::Interactive), ("b", Priority::Interactive)]);
     let order = order(&pacer(), callers).await;
     // The first passes at once. Then everybody gets every third turn.
     assert_eq!(order[..6], ["flood", "flood", "b", "c", "flood", "b"]);
@@ -144,10 +114,7 @@ async fn bulk_jobs_go_last_but_not_never() {
     let order = order(&pacer(), callers).await;
     let users_done = order.iter().rposition(|caller| *caller == "user").unwrap();
     assert!(users_done <= 18, "{order:?}");
-    let bulk_before = order[1..users_done]
-        .iter()
-        .filter(|caller| **caller == "bulk")
-        .count();
+    let bulk_before = order[1..users_done].iter().filter(|caller| **caller == "bulk").count();
     assert!(bulk_before >= 1, "{order:?}");
 }
 
@@ -163,19 +130,10 @@ async fn waiting_that_would_pass_the_deadline_is_refused_at_once() {
 
     let asked = Instant::now();
     let deadline = asked + Duration::from_millis(900);
-    let refused = pacer
-        .acquire(Ticket {
-            deadline,
-            ..ticket(&SLOW, "g", "a")
-        })
-        .await
-        .unwrap_err();
+    let refused = pacer.acquire(Ticket { deadline, ..ticket(&SLOW, "g", "a") }).await.unwrap_err();
     assert_eq!(asked.elapsed(), Duration::ZERO, "it was not made to wait");
     assert_eq!(refused.limit, Limit::Command);
-    assert!(
-        refused.retry_after >= Duration::from_millis(900),
-        "{refused:?}"
-    );
+    assert!(refused.retry_after >= Duration::from_millis(900), "{refused:?}");
     queued.await.unwrap().unwrap();
 }
 
@@ -196,11 +154,7 @@ async fn whoever_goes_away_leaves_the_queue() {
     join_all(impatient).await;
     let asked = Instant::now();
     pacer.acquire(ticket(&SLOW, "g", "a")).await.unwrap();
-    assert!(
-        asked.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,18 +187,10 @@ async fn a_refusal_of_one_group_slows_down_that_group_alone() {
     }
     let started = Instant::now();
     times(&pacer, (0..40).map(|_| ticket(&SEND, "cold", "a"))).await;
-    assert!(
-        started.elapsed() < Duration::from_millis(1200),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(1200), "{:?}", started.elapsed());
     let started = Instant::now();
     times(&pacer, (0..40).map(|_| ticket(&SEND, "hot", "a"))).await;
-    assert!(
-        started.elapsed() > Duration::from_millis(1500),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() > Duration::from_millis(1500), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,10 +204,7 @@ async fn replicas_divide_the_rate() {
 async fn idle_groups_are_forgotten() {
     let pacer = pacer();
     for n in 0..20_000 {
-        pacer
-            .acquire(ticket(&SEND, &format!("g{n}"), "a"))
-            .await
-            .unwrap();
+        pacer.acquire(ticket(&SEND, &format!("g{n}"), "a")).await.unwrap();
     }
     assert!(pacer.group_lanes() < 3_000, "{}", pacer.group_lanes());
 }

@@ -9,15 +9,8 @@ use super::*;
 
 /// Faults after which nobody knows whether the call was executed.
 fn ambiguous() -> Vec<Act> {
-    let codes = [
-        10002, 20004, 20005, 60008, 70169, 70500, 90992, 90994, 90995, 91000, 110_007,
-    ];
-    let mut acts = vec![
-        Act::Lost,
-        Act::Truncated,
-        Act::Status(502, "<html>"),
-        Act::Status(200, "<html>"),
-    ];
+    let codes = [10002, 20004, 20005, 60008, 70169, 70500, 90992, 90994, 90995, 91000, 110_007];
+    let mut acts = vec![Act::Lost, Act::Truncated, Act::Status(502, "<html>"), Act::Status(200, "<html>")];
     acts.extend(codes.map(code));
     acts
 }
@@ -49,9 +42,7 @@ async fn run_each(
 #[tokio::test]
 async fn reads_and_idempotent_writes_are_repeated_after_passing_faults() {
     for command in [&READ, &IDEMPOTENT] {
-        for (act, result, requests) in
-            run_each(ambiguous().into_iter().chain(refusals()), command).await
-        {
+        for (act, result, requests) in run_each(ambiguous().into_iter().chain(refusals()), command).await {
             assert!(result.is_ok(), "{act:?}: {result:?}");
             assert_eq!(requests, 2, "{act:?}");
         }
@@ -76,15 +67,10 @@ async fn an_unsafe_write_is_repeated_when_it_was_certainly_not_executed() {
 
 #[tokio::test]
 async fn a_refusal_is_final() {
-    for number in [
-        10004, 10007, 10010, 10015, 10016, 10056, 20027, 10123, 125_000, 60026, 70009, 19_999,
-    ] {
+    for number in [10004, 10007, 10010, 10015, 10016, 10056, 20027, 10123, 125_000, 60026, 70009, 19_999] {
         let (result, requests) = run(&[code(number)], &READ).await;
         let error = result.unwrap_err();
-        assert_eq!(
-            (error.upstream_code(), error.outcome),
-            (Some(number), Outcome::NotExecuted)
-        );
+        assert_eq!((error.upstream_code(), error.outcome), (Some(number), Outcome::NotExecuted));
         assert_eq!(requests, 1, "{number}");
     }
 }
@@ -94,10 +80,7 @@ async fn attempts_are_bounded_and_the_last_error_is_told() {
     let script = [code(10002), Act::Lost, code(60008), success()];
     let (result, requests) = run(&script, &IDEMPOTENT).await;
     let error = result.unwrap_err();
-    assert_eq!(
-        (error.upstream_code(), error.outcome, error.attempts),
-        (Some(60008), Outcome::Unknown, 3)
-    );
+    assert_eq!((error.upstream_code(), error.outcome, error.attempts), (Some(60008), Outcome::Unknown, 3));
     assert_eq!(requests, 3);
 }
 
@@ -114,11 +97,7 @@ async fn a_write_stays_uncertain_when_its_repetition_is_refused() {
 
 #[tokio::test]
 async fn an_error_that_our_own_repetition_caused_is_success() {
-    let done = [
-        ("destroy_group", 10010),
-        ("create_group", 10025),
-        ("add_group_member", 10013),
-    ];
+    let done = [("destroy_group", 10010), ("create_group", 10025), ("add_group_member", 10013)];
     for (name, number) in done {
         let command = command(name, Safety::Idempotent);
         let (result, requests) = run(&[Act::Lost, code(number)], &command).await;
@@ -126,25 +105,13 @@ async fn an_error_that_our_own_repetition_caused_is_success() {
         assert_eq!(requests, 2);
 
         let (result, _) = run(&[code(number)], &command).await;
-        assert_eq!(
-            result.unwrap_err().upstream_code(),
-            Some(number),
-            "{name}: nothing was repeated"
-        );
+        assert_eq!(result.unwrap_err().upstream_code(), Some(number), "{name}: nothing was repeated");
 
         let (result, _) = run(&[code(60007), code(number)], &command).await;
-        assert_eq!(
-            result.unwrap_err().upstream_code(),
-            Some(number),
-            "{name}: the first was not executed"
-        );
+        assert_eq!(result.unwrap_err().upstream_code(), Some(number), "{name}: the first was not executed");
     }
     // Somebody else's group stays somebody else's.
-    let (result, _) = run(
-        &[Act::Lost, code(10021)],
-        &command("create_group", Safety::Idempotent),
-    )
-    .await;
+    let (result, _) = run(&[Act::Lost, code(10021)], &command("create_group", Safety::Idempotent)).await;
     assert_eq!(result.unwrap_err().outcome, Outcome::Unknown);
 }
 
@@ -181,26 +148,10 @@ async fn what_was_never_sent_was_not_executed() {
 #[tokio::test]
 async fn nothing_is_repeated_past_the_deadline() {
     let server = Server::start(vec![Act::Status(502, ""); 100]).await;
-    let upstream = Upstream::new(&Settings {
-        max_attempts: 100,
-        ..settings([server.url.clone()])
-    })
-    .unwrap();
+    let upstream = Upstream::new(&Settings { max_attempts: 100, ..settings([server.url.clone()]) }).unwrap();
     let deadline = Instant::now() + Duration::from_millis(400);
-    let error = upstream
-        .call(
-            Call {
-                deadline,
-                ..call(&READ)
-            },
-            decode,
-        )
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error.fault, Fault::Http(502) | Fault::Deadline { .. }),
-        "{error:?}"
-    );
+    let error = upstream.call(Call { deadline, ..call(&READ) }, decode).await.unwrap_err();
+    assert!(matches!(error.fault, Fault::Http(502) | Fault::Deadline { .. }), "{error:?}");
     // Pauses of at least 50, 100, 200 and 400 ms leave room for four attempts at most.
     assert!(server.seen().len() <= 4, "{}", server.seen().len());
 }
@@ -209,11 +160,7 @@ async fn nothing_is_repeated_past_the_deadline() {
 async fn retries_are_bounded_by_the_budget() {
     let calls = 300;
     let server = Server::start(vec![Act::Status(502, ""); 3 * calls]).await;
-    let upstream = Upstream::new(&Settings {
-        retry_budget: 0.0,
-        ..settings([server.url.clone()])
-    })
-    .unwrap();
+    let upstream = Upstream::new(&Settings { retry_budget: 0.0, ..settings([server.url.clone()]) }).unwrap();
     futures::future::join_all((0..calls).map(|_| ask(&upstream, &READ))).await;
     // Without a share of the calls there is only the reserve of ten a second, over ten seconds.
     let retries = server.seen().len() - calls;

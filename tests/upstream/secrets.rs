@@ -37,9 +37,7 @@ impl<'a> MakeWriter<'a> for Log {
 
 fn query_of(line: &str, key: &str) -> String {
     let query = line.split(['?', ' ']).nth(2).unwrap();
-    let value = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
     value.unwrap().to_owned()
 }
 
@@ -55,29 +53,17 @@ async fn no_error_and_no_log_line_shows_a_secret() {
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _subscriber = tracing::subscriber::set_default(subscriber);
     let server = Server::start([]).await;
-    let brief = Settings {
-        max_attempts: 1,
-        attempt_timeout: Duration::from_millis(50),
-        ..settings([server.url.clone()])
-    };
+    let brief =
+        Settings { max_attempts: 1, attempt_timeout: Duration::from_millis(50), ..settings([server.url.clone()]) };
     let upstream = Upstream::new(&brief).unwrap();
     ask(&upstream, &READ).await.unwrap();
     let usersig = query_of(&server.seen()[0].line, "usersig");
     assert!(usersig.len() > 100);
 
-    let echo = Act::Json(format!(
-        r#"{{"ErrorCode":70003,"ErrorInfo":"bad usersig={usersig}"}}"#
-    ));
+    let echo = Act::Json(format!(r#"{{"ErrorCode":70003,"ErrorInfo":"bad usersig={usersig}"}}"#));
     let odd_echo = Act::Json(format!(r#"{{"ErrorCode":"{usersig}"}}"#));
     let mut shown = format!("{upstream:?}{brief:?}");
-    for act in [
-        echo,
-        odd_echo,
-        Act::Lost,
-        Act::Truncated,
-        Act::Stall,
-        Act::Status(502, ""),
-    ] {
+    for act in [echo, odd_echo, Act::Lost, Act::Truncated, Act::Stall, Act::Status(502, "")] {
         server.then(act);
         show(&mut shown, ask(&upstream, &READ).await.unwrap_err());
     }
@@ -99,8 +85,5 @@ fn show(shown: &mut String, error: UpstreamError) {
     let problem = Problem::from(error);
     shown.push_str(&format!("{problem:?}"));
     let status = Status::from(problem);
-    shown.push_str(&format!(
-        "{status} {}",
-        String::from_utf8_lossy(status.details())
-    ));
+    shown.push_str(&format!("{status} {}", String::from_utf8_lossy(status.details())));
 }

@@ -49,9 +49,7 @@ pub struct Server {
 }
 
 pub fn code(code: i64) -> Act {
-    Act::Json(format!(
-        r#"{{"ActionStatus":"FAIL","ErrorCode":{code},"ErrorInfo":"said the script"}}"#
-    ))
+    Act::Json(format!(r#"{{"ActionStatus":"FAIL","ErrorCode":{code},"ErrorInfo":"said the script"}}"#))
 }
 
 pub fn success() -> Act {
@@ -62,14 +60,8 @@ impl Server {
     pub async fn start(script: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared {
-            script: Mutex::new(script.into_iter().collect()),
-            ..Shared::default()
-        });
-        let server = Self {
-            url,
-            shared: shared.clone(),
-        };
+        let shared = Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), ..Shared::default() });
+        let server = Self { url, shared: shared.clone() };
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -115,12 +107,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     while let Some(seen) = receive(&mut stream).await {
         shared.seen.lock().unwrap().push(seen);
         shared.arrived.notify_one();
-        let act = shared
-            .script
-            .lock()
-            .unwrap()
-            .pop_front()
-            .unwrap_or_else(success);
+        let act = shared.script.lock().unwrap().pop_front().unwrap_or_else(success);
         if respond(&mut stream, act, &shared).await.is_none() {
             return;
         }
@@ -137,48 +124,26 @@ async fn receive(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
         stream.read_line(&mut headers).await.ok()?;
     }
     let headers = headers.to_ascii_lowercase();
-    let length = headers
-        .lines()
-        .find_map(|header| header.strip_prefix("content-length: "))
-        .unwrap_or("0");
+    let length = headers.lines().find_map(|header| header.strip_prefix("content-length: ")).unwrap_or("0");
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Seen {
-        line,
-        headers,
-        body,
-    })
+    Some(Seen { line, headers, body })
 }
 
 async fn respond(stream: &mut BufReader<TcpStream>, act: Act, shared: &Shared) -> Option<()> {
     match act {
         Act::Json(body) => send(stream, 200, body.as_bytes()).await,
         Act::Status(status, body) => send(stream, status, body.as_bytes()).await,
-        Act::Huge {
-            bytes,
-            chunked: false,
-        } => send(stream, 200, &vec![b' '; bytes]).await,
-        Act::Huge {
-            bytes,
-            chunked: true,
-        } => {
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-                .await
-                .ok()?;
+        Act::Huge { bytes, chunked: false } => send(stream, 200, &vec![b' '; bytes]).await,
+        Act::Huge { bytes, chunked: true } => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.ok()?;
             for _ in 0..bytes / 1024 {
-                stream
-                    .write_all(format!("400\r\n{:1024}\r\n", "").as_bytes())
-                    .await
-                    .ok()?;
+                stream.write_all(format!("400\r\n{:1024}\r\n", "").as_bytes()).await.ok()?;
             }
             stream.write_all(b"0\r\n\r\n").await.ok()
         }
         Act::Truncated => {
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ErrorCode\":0,")
-                .await
-                .ok()?;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ErrorCode\":0,").await.ok()?;
             None
         }
         Act::Lost => None,
@@ -191,10 +156,7 @@ async fn respond(stream: &mut BufReader<TcpStream>, act: Act, shared: &Shared) -
 }
 
 async fn send(stream: &mut BufReader<TcpStream>, status: u16, body: &[u8]) -> Option<()> {
-    let head = format!(
-        "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
+    let head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.ok()?;
     stream.write_all(body).await.ok()
 }

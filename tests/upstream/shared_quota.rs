@@ -15,10 +15,7 @@ use tokio::sync::watch;
 use super::*;
 
 const RATE: u32 = 40;
-const PACED: Command = Command {
-    rate_per_second: RATE,
-    ..READ
-};
+const PACED: Command = Command { rate_per_second: RATE, ..READ };
 /// What [`RATE`] comes to with its burst of two: 38 a second.
 const BURST: u32 = 2;
 const INTERVAL: Duration = Duration::from_micros(1_000_000 / 38);
@@ -32,16 +29,7 @@ struct Redis {
 impl Redis {
     fn start(port: u16) -> Option<Self> {
         let process = Process::new("redis-server")
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--port",
-                &port.to_string(),
-            ])
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()])
             .stdout(Stdio::null())
             .spawn()
             .ok()?;
@@ -49,10 +37,7 @@ impl Redis {
     }
 
     async fn ready(&self) {
-        while tokio::net::TcpStream::connect(("127.0.0.1", self.port))
-            .await
-            .is_err()
-        {
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -86,11 +71,7 @@ fn observer() -> (Arc<dyn Observer>, watch::Receiver<bool>) {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 async fn pass(pacer: &LanePacer, calls: u32) {
@@ -119,10 +100,7 @@ async fn replicas_share_one_quota() {
     tokio::join!(pass(&one, 70), pass(&two, 10));
     let took = started.elapsed();
     assert!(!*degraded.borrow(), "Redis was asked");
-    assert!(
-        took >= INTERVAL * (80 - BURST),
-        "both together keep to the rate: {took:?}"
-    );
+    assert!(took >= INTERVAL * (80 - BURST), "both together keep to the rate: {took:?}");
 }
 
 #[tokio::test]
@@ -141,11 +119,7 @@ async fn without_redis_each_replica_keeps_to_its_share() {
     pass(&replica, 20).await;
     assert!(*degraded.borrow_and_update(), "the fall back is told");
     let half = INTERVAL * 2;
-    assert!(
-        started.elapsed() >= half * (20 - BURST),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() >= half * (20 - BURST), "{:?}", started.elapsed());
 
     let redis = Redis::start(port).unwrap();
     redis.ready().await;
@@ -160,7 +134,6 @@ async fn a_url_with_a_password_is_not_shown() {
     let (observer, _degraded) = observer();
     let quota = RedisQuota::new(&url, APP, 2, observer.clone()).unwrap();
     assert!(!format!("{quota:?}").contains("opensesame"));
-    let error =
-        RedisQuota::new(&SecretString::from("http://opensesame"), APP, 2, observer).unwrap_err();
+    let error = RedisQuota::new(&SecretString::from("http://opensesame"), APP, 2, observer).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("opensesame"));
 }

@@ -41,16 +41,7 @@ const PACKED: &str = "eJwtjl0LgjAUhv-LuS1sE2kqdJlQeBGUeL3aUQ42XdsyIfrvie69fL94vn
 
 fn sign_vector(vector: &Vector) -> String {
     let key = SecretString::from(vector.key);
-    sign(
-        vector.app,
-        vector.identifier,
-        &key,
-        vector.time,
-        vector.expire,
-    )
-    .unwrap()
-    .expose_secret()
-    .to_owned()
+    sign(vector.app, vector.identifier, &key, vector.time, vector.expire).unwrap().expose_secret().to_owned()
 }
 
 #[test]
@@ -60,10 +51,7 @@ fn the_vectors_of_the_reference_hold() {
         assert_eq!(claims.signature, vector.signature);
         assert_eq!(claims.version, "2.0");
         assert_eq!(claims.user_buf, None);
-        assert_eq!(
-            (claims.identifier.as_str(), claims.sdk_app_id),
-            (vector.identifier, vector.app)
-        );
+        assert_eq!((claims.identifier.as_str(), claims.sdk_app_id), (vector.identifier, vector.app));
         assert_eq!((claims.time, claims.expire), (vector.time, vector.expire));
     }
     let packed = verify(PACKED, &SecretString::from(KEY)).unwrap();
@@ -73,20 +61,11 @@ fn the_vectors_of_the_reference_hold() {
 #[test]
 fn what_is_not_ours_is_refused() {
     let key = SecretString::from(KEY);
-    assert_eq!(
-        verify(PACKED, &SecretString::from("another")),
-        Err(UsersigError::Signature)
-    );
+    assert_eq!(verify(PACKED, &SecretString::from("another")), Err(UsersigError::Signature));
     assert_eq!(parse(&PACKED.replace('*', "+")), Err(UsersigError::Base64));
     assert_eq!(parse("").unwrap_err(), UsersigError::Inflate);
-    assert_eq!(
-        verify(&PACKED[..PACKED.len() - 8], &key).unwrap_err(),
-        UsersigError::Inflate
-    );
-    assert_eq!(
-        sign(1, "a\nb", &key, 1, 1).unwrap_err(),
-        UsersigError::Identifier
-    );
+    assert_eq!(verify(&PACKED[..PACKED.len() - 8], &key).unwrap_err(), UsersigError::Inflate);
+    assert_eq!(sign(1, "a\nb", &key, 1, 1).unwrap_err(), UsersigError::Identifier);
 }
 
 #[test]
@@ -105,17 +84,10 @@ fn a_small_text_cannot_inflate_without_bound() {
 #[tokio::test(start_paused = true)]
 async fn a_usersig_is_renewed_before_it_expires_and_once() {
     let ttl = Duration::from_secs(1000);
-    let signer = Signer::new(&Settings {
-        usersig_ttl: ttl,
-        ..settings([])
-    })
-    .unwrap();
+    let signer = Signer::new(&Settings { usersig_ttl: ttl, ..settings([]) }).unwrap();
     let first = signer.current();
     tokio::time::advance(ttl.mul_f64(0.7)).await;
-    assert!(
-        std::sync::Arc::ptr_eq(&first, &signer.current()),
-        "too early"
-    );
+    assert!(std::sync::Arc::ptr_eq(&first, &signer.current()), "too early");
     tokio::time::advance(ttl.mul_f64(0.16)).await;
     let second = signer.current();
     assert!(!std::sync::Arc::ptr_eq(&first, &second), "too late");
@@ -132,33 +104,17 @@ fn the_vendors_package_agrees() {
     };
     let ours = VECTORS.iter().map(sign_vector);
     let mut process = Process::new(python);
-    process.arg(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/interop/usersig_vectors.py"
-    ));
+    process.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/usersig_vectors.py"));
     for (vector, ours) in VECTORS.iter().zip(ours) {
-        process.args([
-            &vector.app.to_string(),
-            vector.key,
-            vector.identifier,
-            &vector.expire.to_string(),
-            &ours,
-        ]);
+        process.args([&vector.app.to_string(), vector.key, vector.identifier, &vector.expire.to_string(), &ours]);
     }
     let output = process.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let theirs = String::from_utf8(output.stdout).unwrap();
     assert_eq!(theirs.lines().count(), VECTORS.len());
     for (vector, theirs) in VECTORS.iter().zip(theirs.lines()) {
         let claims = verify(theirs, &SecretString::from(vector.key)).unwrap();
-        assert_eq!(
-            (claims.identifier.as_str(), claims.sdk_app_id),
-            (vector.identifier, vector.app)
-        );
+        assert_eq!((claims.identifier.as_str(), claims.sdk_app_id), (vector.identifier, vector.app));
         assert_eq!(claims.expire, vector.expire);
     }
 }

@@ -37,7 +37,8 @@ pub(in crate::gateway) async fn batch_ban_members(
         duration: request.duration,
         description: request.description.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, ban, |users, reply| each(users, reply.map(drop))).await;
+    let results =
+        batch::run(&call, &request.user_ids, USERS, Order::Any, ban, |users, reply| each(users, reply.map(drop))).await;
     Ok(pb::BatchBanMembersResponse { results })
 }
 
@@ -49,7 +50,9 @@ pub(in crate::gateway) async fn batch_unban_members(
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
     };
-    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, unban, |users, reply| each(users, reply.map(drop))).await;
+    let results =
+        batch::run(&call, &request.user_ids, USERS, Order::Any, unban, |users, reply| each(users, reply.map(drop)))
+            .await;
     Ok(pb::BatchUnbanMembersResponse { results })
 }
 

@@ -23,7 +23,10 @@ const STREAM_PAGE: i32 = 200;
 /// Groups of a user that are read at a time.
 const JOINED_PAGE: u32 = 500;
 
-pub(in crate::gateway) async fn get_group(call: Call, request: pb::GetGroupRequest) -> Result<pb::GetGroupResponse, Status> {
+pub(in crate::gateway) async fn get_group(
+    call: Call,
+    request: pb::GetGroupRequest,
+) -> Result<pb::GetGroupResponse, Status> {
     let many = pb::GetGroupsRequest { group_ids: vec![request.group_id.clone()], filter: request.filter };
     let reply = call.send(many).await?;
     let found = reply.results.into_iter().find(|result| id(result) == request.group_id);
@@ -31,11 +34,9 @@ pub(in crate::gateway) async fn get_group(call: Call, request: pb::GetGroupReque
         Some(result) if result.error_code == 0 => {
             Ok(pb::GetGroupResponse { group: result.group, members: result.members })
         }
-        Some(result) => Err(call.refused::<pb::GetGroupsRequest>(
-            result.error_code.into(),
-            result.error_message,
-            &request.group_id,
-        )),
+        Some(result) => {
+            Err(call.refused::<pb::GetGroupsRequest>(result.error_code.into(), result.error_message, &request.group_id))
+        }
         None => Err(call.unnamed()),
     }
 }
@@ -44,10 +45,8 @@ pub(in crate::gateway) async fn batch_get_groups(
     call: Call,
     request: pb::BatchGetGroupsRequest,
 ) -> Result<pb::BatchGetGroupsResponse, Status> {
-    let read = |group_ids: &[String]| pb::GetGroupsRequest {
-        group_ids: group_ids.to_vec(),
-        filter: request.filter.clone(),
-    };
+    let read =
+        |group_ids: &[String]| pb::GetGroupsRequest { group_ids: group_ids.to_vec(), filter: request.filter.clone() };
     let results = batch::run(&call, &request.group_ids, GROUPS, Order::Any, read, |ids, reply| match reply {
         Ok(reply) => {
             let mut found: HashMap<String, pb::GroupResult> =

@@ -50,14 +50,18 @@ pub(in crate::gateway) async fn stream_members(
         });
         return Ok(follow(call, token, fetch, reply));
     }
-    let fetch = Anchored::new(STREAM_PAGE, |member: &pb::Member| &member.user_id, move |call: Call, offset, _| {
-        let page = page(STREAM_PAGE, anchored::offset_token(offset));
-        async move {
-            let reply = call.send(page).await?;
-            let more = !reply.next_page_token.is_empty();
-            Ok(Slice { items: reply.members, more })
-        }
-    });
+    let fetch = Anchored::new(
+        STREAM_PAGE,
+        |member: &pb::Member| &member.user_id,
+        move |call: Call, offset, _| {
+            let page = page(STREAM_PAGE, anchored::offset_token(offset));
+            async move {
+                let reply = call.send(page).await?;
+                let more = !reply.next_page_token.is_empty();
+                Ok(Slice { items: reply.members, more })
+            }
+        },
+    );
     Ok(follow(call, token, fetch, reply))
 }
 
@@ -71,7 +75,8 @@ pub(in crate::gateway) async fn batch_add_members(
         silent: request.silent,
     };
     let results = batch::run(&call, &request.user_ids, ADDED, Order::Any, add, |users, reply| {
-        let told = reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
+        let told =
+            reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
         let result = |user_id: &String| {
             let (status, outcome) = match &told {
                 Err(status) => (status.clone(), 0),
@@ -141,10 +146,8 @@ pub(in crate::gateway) async fn batch_get_roles(
     call: Call,
     request: pb::BatchGetRolesRequest,
 ) -> Result<pb::BatchGetRolesResponse, Status> {
-    let ask = |user_ids: &[String]| pb::GetRolesRequest {
-        group_id: request.group_id.clone(),
-        user_ids: user_ids.to_vec(),
-    };
+    let ask =
+        |user_ids: &[String]| pb::GetRolesRequest { group_id: request.group_id.clone(), user_ids: user_ids.to_vec() };
     let results = batch::run(&call, &request.user_ids, USERS, Order::Any, ask, |users, reply| {
         let told = reply.map(|reply| outcomes(reply.roles.into_iter().map(|role| (role.user_id, role.role))));
         let result = |user_id: &String| {

@@ -94,11 +94,8 @@ pub(in crate::gateway) async fn stream_messages(
 fn down_to((min_seq, min_time): (u64, i64), reply: pb::ListMessagesResponse) -> Page<pb::HistoryMessage> {
     let whole = reply.messages.len();
     let early = |message: &pb::HistoryMessage| message.send_time.is_some_and(|time| time.seconds < min_time);
-    let items: Vec<_> = reply
-        .messages
-        .into_iter()
-        .take_while(|message| message.seq >= min_seq && !early(message))
-        .collect();
+    let items: Vec<_> =
+        reply.messages.into_iter().take_while(|message| message.seq >= min_seq && !early(message)).collect();
     let reached = items.len() < whole || items.last().is_some_and(|last| last.seq <= min_seq);
     Page { items, next: if reached { String::new() } else { reply.next_page_token } }
 }

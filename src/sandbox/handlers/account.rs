@@ -11,8 +11,12 @@ use crate::sandbox::state::app::Account;
 
 const SERVICE: &str = "im_open_login_svc";
 
-const IMPORT: &[Field] =
-    &[req("UserID", User).alias(&["Identifier"]), opt("Nick", Text), opt("FaceUrl", Text), opt("Type", Integer).ignored()];
+const IMPORT: &[Field] = &[
+    req("UserID", User).alias(&["Identifier"]),
+    opt("Nick", Text),
+    opt("FaceUrl", Text),
+    opt("Type", Integer).ignored(),
+];
 /// The newer list carries profiles, the older one bare names.
 const IMPORT_MANY: &[Field] = &[
     opt("AccountList", Objects(&[req("UserID", User), opt("Nick", Text), opt("FaceUrl", Text)])),
@@ -43,7 +47,8 @@ fn multiaccount_import(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if accounts.is_empty() || accounts.len() > ACCOUNTS_PER_CALL {
         return Err(ApiError::new(70402, "invalid parameter: the list must hold 1 to 100 accounts"));
     }
-    let failed: Vec<&str> = accounts.into_iter().filter(|(user, profile)| !import(ctx, user, profile)).map(|(user, _)| user).collect();
+    let failed: Vec<&str> =
+        accounts.into_iter().filter(|(user, profile)| !import(ctx, user, profile)).map(|(user, _)| user).collect();
     answer(json!({"FailAccounts": failed}))
 }
 

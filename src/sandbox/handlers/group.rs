@@ -89,8 +89,11 @@ const MODIFY: &[Field] = &[
 const LIST: &[Field] = &[
     opt("Limit", Integer),
     opt("Next", Integer),
-    opt("GroupType", Word(&["Public", "Private", "ChatRoom", "AVChatRoom", "BChatRoom", "Community", "Work", "Meeting"]))
-        .alias(&["Type"]),
+    opt(
+        "GroupType",
+        Word(&["Public", "Private", "ChatRoom", "AVChatRoom", "BChatRoom", "Community", "Work", "Meeting"]),
+    )
+    .alias(&["Type"]),
 ];
 
 pub static COMMANDS: &[Command] = &[

@@ -82,7 +82,9 @@ fn import_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if create_time > ctx.now || create_time < 0 {
         return Err(ApiError::field("CreateTime", "must not lie in the future"));
     }
-    if kind != Some(GroupType::Community) && unsigned(body, "MaxMemberCount").is_some_and(|max| max > IMPORTED_MEMBERS_MAX) {
+    if kind != Some(GroupType::Community)
+        && unsigned(body, "MaxMemberCount").is_some_and(|max| max > IMPORTED_MEMBERS_MAX)
+    {
         return Err(ApiError::field("MaxMemberCount", "must be at most 6000"));
     }
     let mut group = new_group(ctx, body).map_err(|error| match error.code {

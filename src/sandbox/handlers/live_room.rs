@@ -8,13 +8,9 @@ use crate::sandbox::registry::Kind::Text;
 use crate::sandbox::registry::{Body, Command, Outcome, req};
 use crate::sandbox::state::group::GroupType;
 
-pub static COMMANDS: &[Command] = &[Command::new(
-    "group_open_http_svc",
-    "get_online_member_num",
-    &[req("GroupId", Text)],
-    get_online_member_num,
-)
-.read_only()];
+pub static COMMANDS: &[Command] =
+    &[Command::new("group_open_http_svc", "get_online_member_num", &[req("GroupId", Text)], get_online_member_num)
+        .read_only()];
 
 /// Exact at once, as upstream for small rooms; the control API moves users in and out.
 fn get_online_member_num(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {

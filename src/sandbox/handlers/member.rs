@@ -9,7 +9,9 @@ use super::{
     unsigned,
 };
 use crate::sandbox::error::ApiError;
-use crate::sandbox::registry::Kind::{Bytes, Cursor, Flag, Integer, Object, Objects, Text, Texts, U32, User, Users, Word};
+use crate::sandbox::registry::Kind::{
+    Bytes, Cursor, Flag, Integer, Object, Objects, Text, Texts, U32, User, Users, Word,
+};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType};
 use crate::sandbox::state::member::{Member, MsgFlag, Role};
@@ -18,12 +20,8 @@ const SERVICE: &str = "group_open_http_svc";
 
 const ADD: &[Field] =
     &[req("GroupId", Text), opt("Silence", Flag), req("MemberList", Objects(&[req("Member_Account", User)]))];
-const DELETE: &[Field] = &[
-    req("GroupId", Text),
-    opt("Silence", Flag),
-    opt("Reason", Text).ignored(),
-    req("MemberToDel_Account", Users),
-];
+const DELETE: &[Field] =
+    &[req("GroupId", Text), opt("Silence", Flag), opt("Reason", Text).ignored(), req("MemberToDel_Account", Users)];
 const GET: &[Field] = &[
     req("GroupId", Text),
     opt("MemberInfoFilter", Texts),
@@ -59,13 +57,8 @@ pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "delete_group_member", DELETE, delete_group_member),
     Command::new(SERVICE, "modify_group_member_info", MODIFY, modify_group_member_info),
     Command::new(SERVICE, "get_joined_group_list", JOINED, get_joined_group_list).read_only(),
-    Command::new(
-        SERVICE,
-        "get_role_in_group",
-        &[req("GroupId", Text), req("User_Account", Users)],
-        get_role_in_group,
-    )
-    .read_only(),
+    Command::new(SERVICE, "get_role_in_group", &[req("GroupId", Text), req("User_Account", Users)], get_role_in_group)
+        .read_only(),
 ];
 
 /// `Result` of one user in add and import answers.

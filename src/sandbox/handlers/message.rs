@@ -172,8 +172,8 @@ fn check_may_speak(ctx: &Ctx<'_>, group: &str, topic: Option<&str>, from: &Id) -
     if group.muted_until(from, ctx.now) > 0 || in_topic > ctx.now {
         return Err(ApiError::new(10017, "the sender is muted"));
     }
-    let leads = group.owner.as_ref() == Some(from)
-        || group.members.get(from).is_some_and(|member| member.role != Role::Member);
+    let leads =
+        group.owner.as_ref() == Some(from) || group.members.get(from).is_some_and(|member| member.role != Role::Member);
     if group.mute_all && !leads {
         return Err(ApiError::new(10017, "all members are muted"));
     }
@@ -202,7 +202,9 @@ const LIVE_MESSAGES: usize = 100_000;
 fn number_live(group: &mut Group, now: i64) -> u64 {
     let live = &mut group.live;
     live.last_seq += 1;
-    while live.recent.len() >= LIVE_MESSAGES || live.recent.front().is_some_and(|old| now - old.time > LIVE_RECALL_SECONDS) {
+    while live.recent.len() >= LIVE_MESSAGES
+        || live.recent.front().is_some_and(|old| now - old.time > LIVE_RECALL_SECONDS)
+    {
         live.recent.pop_front();
     }
     live.recent.push_back(LiveMessage { seq: live.last_seq, time: now, recalled: false });

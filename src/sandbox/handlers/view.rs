@@ -66,7 +66,13 @@ const MEMBER_INFO: &[&str] =
     &["Role", "JoinTime", "MsgSeq", "MsgFlag", "LastSendMsgTime", "MuteUntil", "ShutUpUntil", "NameCard"];
 
 /// A member record with the keys that the filter names; without a filter all of them, renamed keys in both spellings.
-pub fn member_info(group: &Group, member: &Member, filter: Option<&[&str]>, custom: Option<&[&str]>, now: i64) -> Value {
+pub fn member_info(
+    group: &Group,
+    member: &Member,
+    filter: Option<&[&str]>,
+    custom: Option<&[&str]>,
+    now: i64,
+) -> Value {
     let mut record = Body::new();
     record.insert("Member_Account".to_owned(), json!(member.id.as_str()));
     for key in filter.unwrap_or(MEMBER_INFO) {

@@ -30,7 +30,8 @@ impl CustomFields {
         if self.declared.contains(key) {
             return Ok(());
         }
-        let well_formed = !key.is_empty() && key.len() <= 16 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let well_formed =
+            !key.is_empty() && key.len() <= 16 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if self.closed || self.declared.len() >= most || !well_formed {
             return Err(ApiError::new(10004, "all defined key is invalid"));
         }
@@ -152,7 +153,9 @@ impl App {
         let after = (std::ops::Bound::Excluded(number), std::ops::Bound::Unbounded);
         match kind {
             None => Box::new(self.by_number.range(after).map(|(number, _)| *number)),
-            Some(kind) => Box::new(self.by_type.get(&kind).into_iter().flat_map(move |numbers| numbers.range(after).copied())),
+            Some(kind) => {
+                Box::new(self.by_type.get(&kind).into_iter().flat_map(move |numbers| numbers.range(after).copied()))
+            }
         }
     }
 

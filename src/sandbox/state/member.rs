@@ -65,6 +65,8 @@ pub struct Member {
     pub msg_flag: MsgFlag,
     pub last_send_time: i64,
     pub name_card: Box<str>,
+    // Boxed: hardly any member has one, and there may be a million members.
+    #[allow(clippy::box_collection)]
     pub custom: Option<Box<BTreeMap<String, String>>>,
     /// Position in the order of joining.
     order: u64,
@@ -133,6 +135,9 @@ impl From<Roster> for Vec<Member> {
     }
 }
 
+/// A member's place in the order of joining.
+type Place = (u64, Id);
+
 impl Roster {
     pub fn len(&self) -> usize {
         self.everybody.len()
@@ -179,7 +184,7 @@ impl Roster {
     pub fn page(&self, roles: &[Role], offset: usize, limit: usize) -> (Vec<&Member>, bool) {
         let has = |role| roles.is_empty() || roles.contains(&role);
         let owner = self.staff.first().filter(|(key, _)| *key == 0);
-        let (head, list): (Option<&(u64, Id)>, &[(u64, Id)]) = match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
+        let (head, list): (Option<&Place>, &[Place]) = match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
             (true, true, true) => (None, &self.everybody),
             (false, true, true) => (None, &self.everybody[usize::from(owner.is_some())..]),
             (true, false, true) => (owner, &self.ordinary),

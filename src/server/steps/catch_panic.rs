@@ -19,9 +19,11 @@ impl Step for CatchPanic {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
         let call = CallContext::of(request.extensions());
         match catch_unwind(AssertUnwindSafe(|| next.run(request))) {
-            Ok(answer) => Box::pin(async move {
-                AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| internal(&call))
-            }),
+            Ok(answer) => {
+                Box::pin(
+                    async move { AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| internal(&call)) },
+                )
+            }
             Err(_) => Box::pin(async move { internal(&call) }),
         }
     }

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Request};
 use opentelemetry::global;
 use opentelemetry::propagation::Extractor;
-use opentelemetry::trace::{TraceContextExt, Status as SpanStatus};
+use opentelemetry::trace::{Status as SpanStatus, TraceContextExt};
 use tonic::Code;
 use tonic::body::Body;
 use tracing::{Instrument, field};
@@ -54,7 +54,13 @@ impl Step for Trace {
             }
         });
         let answer = span.in_scope(|| next.run(request));
-        Box::pin(async move { let response = answer.await; watch.follow(response) }.instrument(span))
+        Box::pin(
+            async move {
+                let response = answer.await;
+                watch.follow(response)
+            }
+            .instrument(span),
+        )
     }
 }
 
@@ -66,7 +72,12 @@ pub struct TraceId(pub Option<String>);
 fn is_server_fault(code: Code) -> bool {
     matches!(
         code,
-        Code::Unknown | Code::DeadlineExceeded | Code::Unimplemented | Code::Internal | Code::Unavailable | Code::DataLoss
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
     )
 }
 

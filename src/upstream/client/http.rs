@@ -23,11 +23,7 @@ pub(super) struct Http {
 /// Tencent's replies end at 1 MB.
 const MAX_REPLY: usize = 1024 * 1024;
 /// Everything but the characters that RFC 3986 leaves unreserved.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Http {
     pub(super) fn new(settings: &Settings) -> Result<Self, SetupError> {
@@ -35,9 +31,7 @@ impl Http {
             return Err(SetupError::BaseUrl(String::new()));
         }
         for base in &settings.base_urls {
-            let url = Url::parse(base)
-                .ok()
-                .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+            let url = Url::parse(base).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
             url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?;
         }
         // reqwest takes the process's provider. The error says that there is one already, which is just as well.
@@ -56,11 +50,7 @@ impl Http {
             .build()
             .map_err(|error| SetupError::Http(describe(error)))?;
         let identifier = utf8_percent_encode(&settings.identifier, ESCAPED).to_string();
-        Ok(Self {
-            client,
-            sdk_app_id: settings.sdk_app_id,
-            identifier,
-        })
+        Ok(Self { client, sdk_app_id: settings.sdk_app_id, identifier })
     }
 
     /// Posts a body and reads the whole reply.
@@ -80,19 +70,12 @@ impl Http {
             signature.expose(),
             rand::random::<u32>(),
         );
-        let request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
+        let request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
         let mut response = request.send().await.map_err(fault)?;
         if response.status() != StatusCode::OK {
             return Err(Fault::Http(response.status().as_u16()));
         }
-        if response
-            .content_length()
-            .is_some_and(|length| length > MAX_REPLY as u64)
-        {
+        if response.content_length().is_some_and(|length| length > MAX_REPLY as u64) {
             return Err(Fault::TooLarge);
         }
         let mut reply = BytesMut::new();

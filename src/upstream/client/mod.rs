@@ -116,10 +116,7 @@ impl Upstream {
                 Ok(reply) if course.uncertain && says_done(call.command.name, reply.error_code) => {
                     return Ok(reply.message);
                 }
-                Ok(reply) => Fault::Code {
-                    code: reply.error_code,
-                    info: reply.error_info,
-                },
+                Ok(reply) => Fault::Code { code: reply.error_code, info: reply.error_info },
                 Err(fault) => fault,
             };
             if course.may_sign_again(&fault) {
@@ -167,10 +164,7 @@ impl Upstream {
         );
         let mut watch = Watch::start(&*self.observer, call.command.name);
         let signature = self.signer.current();
-        let posted = self
-            .post(call, limit, &signature)
-            .instrument(span.clone())
-            .await;
+        let posted = self.post(call, limit, &signature).instrument(span.clone()).await;
         let result = posted.and_then(|body| read(&body, &signature, decode));
         watch.finish(&result, &span);
         self.learn(call, &signature, watch.result);
@@ -178,17 +172,10 @@ impl Upstream {
     }
 
     /// Posts to the usual host, or to the one that takes its place.
-    async fn post(
-        &self,
-        call: &Call<'_>,
-        limit: Instant,
-        signature: &Signature,
-    ) -> Result<Bytes, Fault> {
+    async fn post(&self, call: &Call<'_>, limit: Instant, signature: &Signature) -> Result<Bytes, Fault> {
         let (host, base) = self.hosts.pick();
         let end = limit.min(Instant::now() + self.attempt_timeout);
-        let posted = self
-            .http
-            .post(base, call.command, call.body.clone(), signature);
+        let posted = self.http.post(base, call.command, call.body.clone(), signature);
         let body = match timeout_at(end, posted).await {
             Ok(result) => result,
             Err(_) if end == limit => Err(Fault::Deadline { sent: true }),
@@ -249,13 +236,7 @@ impl Course {
     /// A UserSig that Tencent calls expired was replaced. That is worth one attempt more, whatever the class of the call:
     /// it was refused before anything was executed.
     fn may_sign_again(&mut self, fault: &Fault) -> bool {
-        let expired = matches!(
-            fault,
-            Fault::Code {
-                code: USERSIG_EXPIRED,
-                ..
-            }
-        );
+        let expired = matches!(fault, Fault::Code { code: USERSIG_EXPIRED, .. });
         expired && !std::mem::replace(&mut self.signed_again, true)
     }
 
@@ -265,7 +246,8 @@ impl Course {
 
     fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
         // What is wrong with the request itself was wrong with it at every earlier attempt too.
-        let refused_always = matches!(fault, Fault::Code { code, .. } if errors::lookup(code).code == Code::InvalidArgument);
+        let refused_always =
+            matches!(fault, Fault::Code { code, .. } if errors::lookup(code).code == Code::InvalidArgument);
         let uncertain = fault.uncertain() || (self.uncertain && !refused_always);
         let unknown = call.safety != Safety::Read && uncertain;
         let retry_after = match &fault {
@@ -274,11 +256,7 @@ impl Course {
             _ => None,
         };
         UpstreamError {
-            outcome: if unknown {
-                Outcome::Unknown
-            } else {
-                Outcome::NotExecuted
-            },
+            outcome: if unknown { Outcome::Unknown } else { Outcome::NotExecuted },
             retry_after,
             command: *call.command,
             safety: call.safety,
@@ -301,12 +279,7 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn start(observer: &'a dyn Observer, command: &'static str) -> Self {
         observer.attempt_started(command);
-        Self {
-            observer,
-            command,
-            started: Instant::now(),
-            result: AttemptResult::Cancelled,
-        }
+        Self { observer, command, started: Instant::now(), result: AttemptResult::Cancelled }
     }
 
     fn finish<R>(&mut self, result: &Result<Reply<R>, Fault>, span: &Span) {
@@ -318,13 +291,9 @@ impl<'a> Watch<'a> {
                     Fault::Code { code, .. } => AttemptResult::Code(*code),
                     Fault::Unreachable(_) => AttemptResult::Unreachable,
                     Fault::Lost(_) => AttemptResult::Lost,
-                    Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_) => {
-                        AttemptResult::TimedOut
-                    }
+                    Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_) => AttemptResult::TimedOut,
                     Fault::Http(status) => AttemptResult::Http(*status),
-                    Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge => {
-                        AttemptResult::Malformed
-                    }
+                    Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge => AttemptResult::Malformed,
                 }
             }
         };
@@ -336,26 +305,19 @@ impl<'a> Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        self.observer
-            .attempt_finished(self.command, self.result, self.started.elapsed());
+        self.observer.attempt_finished(self.command, self.result, self.started.elapsed());
     }
 }
 
 /// The caller's deadline less a margin, which is smaller where little time is left.
 fn limit(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
-    deadline
-        .checked_sub(MARGIN.min(left / 10))
-        .unwrap_or(deadline)
+    deadline.checked_sub(MARGIN.min(left / 10)).unwrap_or(deadline)
 }
 
 /// The pacer of a process that knows only how many others there are.
 fn local_pacer(settings: &Settings) -> Arc<dyn Pacer> {
-    Arc::new(LanePacer::new(
-        settings,
-        Arc::new(LocalQuota),
-        1.0 / f64::from(settings.replicas.max(1)),
-    ))
+    Arc::new(LanePacer::new(settings, Arc::new(LocalQuota), 1.0 / f64::from(settings.replicas.max(1))))
 }
 
 /// Decodes a reply. One that refuses the call need not have the shape of a success.
@@ -372,22 +334,13 @@ fn read<R>(
         error_info: String,
     }
     match decode(body) {
-        Ok(reply) => Ok(Reply {
-            error_info: signature.redact(&reply.error_info),
-            ..reply
-        }),
+        Ok(reply) => Ok(Reply { error_info: signature.redact(&reply.error_info), ..reply }),
         Err(error) => match serde_json::from_slice(body) {
-            Ok(Refusal {
-                error_code: code,
-                error_info,
-            }) if code != 0 => Err(Fault::Code {
-                code,
-                info: signature.redact(&error_info),
-            }),
+            Ok(Refusal { error_code: code, error_info }) if code != 0 => {
+                Err(Fault::Code { code, info: signature.redact(&error_info) })
+            }
             // Only the place: serde's message quotes the value, which is somebody's data.
-            _ if error.is_data() => Err(Fault::WrongShape {
-                column: error.column(),
-            }),
+            _ if error.is_data() => Err(Fault::WrongShape { column: error.column() }),
             _ => Err(Fault::NotJson),
         },
     }

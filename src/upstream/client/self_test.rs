@@ -49,13 +49,6 @@ fn reply(json: &[u8]) -> serde_json::Result<Reply<()>> {
         #[serde(default)]
         error_info: String,
     }
-    let Envelope {
-        error_code,
-        error_info,
-    } = serde_json::from_slice(json)?;
-    Ok(Reply {
-        error_code,
-        error_info,
-        message: (),
-    })
+    let Envelope { error_code, error_info } = serde_json::from_slice(json)?;
+    Ok(Reply { error_code, error_info, message: () })
 }

@@ -13,39 +13,19 @@
 //!   but for 20028, which the documents advise to repeat as it is.
 
 use tonic::Code::{
-    Aborted, AlreadyExists, FailedPrecondition, Internal, InvalidArgument, NotFound,
-    PermissionDenied, ResourceExhausted, Unavailable, Unimplemented,
+    Aborted, AlreadyExists, FailedPrecondition, Internal, InvalidArgument, NotFound, PermissionDenied,
+    ResourceExhausted, Unavailable, Unimplemented,
 };
 
 use super::{Entry, Fate, Fate::Broken, Fate::Deferred, Fate::Refused, Fate::Throttled};
 use crate::pb::ErrorReason as Reason;
 
-const fn one(
-    number: i64,
-    code: tonic::Code,
-    reason: Reason,
-    fate: Fate,
-    meaning: &'static str,
-) -> Entry {
+const fn one(number: i64, code: tonic::Code, reason: Reason, fate: Fate, meaning: &'static str) -> Entry {
     range(number, number, code, reason, fate, meaning)
 }
 
-const fn range(
-    first: i64,
-    last: i64,
-    code: tonic::Code,
-    reason: Reason,
-    fate: Fate,
-    meaning: &'static str,
-) -> Entry {
-    Entry {
-        first,
-        last,
-        code,
-        reason,
-        fate,
-        meaning,
-    }
+const fn range(first: i64, last: i64, code: tonic::Code, reason: Reason, fate: Fate, meaning: &'static str) -> Entry {
+    Entry { first, last, code, reason, fate, meaning }
 }
 
 /// Every known code, ascending and without overlaps.

@@ -43,26 +43,18 @@ pub enum Fate {
 #[must_use]
 pub fn lookup(code: i64) -> Entry {
     let behind = TABLE.partition_point(|entry| entry.first <= code);
-    TABLE[..behind]
-        .last()
-        .filter(|entry| code <= entry.last)
-        .copied()
-        .unwrap_or(Entry {
-            first: code,
-            last: code,
-            code: Code::Unknown,
-            reason: ErrorReason::UnknownUpstreamCode,
-            fate: Fate::Refused,
-            meaning: "Tencent refused the call with a code that this version does not know",
-        })
+    TABLE[..behind].last().filter(|entry| code <= entry.last).copied().unwrap_or(Entry {
+        first: code,
+        last: code,
+        code: Code::Unknown,
+        reason: ErrorReason::UnknownUpstreamCode,
+        fate: Fate::Refused,
+        meaning: "Tencent refused the call with a code that this version does not know",
+    })
 }
 
 /// The reason for the code of one item of a batch; `Unspecified` for 0, success.
 #[must_use]
 pub fn reason(code: i64) -> ErrorReason {
-    if code == 0 {
-        ErrorReason::Unspecified
-    } else {
-        lookup(code).reason
-    }
+    if code == 0 { ErrorReason::Unspecified } else { lookup(code).reason }
 }

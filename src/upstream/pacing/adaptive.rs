@@ -21,11 +21,7 @@ const REACTION: Duration = Duration::from_secs(1);
 
 impl Share {
     pub(super) fn whole() -> Self {
-        Self {
-            share: 1.0,
-            at: Instant::now(),
-            cut: None,
-        }
+        Self { share: 1.0, at: Instant::now(), cut: None }
     }
 
     /// The share in use now, at most 1.
@@ -39,10 +35,6 @@ impl Share {
             return;
         }
         let now = Instant::now();
-        *self = Self {
-            share: (self.now() * CUT).max(LEAST),
-            at: now,
-            cut: Some(now),
-        };
+        *self = Self { share: (self.now() * CUT).max(LEAST), at: now, cut: Some(now) };
     }
 }

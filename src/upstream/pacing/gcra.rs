@@ -31,10 +31,7 @@ impl Quota for LocalQuota {
 
 impl LocalBucket {
     pub(super) fn new(pace: Pace) -> Self {
-        Self {
-            pace,
-            full_at: Mutex::new(Instant::now()),
-        }
+        Self { pace, full_at: Mutex::new(Instant::now()) }
     }
 
     pub(super) fn take_now(&self, slowdown: f64) -> Take {

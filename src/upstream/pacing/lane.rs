@@ -53,28 +53,12 @@ impl Lane {
     /// A lane of group calls gives exclusive turns: its calls pass on to their command's lane one after the other, so
     /// that they cannot pile up there and then leave faster than their group allows.
     pub(super) fn new(limit: Limit, pace: Pace, bucket: Box<dyn Bucket>) -> Arc<Self> {
-        let state = State {
-            queue: FairQueue::new(),
-            next_id: 0,
-            serving: false,
-            held: false,
-            share: Share::whole(),
-        };
-        Arc::new(Self {
-            limit,
-            pace,
-            bucket,
-            state: Mutex::new(state),
-            released: Notify::new(),
-        })
+        let state = State { queue: FairQueue::new(), next_id: 0, serving: false, held: false, share: Share::whole() };
+        Arc::new(Self { limit, pace, bucket, state: Mutex::new(state), released: Notify::new() })
     }
 
     /// Waits for a turn.
-    pub(super) async fn acquire(
-        self: &Arc<Self>,
-        place: Place<'_>,
-        deadline: Instant,
-    ) -> Result<Turn, Throttled> {
+    pub(super) async fn acquire(self: &Arc<Self>, place: Place<'_>, deadline: Instant) -> Result<Turn, Throttled> {
         let mut wait = Duration::ZERO;
         if let Some(turn) = self.try_hold() {
             match self.bucket.take(self.slowdown()).await {
@@ -136,8 +120,7 @@ impl Lane {
     ) -> Result<(Waiting<'a>, oneshot::Receiver<Turn>), Throttled> {
         let mut state = self.lock();
         let estimate = wait + self.estimate(&state, place);
-        let full = state.queue.len() >= MOST_WAITING
-            || state.queue.len_of(place) >= MOST_WAITING_PER_CALLER;
+        let full = state.queue.len() >= MOST_WAITING || state.queue.len_of(place) >= MOST_WAITING_PER_CALLER;
         if full || Instant::now() + estimate >= deadline {
             return Err(self.throttled(estimate));
         }
@@ -148,29 +131,17 @@ impl Lane {
         if !std::mem::replace(&mut state.serving, true) {
             tokio::spawn(self.clone().serve(wait));
         }
-        Ok((
-            Waiting {
-                lane: self,
-                place,
-                id,
-            },
-            receiver,
-        ))
+        Ok((Waiting { lane: self, place, id }, receiver))
     }
 
     /// How long a new call would wait for those before it.
     fn estimate(&self, state: &State, place: Place<'_>) -> Duration {
         let ahead = u32::try_from(state.queue.ahead(place)).unwrap_or(u32::MAX);
-        self.pace
-            .interval
-            .mul_f64(f64::from(ahead) / state.share.now())
+        self.pace.interval.mul_f64(f64::from(ahead) / state.share.now())
     }
 
     fn throttled(&self, wait: Duration) -> Throttled {
-        Throttled {
-            limit: self.limit,
-            retry_after: wait.max(SHORTEST_ADVICE),
-        }
+        Throttled { limit: self.limit, retry_after: wait.max(SHORTEST_ADVICE) }
     }
 
     /// Hands out tokens until nobody waits.
@@ -238,9 +209,6 @@ impl Drop for Waiting<'_> {
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane")
-            .field("limit", &self.limit)
-            .field("pace", &self.pace)
-            .finish_non_exhaustive()
+        f.debug_struct("Lane").field("limit", &self.limit).field("pace", &self.pace).finish_non_exhaustive()
     }
 }

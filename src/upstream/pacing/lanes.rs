@@ -52,11 +52,7 @@ impl LanePacer {
     /// How many groups are kept in mind.
     #[must_use]
     pub fn group_lanes(&self) -> usize {
-        self.groups
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .by_key
-            .len()
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).by_key.len()
     }
 
     fn command_lane(&self, command: &Command) -> Arc<Lane> {
@@ -70,9 +66,11 @@ impl LanePacer {
     fn group_lane(&self, command: &Command, group_id: Option<&str>) -> Option<Arc<Lane>> {
         let (rate, group_id) = command.group_rate_per_second.zip(group_id)?;
         let mut lanes = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(lanes.get((rate, group_id.to_owned()), || {
-            self.lane(Limit::Group, &format!("group/{rate}/{group_id}"), rate)
-        }))
+        Some(
+            lanes.get((rate, group_id.to_owned()), || {
+                self.lane(Limit::Group, &format!("group/{rate}/{group_id}"), rate)
+            }),
+        )
     }
 
     fn lane(&self, limit: Limit, name: &str, rate: u32) -> Arc<Lane> {
@@ -83,47 +81,33 @@ impl LanePacer {
 
 impl Pacer for LanePacer {
     fn acquire<'a>(&'a self, ticket: Ticket<'a>) -> BoxFuture<'a, Result<(), Throttled>> {
-        let place = Place {
-            caller: ticket.caller,
-            priority: ticket.priority,
-        };
+        let place = Place { caller: ticket.caller, priority: ticket.priority };
         async move {
             let _group_turn = match self.group_lane(ticket.command, ticket.group_id) {
                 Some(lane) => Some(lane.acquire(place, ticket.deadline).await?),
                 None => None,
             };
-            self.command_lane(ticket.command)
-                .acquire(place, ticket.deadline)
-                .await?;
+            self.command_lane(ticket.command).acquire(place, ticket.deadline).await?;
             Ok(())
         }
         .boxed()
     }
 
     fn throttled(&self, command: &Command, group_id: Option<&str>, code: i64) {
-        let group = GROUP_CODES
-            .contains(&code)
-            .then(|| self.group_lane(command, group_id))
-            .flatten();
-        group
-            .unwrap_or_else(|| self.command_lane(command))
-            .slow_down();
+        let group = GROUP_CODES.contains(&code).then(|| self.group_lane(command, group_id)).flatten();
+        group.unwrap_or_else(|| self.command_lane(command)).slow_down();
     }
 }
 
 impl<K: Hash + Eq> Lanes<K> {
     fn new() -> Self {
-        Self {
-            by_key: HashMap::new(),
-            sweep_at: FEWEST_BEFORE_SWEEP,
-        }
+        Self { by_key: HashMap::new(), sweep_at: FEWEST_BEFORE_SWEEP }
     }
 
     fn get(&mut self, key: K, make: impl FnOnce() -> Arc<Lane>) -> Arc<Lane> {
         if self.by_key.len() >= self.sweep_at {
             // A lane that somebody else holds is about to be used.
-            self.by_key
-                .retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.idle());
+            self.by_key.retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.idle());
             self.sweep_at = FEWEST_BEFORE_SWEEP.max(self.by_key.len() * 2);
         }
         self.by_key.entry(key).or_insert_with(make).clone()

@@ -108,30 +108,16 @@ impl Pace {
         // What arrives may arrive a little closer together than it was sent.
         const SLACK: f64 = 0.95;
         let limit = limit.max(0.001);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a twentieth of a rate is small"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a twentieth of a rate is small")]
         let burst = ((limit * (1.0 - SLACK)).round() as u32).max(1);
-        let rate = if burst == 1 {
-            limit * SLACK
-        } else {
-            limit - f64::from(burst)
-        };
-        Self {
-            interval: Duration::from_secs_f64(1.0 / rate),
-            burst,
-        }
+        let rate = if burst == 1 { limit * SLACK } else { limit - f64::from(burst) };
+        Self { interval: Duration::from_secs_f64(1.0 / rate), burst }
     }
 
     /// This process's part of the pace, when `replicas` divide it.
     #[cfg(feature = "redis")]
     fn among(self, replicas: u32) -> Self {
-        Self {
-            interval: self.interval * replicas,
-            burst: (self.burst / replicas).max(1),
-        }
+        Self { interval: self.interval * replicas, burst: (self.burst / replicas).max(1) }
     }
 }
 
@@ -141,9 +127,6 @@ impl fmt::Display for Throttled {
             Limit::Command => "command",
             Limit::Group => "group",
         };
-        write!(
-            f,
-            "the quota of the {what} leaves no room before the deadline"
-        )
+        write!(f, "the quota of the {what} leaves no room before the deadline")
     }
 }

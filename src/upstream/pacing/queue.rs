@@ -32,11 +32,7 @@ const INTERACTIVE_PER_BULK: u32 = 9;
 
 impl<T> FairQueue<T> {
     pub(super) fn new() -> Self {
-        Self {
-            interactive: Turns::new(),
-            bulk: Turns::new(),
-            since_bulk: 0,
-        }
+        Self { interactive: Turns::new(), bulk: Turns::new(), since_bulk: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,9 +65,7 @@ impl<T> FairQueue<T> {
     }
 
     pub(super) fn pop(&mut self) -> Option<T> {
-        if self.interactive.len == 0
-            || (self.bulk.len > 0 && self.since_bulk >= INTERACTIVE_PER_BULK)
-        {
+        if self.interactive.len == 0 || (self.bulk.len > 0 && self.since_bulk >= INTERACTIVE_PER_BULK) {
             self.since_bulk = 0;
             return self.bulk.pop();
         }
@@ -96,11 +90,7 @@ impl<T> FairQueue<T> {
 
 impl<T> Turns<T> {
     fn new() -> Self {
-        Self {
-            by_caller: HashMap::new(),
-            order: VecDeque::new(),
-            len: 0,
-        }
+        Self { by_caller: HashMap::new(), order: VecDeque::new(), len: 0 }
     }
 
     fn len_of(&self, caller: &str) -> usize {
@@ -109,13 +99,8 @@ impl<T> Turns<T> {
 
     fn ahead(&self, caller: &str) -> usize {
         let own = self.len_of(caller);
-        let others = self
-            .by_caller
-            .iter()
-            .filter(|(name, _)| name.as_str() != caller);
-        own + others
-            .map(|(_, items)| items.len().min(own + 1))
-            .sum::<usize>()
+        let others = self.by_caller.iter().filter(|(name, _)| name.as_str() != caller);
+        own + others.map(|(_, items)| items.len().min(own + 1)).sum::<usize>()
     }
 
     fn push(&mut self, caller: &str, id: u64, item: T) {
@@ -123,8 +108,7 @@ impl<T> Turns<T> {
         if let Some(items) = self.by_caller.get_mut(caller) {
             items.push_back((id, item));
         } else {
-            self.by_caller
-                .insert(caller.to_owned(), VecDeque::from([(id, item)]));
+            self.by_caller.insert(caller.to_owned(), VecDeque::from([(id, item)]));
             self.order.push_back(caller.to_owned());
         }
     }

@@ -101,10 +101,7 @@ impl RedisQuota {
             health: Mutex::new(Health::Up),
             observer,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-            replicas: replicas.max(1),
-        })
+        Ok(Self { shared: Arc::new(shared), replicas: replicas.max(1) })
     }
 }
 
@@ -112,12 +109,7 @@ impl Quota for RedisQuota {
     fn bucket(&self, name: &str, pace: Pace) -> Box<dyn Bucket> {
         let key = format!("{}{name}", self.shared.prefix);
         let local = LocalBucket::new(pace.among(self.replicas));
-        Box::new(RedisBucket {
-            shared: self.shared.clone(),
-            key,
-            pace,
-            local,
-        })
+        Box::new(RedisBucket { shared: self.shared.clone(), key, pace, local })
     }
 }
 
@@ -148,21 +140,14 @@ impl Shared {
     async fn take(&self, key: &str, pace: Pace, slowdown: f64) -> Result<Take, Away> {
         let interval = pace.interval.mul_f64(slowdown.max(1.0)).as_micros();
         let mut script = self.script.prepare_invoke();
-        script
-            .key(key)
-            .arg(u64::try_from(interval).unwrap_or(u64::MAX))
-            .arg(pace.burst);
+        script.key(key).arg(u64::try_from(interval).unwrap_or(u64::MAX)).arg(pace.burst);
         let Some(mut connection) = self.connection() else {
             return Err(self.went_away("no connection"));
         };
         match timeout(PATIENCE, script.invoke_async::<u64>(&mut connection)).await {
             Ok(Ok(wait)) => {
                 self.came_back();
-                Ok(if wait == 0 {
-                    Take::Granted
-                } else {
-                    Take::Wait(Duration::from_micros(wait))
-                })
+                Ok(if wait == 0 { Take::Granted } else { Take::Wait(Duration::from_micros(wait)) })
             }
             Ok(Err(error)) => Err(self.went_away(error.category())),
             Err(_) => Err(self.went_away("no answer in time")),
@@ -186,9 +171,7 @@ impl Shared {
         match *health {
             Health::Up => true,
             Health::Down { again } if again <= Instant::now() => {
-                *health = Health::Down {
-                    again: Instant::now() + AGAIN,
-                };
+                *health = Health::Down { again: Instant::now() + AGAIN };
                 true
             }
             Health::Down { .. } => false,
@@ -196,17 +179,9 @@ impl Shared {
     }
 
     fn went_away(&self, why: &str) -> Away {
-        let before = std::mem::replace(
-            &mut *self.health(),
-            Health::Down {
-                again: Instant::now() + AGAIN,
-            },
-        );
+        let before = std::mem::replace(&mut *self.health(), Health::Down { again: Instant::now() + AGAIN });
         if before == Health::Up {
-            tracing::warn!(
-                reason = why,
-                "the shared quota is away; keeping to this replica's share"
-            );
+            tracing::warn!(reason = why, "the shared quota is away; keeping to this replica's share");
             self.observer.quota_degraded(true);
         }
         Away
@@ -227,8 +202,6 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the client: its URL may hold a password.
-        f.debug_struct("Shared")
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }

@@ -38,11 +38,7 @@ pub struct Claims {
     #[serde(rename = "TLS.time")]
     pub time: u64,
     /// Base64 of a buffer with further rights. Calls of the REST API have none.
-    #[serde(
-        rename = "TLS.userbuf",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "TLS.userbuf", default, skip_serializing_if = "Option::is_none")]
     pub user_buf: Option<String>,
     /// Base64 of the HMAC over all of the above.
     #[serde(rename = "TLS.sig")]
@@ -98,9 +94,7 @@ pub fn sign(
     claims.signature = STANDARD.encode(mac(&claims, key)?.finalize().into_bytes());
     let json = serde_json::to_vec(&claims).map_err(|_| UsersigError::Encode)?;
     let mut deflater = ZlibEncoder::new(Vec::new(), Compression::default());
-    deflater
-        .write_all(&json)
-        .map_err(|_| UsersigError::Encode)?;
+    deflater.write_all(&json).map_err(|_| UsersigError::Encode)?;
     let packed = deflater.finish().map_err(|_| UsersigError::Encode)?;
     Ok(SecretString::from(to_alphabet(&STANDARD.encode(packed))))
 }
@@ -110,17 +104,11 @@ pub fn sign(
 /// # Errors
 /// When it is malformed.
 pub fn parse(text: &str) -> Result<Claims, UsersigError> {
-    let packed = STANDARD
-        .decode(from_alphabet(text)?)
-        .map_err(|_| UsersigError::Base64)?;
+    let packed = STANDARD.decode(from_alphabet(text)?).map_err(|_| UsersigError::Base64)?;
     let mut json = Vec::new();
-    let read = ZlibDecoder::new(packed.as_slice())
-        .take(MAX_INFLATED + 1)
-        .read_to_end(&mut json);
+    let read = ZlibDecoder::new(packed.as_slice()).take(MAX_INFLATED + 1).read_to_end(&mut json);
     match read {
-        Ok(length) if length as u64 <= MAX_INFLATED => {
-            serde_json::from_slice(&json).map_err(|_| UsersigError::Json)
-        }
+        Ok(length) if length as u64 <= MAX_INFLATED => serde_json::from_slice(&json).map_err(|_| UsersigError::Json),
         _ => Err(UsersigError::Inflate),
     }
 }
@@ -131,12 +119,8 @@ pub fn parse(text: &str) -> Result<Claims, UsersigError> {
 /// When it is malformed, was changed, or was made with another key.
 pub fn verify(text: &str, key: &SecretString) -> Result<Claims, UsersigError> {
     let claims = parse(text)?;
-    let signature = STANDARD
-        .decode(&claims.signature)
-        .map_err(|_| UsersigError::Base64)?;
-    mac(&claims, key)?
-        .verify_slice(&signature)
-        .map_err(|_| UsersigError::Signature)?;
+    let signature = STANDARD.decode(&claims.signature).map_err(|_| UsersigError::Base64)?;
+    mac(&claims, key)?.verify_slice(&signature).map_err(|_| UsersigError::Signature)?;
     Ok(claims)
 }
 
@@ -145,8 +129,7 @@ fn mac(claims: &Claims, key: &SecretString) -> Result<Hmac<Sha256>, UsersigError
     if claims.identifier.chars().any(char::is_control) {
         return Err(UsersigError::Identifier);
     }
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes())
-        .map_err(|_| UsersigError::Encode)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose_secret().as_bytes()).map_err(|_| UsersigError::Encode)?;
     mac.update(format!("TLS.identifier:{}\n", claims.identifier).as_bytes());
     mac.update(format!("TLS.sdkappid:{}\n", claims.sdk_app_id).as_bytes());
     mac.update(format!("TLS.time:{}\n", claims.time).as_bytes());

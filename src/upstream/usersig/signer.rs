@@ -40,13 +40,7 @@ impl Signer {
     /// # Errors
     /// When the identifier cannot be signed.
     pub fn new(settings: &Settings) -> Result<Self, UsersigError> {
-        let Settings {
-            sdk_app_id,
-            identifier,
-            secret_key,
-            usersig_ttl,
-            ..
-        } = settings;
+        let Settings { sdk_app_id, identifier, secret_key, usersig_ttl, .. } = settings;
         let first = Signature::make(*sdk_app_id, identifier, secret_key, *usersig_ttl)?;
         Ok(Self {
             sdk_app_id: *sdk_app_id,
@@ -61,11 +55,7 @@ impl Signer {
     /// The UserSig for a call made now.
     pub fn current(&self) -> Arc<Signature> {
         let current = self.current.load_full();
-        if Instant::now() < current.renew {
-            current
-        } else {
-            self.replace(&current)
-        }
+        if Instant::now() < current.renew { current } else { self.replace(&current) }
     }
 
     /// A newer UserSig than `refused`, which Tencent called expired.
@@ -97,16 +87,8 @@ impl fmt::Debug for Signer {
 }
 
 impl Signature {
-    fn make(
-        sdk_app_id: u64,
-        identifier: &str,
-        key: &SecretString,
-        ttl: Duration,
-    ) -> Result<Self, UsersigError> {
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs();
+    fn make(sdk_app_id: u64, identifier: &str, key: &SecretString, ttl: Duration) -> Result<Self, UsersigError> {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let made = Instant::now();
         Ok(Self {
             text: sign(sdk_app_id, identifier, key, unix, ttl.as_secs())?,
@@ -134,8 +116,6 @@ impl Signature {
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signature")
-            .field("age", &self.age())
-            .finish_non_exhaustive()
+        f.debug_struct("Signature").field("age", &self.age()).finish_non_exhaustive()
     }
 }
