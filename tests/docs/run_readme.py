@@ -1,0 +1,80 @@
+"""Runs a README as a newcomer would: its first `sh` block starts the gateway; then every `console` block is executed
+and what it prints is compared with what the README shows. Times and drawn numbers may differ.
+
+    python3 tests/docs/run_readme.py README.md
+"""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+
+FENCE = re.compile(r"^```(sh|console)\n(.*?)^```$", re.M | re.S)
+VARIES = [
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
+    (re.compile(r'("random": )\d+'), r"\1<number>"),
+    (re.compile(r"[0-9a-f]{32}"), "<id>"),
+]
+
+
+def same(text):
+    """The text without what differs from run to run."""
+    for pattern, word in VARIES:
+        text = pattern.sub(word, text)
+    return [line.rstrip() for line in text.strip().splitlines()]
+
+
+def steps(block):
+    """The commands of a console block, each with what it must print."""
+    command, output = None, []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            if command is not None:
+                yield command, "\n".join(output)
+            command, output = line[2:], []
+        elif command is not None and command.endswith("\\"):
+            command += "\n" + line
+        else:
+            output.append(line)
+    if command is not None:
+        yield command, "\n".join(output)
+
+
+def wait(process):
+    """Until the gateway says SERVING; a first build may take minutes."""
+    probe = ["grpcurl", "-plaintext", "127.0.0.1:50051", "grpc.health.v1.Health/Check"]
+    for _ in range(900):
+        if process.poll() is not None:
+            sys.exit("the gateway ended before it served")
+        answer = subprocess.run(probe, capture_output=True, text=True)
+        if '"SERVING"' in answer.stdout:
+            return
+        time.sleep(1)
+    sys.exit("the gateway did not serve within 15 minutes")
+
+
+def main(path):
+    blocks = FENCE.findall(open(path, encoding="utf-8").read())
+    start = next(text for kind, text in blocks if kind == "sh").strip()
+    gateway = subprocess.Popen(["bash", "-c", f"exec {start}"])
+    passed = failed = 0
+    try:
+        wait(gateway)
+        for command, expected in (step for kind, text in blocks if kind == "console" for step in steps(text)):
+            run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+            printed = run.stdout + run.stderr
+            if same(printed) == same(expected):
+                passed += 1
+            else:
+                failed += 1
+                print(f"$ {command}\nprinted:\n{printed}\nbut {path} shows:\n{expected}\n")
+    finally:
+        gateway.send_signal(signal.SIGTERM)
+        gateway.wait(60)
+    print(f"{path}: {passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
