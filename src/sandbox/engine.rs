@@ -24,8 +24,16 @@ pub struct Namespace {
     pub sdkappid: u64,
     key: RwLock<SecretString>,
     pub state: Mutex<App>,
+    /// The UserSig that was verified last: clients use one for many calls.
+    verified: Mutex<Option<Verified>>,
     /// The running minute and its bad UserSigs.
     bad_signatures: Mutex<(i64, u32)>,
+}
+
+struct Verified {
+    usersig: String,
+    identifier: String,
+    valid_until: i64,
 }
 
 /// Everything that the two servers work on.
@@ -74,6 +82,7 @@ impl Engine {
         let mut namespaces = write(&self.namespaces);
         if let Some(namespace) = namespaces.get(&sdkappid) {
             *write(&namespace.key) = key;
+            *lock(&namespace.verified) = None;
             let mut app = lock(&namespace.state);
             app.admins.insert(Id::from(admin));
             app.accounts.entry(Id::from(admin)).or_default();
@@ -84,6 +93,7 @@ impl Engine {
             sdkappid,
             key: RwLock::new(key),
             state: Mutex::new(app),
+            verified: Mutex::default(),
             bad_signatures: Mutex::default(),
         };
         namespaces.insert(sdkappid, Arc::new(namespace));
@@ -148,20 +158,12 @@ impl Engine {
         {
             return Err(wrong("random"));
         }
-        let signature = UserSig::unpack(usersig);
         let Some(namespace) = self.namespace(sdkappid) else {
-            signature?;
+            UserSig::unpack(usersig)?;
             return Err(ApiError::new(70020, "sdkappid does not exist"));
         };
         let now = self.clock.now();
-        let verified = signature.and_then(|sig| {
-            sig.verify(
-                read(&namespace.key).expose_secret(),
-                sdkappid,
-                identifier,
-                now,
-            )
-        });
+        let verified = namespace.verify(usersig, identifier, now);
         if let Err(error) = verified {
             let (minute, bad) = &mut *lock(&namespace.bad_signatures);
             if *minute != now / 60 {
@@ -288,6 +290,29 @@ impl Engine {
 }
 
 impl Namespace {
+    /// Verifies a UserSig, unless it is the one that was verified last and has not expired since.
+    fn verify(&self, usersig: &str, identifier: &str, now: i64) -> Result<(), ApiError> {
+        let known = lock(&self.verified).as_ref().is_some_and(|known| {
+            known.usersig == usersig && known.identifier == identifier && now <= known.valid_until
+        });
+        if known {
+            return Ok(());
+        }
+        let signature = UserSig::unpack(usersig)?;
+        signature.verify(
+            read(&self.key).expose_secret(),
+            self.sdkappid,
+            identifier,
+            now,
+        )?;
+        *lock(&self.verified) = Some(Verified {
+            usersig: usersig.to_owned(),
+            identifier: identifier.to_owned(),
+            valid_until: signature.valid_until(),
+        });
+        Ok(())
+    }
+
     /// The secret key, for the store alone.
     pub fn key(&self) -> SecretString {
         read(&self.key).clone()

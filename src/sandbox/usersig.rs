@@ -63,6 +63,11 @@ impl UserSig {
         Ok(sig)
     }
 
+    /// The last second at which the UserSig is valid.
+    pub fn valid_until(&self) -> i64 {
+        self.time.saturating_add(self.expire)
+    }
+
     /// Checks the signature and then the claims against the query and the clock.
     pub fn verify(
         &self,
@@ -83,7 +88,7 @@ impl UserSig {
         mac.update(text.as_bytes());
         let sig = STANDARD.decode(&self.sig).map_err(|_| mismatch())?;
         mac.verify_slice(&sig).map_err(|_| mismatch())?;
-        if self.time.saturating_add(self.expire) < now {
+        if self.valid_until() < now {
             return Err(ApiError::new(70001, "usersig expired"));
         }
         if self.identifier != identifier {
