@@ -1,4 +1,4 @@
-//! The behaviour of the gateway, one module for each part of it.
+//! Behaviour, through real servers on real ports.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod golden;

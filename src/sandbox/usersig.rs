@@ -52,7 +52,10 @@ impl UserSig {
             .collect::<Result<_, _>>()?;
         let packed = STANDARD.decode(base64).map_err(|_| malformed())?;
         let mut json = Vec::new();
-        ZlibDecoder::new(packed.as_slice()).take(INFLATED_MAX).read_to_end(&mut json).map_err(|_| malformed())?;
+        ZlibDecoder::new(packed.as_slice())
+            .take(INFLATED_MAX)
+            .read_to_end(&mut json)
+            .map_err(|_| malformed())?;
         let sig: Self = serde_json::from_slice(&json).map_err(|_| malformed())?;
         if sig.version != "2.0" {
             return Err(malformed());
@@ -60,8 +63,19 @@ impl UserSig {
         Ok(sig)
     }
 
+    /// The last second at which the UserSig is valid.
+    pub fn valid_until(&self) -> i64 {
+        self.time.saturating_add(self.expire)
+    }
+
     /// Checks the signature and then the claims against the query and the clock.
-    pub fn verify(&self, key: &str, sdkappid: u64, identifier: &str, now: i64) -> Result<(), ApiError> {
+    pub fn verify(
+        &self,
+        key: &str,
+        sdkappid: u64,
+        identifier: &str,
+        now: i64,
+    ) -> Result<(), ApiError> {
         let mut text = format!(
             "TLS.identifier:{}\nTLS.sdkappid:{}\nTLS.time:{}\nTLS.expire:{}\n",
             self.identifier, self.sdkappid, self.time, self.expire
@@ -74,14 +88,20 @@ impl UserSig {
         mac.update(text.as_bytes());
         let sig = STANDARD.decode(&self.sig).map_err(|_| mismatch())?;
         mac.verify_slice(&sig).map_err(|_| mismatch())?;
-        if self.time.saturating_add(self.expire) < now {
+        if self.valid_until() < now {
             return Err(ApiError::new(70001, "usersig expired"));
         }
         if self.identifier != identifier {
-            return Err(ApiError::new(70013, "identifier differs from the one in the usersig"));
+            return Err(ApiError::new(
+                70013,
+                "identifier differs from the one in the usersig",
+            ));
         }
         if self.sdkappid != sdkappid {
-            return Err(ApiError::new(70014, "sdkappid differs from the one in the usersig"));
+            return Err(ApiError::new(
+                70014,
+                "sdkappid differs from the one in the usersig",
+            ));
         }
         Ok(())
     }

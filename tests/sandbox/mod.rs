@@ -9,3 +9,4 @@ mod members;
 mod messages;
 mod model;
 mod platform;
+mod size;
