@@ -17,17 +17,11 @@ const DURATION: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() {
-    let settings = Settings {
-        auto_import: true,
-        rate_scale: 0.0,
-        journal: 0,
-        ..Settings::default()
-    };
+    let settings = Settings { auto_import: true, rate_scale: 0.0, journal: 0, ..Settings::default() };
     let running = sandbox::start(settings).await.unwrap();
     let address = running.api_addr();
     let query = query();
-    let create =
-        r#"{"Type":"Public","GroupId":"g","Name":"n","MemberList":[{"Member_Account":"bob"}]}"#;
+    let create = r#"{"Type":"Public","GroupId":"g","Name":"n","MemberList":[{"Member_Account":"bob"}]}"#;
     let mut stream = TcpStream::connect(address).await.unwrap();
     exchange(&mut stream, &request("create_group", &query, create)).await;
 
@@ -60,13 +54,9 @@ async fn main() {
 
 /// A query with a UserSig that is valid for an hour.
 fn query() -> String {
-    let now = std::time::SystemTime::UNIX_EPOCH
-        .elapsed()
-        .unwrap()
-        .as_secs();
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let (id, admin) = (DEFAULT_APP.sdkappid, DEFAULT_APP.admin);
-    let text =
-        format!("TLS.identifier:{admin}\nTLS.sdkappid:{id}\nTLS.time:{now}\nTLS.expire:3600\n");
+    let text = format!("TLS.identifier:{admin}\nTLS.sdkappid:{id}\nTLS.time:{now}\nTLS.expire:3600\n");
     let mut mac = Hmac::<Sha256>::new_from_slice(DEFAULT_APP.key.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     let sig = STANDARD.encode(mac.finalize().into_bytes());
@@ -98,10 +88,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8]) {
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
         };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
         if body.len() >= length.parse().unwrap() {
             assert!(body.contains(r#""ErrorCode":0"#), "{body}");
             return;

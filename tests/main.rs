@@ -1,4 +1,4 @@
-//! Behaviour, through real servers on real ports.
+//! The behaviour of the gateway, one module for each part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod golden;

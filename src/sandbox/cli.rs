@@ -57,22 +57,12 @@ pub struct Args {
 
 fn parse_app(text: &str) -> Result<AppSettings, String> {
     let mut parts = text.splitn(3, ':');
-    let (id, key, admin) = (
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
-        parts.next(),
-    );
-    let sdkappid = id
-        .parse()
-        .map_err(|_| "ID:KEY[:ADMIN] starts with a number".to_owned())?;
+    let (id, key, admin) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next());
+    let sdkappid = id.parse().map_err(|_| "ID:KEY[:ADMIN] starts with a number".to_owned())?;
     if key.is_empty() || admin == Some("") {
         return Err("the form is ID:KEY[:ADMIN]".to_owned());
     }
-    Ok(AppSettings {
-        sdkappid,
-        key: SecretString::from(key),
-        admin: admin.unwrap_or(DEFAULT_APP.admin).to_owned(),
-    })
+    Ok(AppSettings { sdkappid, key: SecretString::from(key), admin: admin.unwrap_or(DEFAULT_APP.admin).to_owned() })
 }
 
 impl From<Args> for Settings {
@@ -100,9 +90,7 @@ impl From<Args> for Settings {
 #[non_exhaustive]
 pub enum RunError {
     /// The environment configures access to the real service.
-    #[error(
-        "{0} is set: the sandbox does not start beside credentials or a region of the real service"
-    )]
+    #[error("{0} is set: the sandbox does not start beside credentials or a region of the real service")]
     BesideRealService(&'static str),
     /// The sandbox could not start.
     #[error(transparent)]
@@ -117,10 +105,7 @@ const REAL_SERVICE: &[&str] = &["TIM_SECRET_KEY", "TIM_SECRET_KEY_FILE", "TIM_RE
 
 /// Serves until the process is interrupted or terminated.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    if let Some(name) = REAL_SERVICE
-        .iter()
-        .find(|name| std::env::var_os(name).is_some())
-    {
+    if let Some(name) = REAL_SERVICE.iter().find(|name| std::env::var_os(name).is_some()) {
         return Err(RunError::BesideRealService(name));
     }
     let running = start(args.into()).await?;
@@ -128,10 +113,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     eprintln!(" SANDBOX: an emulated Tencent IM for tests. Not for production.");
     eprintln!(" API      {}", running.api_addr());
     eprintln!(" control  http://{}/_sandbox/", running.control_addr());
-    eprintln!(
-        " app      {} (admin {})",
-        DEFAULT_APP.sdkappid, DEFAULT_APP.admin
-    );
+    eprintln!(" app      {} (admin {})", DEFAULT_APP.sdkappid, DEFAULT_APP.admin);
     eprintln!("==============================================================");
     terminated().await.map_err(RunError::Signals)?;
     running.shutdown().await;

@@ -59,9 +59,7 @@ impl Clock {
     pub fn set(&self, now: i64) {
         let mut mode = lock(&self.0);
         *mode = match *mode {
-            Mode::Running { .. } => Mode::Running {
-                offset: now - machine_time(),
-            },
+            Mode::Running { .. } => Mode::Running { offset: now - machine_time() },
             Mode::Frozen { .. } => Mode::Frozen { now },
         };
     }
@@ -75,7 +73,5 @@ impl Clock {
 }
 
 fn machine_time() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

@@ -39,9 +39,7 @@ type Answer = Result<Json<Value>, Refused>;
 
 /// Serves the control API until the token is cancelled.
 pub async fn serve(engine: Arc<Engine>, listener: TcpListener, stop: CancellationToken) {
-    let served = axum::serve(listener, routes(engine))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await;
+    let served = axum::serve(listener, routes(engine)).with_graceful_shutdown(stop.cancelled_owned()).await;
     if let Err(error) = served {
         tracing::error!(%error, "the sandbox's control API ended");
     }
@@ -50,10 +48,7 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, stop: Cancellatio
 fn routes(engine: Arc<Engine>) -> Router {
     let api = Router::new()
         .route("/health", get(health))
-        .route(
-            "/faults",
-            get(list_faults).post(add_fault).delete(clear_faults),
-        )
+        .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .route("/clock", get(show_clock).post(change_clock))
         .route("/rates", get(show_rates).post(change_rates))
@@ -64,10 +59,7 @@ fn routes(engine: Arc<Engine>) -> Router {
         .route("/reset", post(reset))
         .route("/parity", get(show_parity))
         .route("/apps", get(list_apps).post(add_app))
-        .route(
-            "/apps/{sdkappid}/accounts",
-            get(list_accounts).post(add_accounts),
-        )
+        .route("/apps/{sdkappid}/accounts", get(list_accounts).post(add_accounts))
         .route("/apps/{sdkappid}/custom_fields", post(declare_fields))
         .route("/apps/{sdkappid}/presence", post(change_presence));
     Router::new().nest("/_sandbox", api).with_state(engine)
@@ -75,9 +67,7 @@ fn routes(engine: Arc<Engine>) -> Router {
 
 /// Answers once the change is in the data directory, if there is one.
 async fn persisted(engine: &Engine, answer: Value) -> Answer {
-    seed::rebase(engine)
-        .await
-        .map_err(|reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason))?;
+    seed::rebase(engine).await.map_err(|reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason))?;
     Ok(Json(answer))
 }
 
@@ -90,14 +80,8 @@ async fn list_faults(State(engine): Shared) -> Json<Vec<Rule>> {
 }
 
 async fn add_fault(State(engine): Shared, Json(rule): Json<Rule>) -> Result<Json<Rule>, Refused> {
-    if rule
-        .probability
-        .is_some_and(|probability| !(0.0..=1.0).contains(&probability))
-    {
-        return Err(Refused(
-            StatusCode::BAD_REQUEST,
-            "probability must be 0 to 1".to_owned(),
-        ));
+    if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
+        return Err(Refused(StatusCode::BAD_REQUEST, "probability must be 0 to 1".to_owned()));
     }
     Ok(Json(engine.faults.add(rule)))
 }
@@ -108,10 +92,7 @@ async fn clear_faults(State(engine): Shared) -> Json<Value> {
 
 async fn remove_fault(State(engine): Shared, Path(id): Path<u64>) -> Answer {
     match engine.faults.remove(Some(id)) {
-        0 => Err(Refused(
-            StatusCode::NOT_FOUND,
-            format!("there is no rule {id}"),
-        )),
+        0 => Err(Refused(StatusCode::NOT_FOUND, format!("there is no rule {id}"))),
         removed => Ok(Json(json!({"removed": removed}))),
     }
 }
@@ -178,11 +159,7 @@ async fn clear_journal(State(engine): Shared) -> Json<Value> {
 async fn count_journal(State(engine): Shared, Query(filter): Query<Filter>) -> Response {
     let count = engine.journal.count(&filter);
     let right = filter.exactly.is_none_or(|exactly| exactly == count);
-    let status = if right {
-        StatusCode::OK
-    } else {
-        StatusCode::CONFLICT
-    };
+    let status = if right { StatusCode::OK } else { StatusCode::CONFLICT };
     (status, Json(json!({"count": count}))).into_response()
 }
 
@@ -249,11 +226,7 @@ struct NewApp {
 }
 
 async fn add_app(State(engine): Shared, Json(app): Json<NewApp>) -> Answer {
-    engine.add_app(
-        app.sdkappid,
-        SecretString::from(app.key),
-        app.admin.as_deref().unwrap_or(DEFAULT_APP.admin),
-    );
+    engine.add_app(app.sdkappid, SecretString::from(app.key), app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
     persisted(&engine, json!({"sdkappid": app.sdkappid})).await
 }
 
@@ -264,11 +237,7 @@ fn namespace(engine: &Engine, sdkappid: u64) -> Result<Arc<Namespace>, Refused> 
 
 async fn list_accounts(State(engine): Shared, Path(sdkappid): Path<u64>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
-    let mut users: Vec<String> = lock(&namespace.state)
-        .accounts
-        .keys()
-        .map(|user| user.as_str().to_owned())
-        .collect();
+    let mut users: Vec<String> = lock(&namespace.state).accounts.keys().map(|user| user.as_str().to_owned()).collect();
     users.sort_unstable();
     Ok(Json(json!({"users": users})))
 }
@@ -279,11 +248,7 @@ struct Users {
     users: Vec<String>,
 }
 
-async fn add_accounts(
-    State(engine): Shared,
-    Path(sdkappid): Path<u64>,
-    Json(add): Json<Users>,
-) -> Answer {
+async fn add_accounts(State(engine): Shared, Path(sdkappid): Path<u64>, Json(add): Json<Users>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
     let accounts = {
         let mut app = lock(&namespace.state);
@@ -304,18 +269,12 @@ struct Fields {
     member: Vec<String>,
 }
 
-async fn declare_fields(
-    State(engine): Shared,
-    Path(sdkappid): Path<u64>,
-    Json(fields): Json<Fields>,
-) -> Answer {
+async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Json(fields): Json<Fields>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
     let declared = {
         let app = &mut *lock(&namespace.state);
         seed::declare(&mut app.group_fields, &fields.group, GROUP_CUSTOM_FIELDS)
-            .and_then(|()| {
-                seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS)
-            })
+            .and_then(|()| seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS))
             .map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
         json!({"group": app.group_fields.declared, "member": app.member_fields.declared})
     };
@@ -333,34 +292,20 @@ struct Presence {
 }
 
 /// Moves users in and out of an AVChatRoom, which only client SDKs can do upstream.
-async fn change_presence(
-    State(engine): Shared,
-    Path(sdkappid): Path<u64>,
-    Json(change): Json<Presence>,
-) -> Answer {
+async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(change): Json<Presence>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
     let app = &mut *lock(&namespace.state);
     for user in change.join.iter().filter(|_| engine.auto_import) {
         app.accounts.entry(Id::from(user.as_str())).or_default();
     }
-    let joining: Option<Vec<Id>> = change
-        .join
-        .iter()
-        .map(|user| app.account_id(user))
-        .collect();
+    let joining: Option<Vec<Id>> = change.join.iter().map(|user| app.account_id(user)).collect();
     let Some(joining) = joining else {
-        return Err(Refused(
-            StatusCode::BAD_REQUEST,
-            "a joining user has no account".to_owned(),
-        ));
+        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user has no account".to_owned()));
     };
     let group = match app.group_mut(&change.group) {
         Ok(group) if group.kind == GroupType::AVChatRoom => group,
         Ok(_) => {
-            return Err(Refused(
-                StatusCode::BAD_REQUEST,
-                "only an AVChatRoom has presence".to_owned(),
-            ));
+            return Err(Refused(StatusCode::BAD_REQUEST, "only an AVChatRoom has presence".to_owned()));
         }
         Err(error) => return Err(Refused(StatusCode::NOT_FOUND, error.info.into_owned())),
     };

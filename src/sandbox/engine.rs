@@ -55,14 +55,7 @@ pub struct Engine {
 pub type Query = HashMap<String, String>;
 
 impl Engine {
-    pub fn new(
-        loose: bool,
-        auto_import: bool,
-        seed: u64,
-        limits: Limits,
-        rate_scale: f64,
-        journal: usize,
-    ) -> Self {
+    pub fn new(loose: bool, auto_import: bool, seed: u64, limits: Limits, rate_scale: f64, journal: usize) -> Self {
         Self {
             loose,
             auto_import,
@@ -110,10 +103,7 @@ impl Engine {
     /// Checks and executes a request whose command is known already.
     pub async fn answer(&self, command: &Command, query: &Query, body: &[u8]) -> Outcome {
         let (namespace, identifier) = self.authenticate(command, query)?;
-        if !self.pace.admit(
-            || format!("call/{}/{}", namespace.sdkappid, command.name),
-            command.rate,
-        ) {
+        if !self.pace.admit(|| format!("call/{}/{}", namespace.sdkappid, command.name), command.rate) {
             // A command with an own, lower rate answers like a group operation that comes too often.
             let code = if command.rate < 100.0 { 10006 } else { 60007 };
             return Err(ApiError::new(code, "request rate exceeded"));
@@ -132,30 +122,19 @@ impl Engine {
     }
 
     /// The app and the admin behind a request.
-    fn authenticate<'q>(
-        &self,
-        command: &Command,
-        query: &'q Query,
-    ) -> Result<(Arc<Namespace>, &'q str), ApiError> {
+    fn authenticate<'q>(&self, command: &Command, query: &'q Query) -> Result<(Arc<Namespace>, &'q str), ApiError> {
         let part = |name: &str| query.get(name).map(String::as_str);
-        let wrong =
-            |name: &str| ApiError::new(60025, format!("{name} is missing or wrong in the URL"));
+        let wrong = |name: &str| ApiError::new(60025, format!("{name} is missing or wrong in the URL"));
         let sdkappid = part("sdkappid")
             .filter(|id| !id.is_empty())
             .ok_or_else(|| ApiError::new(60012, "sdkappid is missing in the URL"))?;
         let sdkappid: u64 = sdkappid.parse().map_err(|_| wrong("sdkappid"))?;
-        let identifier = part("identifier")
-            .filter(|id| !id.is_empty())
-            .ok_or_else(|| wrong("identifier"))?;
+        let identifier = part("identifier").filter(|id| !id.is_empty()).ok_or_else(|| wrong("identifier"))?;
         let usersig = part("usersig").ok_or_else(|| wrong("usersig"))?;
         if part("contenttype") != Some("json") && !self.loose {
             return Err(wrong("contenttype"));
         }
-        if part("random")
-            .and_then(|random| random.parse::<u32>().ok())
-            .is_none()
-            && !self.loose
-        {
+        if part("random").and_then(|random| random.parse::<u32>().ok()).is_none() && !self.loose {
             return Err(wrong("random"));
         }
         let Some(namespace) = self.namespace(sdkappid) else {
@@ -171,18 +150,10 @@ impl Engine {
             }
             *bad += 1;
             let flood = *bad > self.limits.bad_signatures;
-            return Err(if flood {
-                ApiError::new(70050, "too many bad usersigs, wait a minute")
-            } else {
-                error
-            });
+            return Err(if flood { ApiError::new(70050, "too many bad usersigs, wait a minute") } else { error });
         }
         if !lock(&namespace.state).admins.contains(identifier) {
-            let code = if command.service == "openim" {
-                90009
-            } else {
-                60010
-            };
+            let code = if command.service == "openim" { 90009 } else { 60010 };
             return Err(ApiError::new(code, "identifier is not an app admin"));
         }
         Ok((namespace, identifier))
@@ -196,56 +167,36 @@ impl Engine {
         caller: &str,
         mut body: Body,
     ) -> (Outcome, Option<Ticket>) {
-        let strictness = Strictness {
-            loose: self.loose,
-            limits: &self.limits,
-        };
+        let strictness = Strictness { loose: self.loose, limits: &self.limits };
         if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
             return (Err(error), None);
         }
         let time = self.clock.now();
         let mut app = lock(&namespace.state);
         let (outcome, changed) = self.run(&mut app, command, caller, &body, time, Some(&self.pace));
-        let ticket = self
-            .store
-            .get()
-            .filter(|_| changed && outcome.is_ok())
-            .map(|store| {
-                store.append(&Call {
-                    sdkappid: namespace.sdkappid,
-                    time,
-                    service: command.service.to_owned(),
-                    command: command.name.to_owned(),
-                    caller: caller.to_owned(),
-                    body,
-                })
-            });
+        let ticket = self.store.get().filter(|_| changed && outcome.is_ok()).map(|store| {
+            store.append(&Call {
+                sdkappid: namespace.sdkappid,
+                time,
+                service: command.service.to_owned(),
+                command: command.name.to_owned(),
+                caller: caller.to_owned(),
+                body,
+            })
+        });
         (outcome, ticket)
     }
 
     /// Repeats a command of an earlier run; what succeeded then succeeds now.
     pub fn replay(&self, call: &Call) {
-        let found = self
-            .namespace(call.sdkappid)
-            .zip(registry::find(&call.service, &call.command).ok());
+        let found = self.namespace(call.sdkappid).zip(registry::find(&call.service, &call.command).ok());
         let Some((namespace, command)) = found else {
             tracing::error!(command = call.command, "a recorded command is unknown");
             return;
         };
-        let (outcome, _) = self.run(
-            &mut lock(&namespace.state),
-            command,
-            &call.caller,
-            &call.body,
-            call.time,
-            None,
-        );
+        let (outcome, _) = self.run(&mut lock(&namespace.state), command, &call.caller, &call.body, call.time, None);
         if let Err(error) = outcome {
-            tracing::error!(
-                command = call.command,
-                code = error.code,
-                "a recorded command failed"
-            );
+            tracing::error!(command = call.command, code = error.code, "a recorded command failed");
         }
     }
 
@@ -260,15 +211,7 @@ impl Engine {
         pace: Option<&Pace>,
     ) -> (Outcome, bool) {
         let auto_import = self.auto_import;
-        let mut ctx = Ctx {
-            app,
-            limits: &self.limits,
-            now,
-            caller,
-            auto_import,
-            pace,
-            changed: command.writes,
-        };
+        let mut ctx = Ctx { app, limits: &self.limits, now, caller, auto_import, pace, changed: command.writes };
         let outcome = (command.handler)(&mut ctx, body);
         (outcome, ctx.changed)
     }
@@ -276,15 +219,9 @@ impl Engine {
     /// Hands the state of every app to `look`, while nothing can change it.
     pub fn frozen<T>(&self, look: impl FnOnce(&[(&Namespace, &App)]) -> T) -> T {
         let namespaces = self.namespaces();
-        let guards: Vec<MutexGuard<'_, App>> = namespaces
-            .iter()
-            .map(|namespace| lock(&namespace.state))
-            .collect();
-        let apps: Vec<(&Namespace, &App)> = namespaces
-            .iter()
-            .zip(&guards)
-            .map(|(namespace, app)| (&**namespace, &**app))
-            .collect();
+        let guards: Vec<MutexGuard<'_, App>> = namespaces.iter().map(|namespace| lock(&namespace.state)).collect();
+        let apps: Vec<(&Namespace, &App)> =
+            namespaces.iter().zip(&guards).map(|(namespace, app)| (&**namespace, &**app)).collect();
         look(&apps)
     }
 }
@@ -299,12 +236,7 @@ impl Namespace {
             return Ok(());
         }
         let signature = UserSig::unpack(usersig)?;
-        signature.verify(
-            read(&self.key).expose_secret(),
-            self.sdkappid,
-            identifier,
-            now,
-        )?;
+        signature.verify(read(&self.key).expose_secret(), self.sdkappid, identifier, now)?;
         *lock(&self.verified) = Some(Verified {
             usersig: usersig.to_owned(),
             identifier: identifier.to_owned(),
@@ -328,18 +260,12 @@ pub fn envelope(outcome: Outcome) -> (Vec<u8>, i64) {
         Ok(body) => (body, 0, "".into()),
         Err(error) => (Body::new(), error.code, error.info),
     };
-    body.insert(
-        "ActionStatus".to_owned(),
-        json!(if code == 0 { "OK" } else { "FAIL" }),
-    );
+    body.insert("ActionStatus".to_owned(), json!(if code == 0 { "OK" } else { "FAIL" }));
     body.insert("ErrorCode".to_owned(), json!(code));
     body.insert("ErrorInfo".to_owned(), json!(info));
     let bytes = Value::Object(body).to_string().into_bytes();
     if bytes.len() > ANSWER_BYTES {
-        return envelope(Err(ApiError::new(
-            10018,
-            "the answer is larger than 1 MB, ask for less",
-        )));
+        return envelope(Err(ApiError::new(10018, "the answer is larger than 1 MB, ask for less")));
     }
     (bytes, code)
 }

@@ -11,10 +11,7 @@ pub struct ApiError {
 
 impl ApiError {
     pub fn new(code: i64, info: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            info: info.into(),
-        }
+        Self { code, info: info.into() }
     }
 
     /// 10004 that names the field at fault.

@@ -70,10 +70,7 @@ impl Rule {
     /// The next number of [0, 1) in the rule's own sequence.
     fn draw(&mut self) -> f64 {
         self.draws += 1;
-        let bits = mix(self
-            .seed
-            .wrapping_add(self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-            >> 11;
+        let bits = mix(self.seed.wrapping_add(self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 11;
         bits as f64 / (1u64 << 53) as f64
     }
 
@@ -81,21 +78,13 @@ impl Rule {
         let matches = (self.command == "*" || self.command == command)
             && self.sdkappid.is_none_or(|own| sdkappid == Some(own))
             && self.times.is_none_or(|times| self.hits < times);
-        let off = matches
-            && self
-                .probability
-                .is_none_or(|probability| self.draw() < probability);
+        let off = matches && self.probability.is_none_or(|probability| self.draw() < probability);
         self.hits += u64::from(off);
         off
     }
 
     fn latency(&mut self) -> Option<Duration> {
-        let Action::Latency {
-            ms,
-            max_ms,
-            exponential,
-        } = self.action
-        else {
+        let Action::Latency { ms, max_ms, exponential } = self.action else {
             return None;
         };
         let millis = match max_ms {

@@ -40,12 +40,7 @@ const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 struct Reset;
 
 /// Accepts connections until the token is cancelled, then lets the running requests finish.
-pub async fn serve(
-    engine: Arc<Engine>,
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    stop: CancellationToken,
-) {
+pub async fn serve(engine: Arc<Engine>, listener: TcpListener, tls: Option<TlsAcceptor>, stop: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
         let stream = tokio::select! {
@@ -64,10 +59,7 @@ pub async fn serve(
             // Small answers must not wait for a full packet.
             stream.set_nodelay(true).ok();
             let reset = Arc::new(AtomicBool::new(false));
-            let stream = Resettable {
-                stream,
-                reset: Arc::clone(&reset),
-            };
+            let stream = Resettable { stream, reset: Arc::clone(&reset) };
             match tls {
                 None => connection(engine, stream, reset, stop).await,
                 Some(tls) => match tls.accept(stream).await {
@@ -81,12 +73,8 @@ pub async fn serve(
     connections.wait().await;
 }
 
-async fn connection<S>(
-    engine: Arc<Engine>,
-    stream: S,
-    reset: Arc<AtomicBool>,
-    stop: CancellationToken,
-) where
+async fn connection<S>(engine: Arc<Engine>, stream: S, reset: Arc<AtomicBool>, stop: CancellationToken)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request| {
@@ -121,29 +109,17 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
     }
     let started = Instant::now();
     let is_post = request.method() == Method::POST;
-    let query: Query = axum::extract::Query::try_from_uri(request.uri())
-        .map(|query| query.0)
-        .unwrap_or_default();
+    let query: Query = axum::extract::Query::try_from_uri(request.uri()).map(|query| query.0).unwrap_or_default();
     let sdkappid = query.get("sdkappid").and_then(|id| id.parse().ok());
-    let (service, name) = path
-        .strip_prefix("/v4/")
-        .and_then(|rest| rest.split_once('/'))
-        .unwrap_or(("", ""));
+    let (service, name) = path.strip_prefix("/v4/").and_then(|rest| rest.split_once('/')).unwrap_or(("", ""));
     let command = match is_post {
         true => registry::find(service, name),
         false => Err(ApiError::new(60009, "only POST is understood")),
     };
-    let verdict = if command.is_ok() {
-        engine.faults.judge(sdkappid, name)
-    } else {
-        Verdict::default()
-    };
+    let verdict = if command.is_ok() { engine.faults.judge(sdkappid, name) } else { Verdict::default() };
 
     // A tester sees every request in the journal, whatever becomes of it.
-    let body = match Limited::new(request.into_body(), REQUEST_BYTES)
-        .collect()
-        .await
-    {
+    let body = match Limited::new(request.into_body(), REQUEST_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => {
             return Ok(json(
@@ -184,11 +160,7 @@ async fn outcome(
 ) -> (Vec<u8>, i64) {
     match &verdict.action {
         Some(Action::Error { code, info }) => {
-            let info = if info.is_empty() {
-                "injected fault".to_owned()
-            } else {
-                info.clone()
-            };
+            let info = if info.is_empty() { "injected fault".to_owned() } else { info.clone() };
             envelope(Err(ApiError::new(*code, info)))
         }
         Some(Action::Reset | Action::Http { .. }) => (Vec::new(), 0),
@@ -204,10 +176,7 @@ fn deliver(verdict: &Verdict, reply: Vec<u8>) -> Result<Response<Body>, Reset> {
         Some(Action::Reset | Action::LoseReply) => Err(Reset),
         Some(Action::Http { status }) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
-            Ok(plain(
-                status,
-                Bytes::from_static(b"<html><body>upstream fault</body></html>"),
-            ))
+            Ok(plain(status, Bytes::from_static(b"<html><body>upstream fault</body></html>")))
         }
         Some(Action::Truncate) => Ok(truncated(&reply)),
         Some(Action::Garbage) => Ok(json(StatusCode::OK, b"<html>not JSON".to_vec())),
@@ -217,19 +186,12 @@ fn deliver(verdict: &Verdict, reply: Vec<u8>) -> Result<Response<Body>, Reset> {
 
 fn json(status: StatusCode, reply: Vec<u8>) -> Response<Body> {
     let mut response = plain(status, reply.into());
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(
-        Full::new(body)
-            .map_err(|never: Infallible| match never {})
-            .boxed_unsync(),
-    );
+    let mut response = Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
 }
@@ -244,13 +206,8 @@ fn truncated(reply: &[u8]) -> Response<Body> {
         Err(io::Error::other("truncated by a fault rule"))
     });
     let mut response = Response::new(StreamBody::new(sent.chain(broken)).boxed_unsync());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(reply.len()));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(reply.len()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -269,21 +226,13 @@ impl Drop for Resettable {
 }
 
 impl AsyncRead for Resettable {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Resettable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

@@ -61,17 +61,15 @@ pub const GROUP_ID_BYTES: usize = 48;
 
 /// Whether an id may name a group at all: printable ASCII, not empty, at most 48 bytes.
 pub fn is_group_id(id: &str) -> bool {
-    !id.is_empty()
-        && id.len() <= GROUP_ID_BYTES
-        && id.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+    !id.is_empty() && id.len() <= GROUP_ID_BYTES && id.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
 }
 
 /// Whether a caller may choose this id for a new group of the type.
 pub fn is_custom_group_id(id: &str, kind: GroupType) -> bool {
     let own = match kind {
-        GroupType::Community => id
-            .strip_prefix("@TGS#_")
-            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with("@TGS#")),
+        GroupType::Community => {
+            id.strip_prefix("@TGS#_").is_some_and(|rest| !rest.is_empty() && !rest.starts_with("@TGS#"))
+        }
         _ => !id.starts_with("@TGS#"),
     };
     own && is_group_id(id)

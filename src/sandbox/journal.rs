@@ -50,20 +50,11 @@ pub struct Filter {
 impl Filter {
     fn matches(&self, entry: &Entry) -> bool {
         self.sdkappid.is_none_or(|own| entry.sdkappid == Some(own))
-            && self
-                .command
-                .as_ref()
-                .is_none_or(|command| *command == entry.command)
+            && self.command.as_ref().is_none_or(|command| *command == entry.command)
             && self.code.is_none_or(|code| code == entry.code)
             && self.after.is_none_or(|after| entry.number > after)
-            && self
-                .fault
-                .as_deref()
-                .is_none_or(|fault| entry.fault == Some(fault))
-            && self
-                .key
-                .as_ref()
-                .is_none_or(|key| self.matches_key(key, &entry.body))
+            && self.fault.as_deref().is_none_or(|fault| entry.fault == Some(fault))
+            && self.key.as_ref().is_none_or(|key| self.matches_key(key, &entry.body))
     }
 
     fn matches_key(&self, key: &str, body: &str) -> bool {
@@ -73,9 +64,7 @@ impl Filter {
         let Some(found) = body.get(key) else {
             return false;
         };
-        let shown = found
-            .as_str()
-            .map_or_else(|| found.to_string(), str::to_owned);
+        let shown = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
         self.value.as_ref().is_none_or(|value| shown == *value)
     }
 }
@@ -89,10 +78,7 @@ pub struct Journal {
 
 impl Journal {
     pub fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            entries: Mutex::default(),
-        }
+        Self { capacity, entries: Mutex::default() }
     }
 
     pub fn is_off(&self) -> bool {
@@ -110,11 +96,7 @@ impl Journal {
     }
 
     pub fn count(&self, filter: &Filter) -> usize {
-        lock(&self.entries)
-            .1
-            .iter()
-            .filter(|entry| filter.matches(entry))
-            .count()
+        lock(&self.entries).1.iter().filter(|entry| filter.matches(entry)).count()
     }
 
     /// Matching entries, oldest first.

@@ -96,13 +96,7 @@ struct PaceState {
 
 impl Pace {
     pub fn new(scale: f64) -> Self {
-        Self {
-            state: Mutex::new(PaceState {
-                scale,
-                full_at: HashMap::new(),
-            }),
-            started: Instant::now(),
-        }
+        Self { state: Mutex::new(PaceState { scale, full_at: HashMap::new() }), started: Instant::now() }
     }
 
     /// Multiplies every rate; 0 switches pacing off.

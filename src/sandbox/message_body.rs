@@ -7,25 +7,11 @@ use super::registry::Kind::{self, Flag, Integer, Number, Objects, Text, Texts, U
 use super::registry::{Field, Strictness, check as check_fields, opt, req};
 
 const TEXT: &[Field] = &[req("Text", Text)];
-const LOCATION: &[Field] = &[
-    req("Desc", Text),
-    req("Latitude", Number),
-    req("Longitude", Number),
-];
+const LOCATION: &[Field] = &[req("Desc", Text), req("Latitude", Number), req("Longitude", Number)];
 const FACE: &[Field] = &[req("Index", Integer), req("Data", Text)];
-const CUSTOM: &[Field] = &[
-    req("Data", Text),
-    opt("Desc", Text),
-    opt("Ext", Text),
-    opt("Sound", Text),
-];
-const SOUND: &[Field] = &[
-    req("Url", Text),
-    req("UUID", Text),
-    req("Size", Integer),
-    req("Second", Integer),
-    req("Download_Flag", Integer),
-];
+const CUSTOM: &[Field] = &[req("Data", Text), opt("Desc", Text), opt("Ext", Text), opt("Sound", Text)];
+const SOUND: &[Field] =
+    &[req("Url", Text), req("UUID", Text), req("Size", Integer), req("Second", Integer), req("Download_Flag", Integer)];
 const IMAGE: &[Field] = &[
     req("UUID", Text),
     req("ImageFormat", Integer),
@@ -108,11 +94,7 @@ fn content_fields(kind: &str) -> Option<&'static [Field]> {
 }
 
 /// Checks the elements of a message: known types, their contents, and at most one custom element.
-pub fn check(
-    elements: &mut [Value],
-    path: &str,
-    strictness: Strictness<'_>,
-) -> Result<(), ApiError> {
+pub fn check(elements: &mut [Value], path: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
     if elements.is_empty() {
         return Err(ApiError::field(path, "must not be empty"));
     }
@@ -120,26 +102,12 @@ pub fn check(
     for (position, element) in elements.iter_mut().enumerate() {
         let path = format!("{path}[{position}].");
         let Some(element) = element.as_object_mut() else {
-            return Err(ApiError::field(
-                path.trim_end_matches('.'),
-                "must be an object",
-            ));
+            return Err(ApiError::field(path.trim_end_matches('.'), "must be an object"));
         };
-        check_fields(
-            &[req("MsgType", Text), req("MsgContent", Kind::Any)],
-            element,
-            &path,
-            strictness,
-        )?;
-        let kind = element
-            .get("MsgType")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        check_fields(&[req("MsgType", Text), req("MsgContent", Kind::Any)], element, &path, strictness)?;
+        let kind = element.get("MsgType").and_then(Value::as_str).unwrap_or_default();
         let Some(fields) = content_fields(kind) else {
-            return Err(ApiError::field(
-                &format!("{path}MsgType"),
-                "is not a known element type",
-            ));
+            return Err(ApiError::field(&format!("{path}MsgType"), "is not a known element type"));
         };
         custom += usize::from(kind == "TIMCustomElem");
         if let Some(content) = element.get_mut("MsgContent").and_then(Value::as_object_mut) {

@@ -162,10 +162,7 @@ pub struct Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running")
-            .field("api", &self.api)
-            .field("control", &self.control)
-            .finish_non_exhaustive()
+        f.debug_struct("Running").field("api", &self.api).field("control", &self.control).finish_non_exhaustive()
     }
 }
 
@@ -207,16 +204,9 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     );
     let mut is_fresh = true;
     if let Some(path) = &settings.data_dir {
-        is_fresh = open_store(&engine, path).map_err(|reason| StartError::DataDir {
-            path: path.clone(),
-            reason,
-        })?;
+        is_fresh = open_store(&engine, path).map_err(|reason| StartError::DataDir { path: path.clone(), reason })?;
     }
-    engine.add_app(
-        DEFAULT_APP.sdkappid,
-        SecretString::from(DEFAULT_APP.key),
-        DEFAULT_APP.admin,
-    );
+    engine.add_app(DEFAULT_APP.sdkappid, SecretString::from(DEFAULT_APP.key), DEFAULT_APP.admin);
     for app in settings.apps {
         engine.add_app(app.sdkappid, app.key, &app.admin);
     }
@@ -229,16 +219,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         seeded.map_err(|reason| StartError::Seed { path, reason })?;
     }
     if let Some(path) = settings.data_dir {
-        seed::rebase(&engine)
-            .await
-            .map_err(|reason| StartError::DataDir { path, reason })?;
+        seed::rebase(&engine).await.map_err(|reason| StartError::DataDir { path, reason })?;
     }
     let tls = match settings.tls {
-        Some((certificate, key)) => Some(
-            tls::acceptor(&certificate, &key)
-                .await
-                .map_err(StartError::Tls)?,
-        ),
+        Some((certificate, key)) => Some(tls::acceptor(&certificate, &key).await.map_err(StartError::Tls)?),
         None => None,
     };
     let (api_listener, api) = listen(settings.listen).await?;
@@ -247,27 +231,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let engine = Arc::new(engine);
     let stop = CancellationToken::new();
     let tasks = vec![
-        tokio::spawn(http::serve(
-            Arc::clone(&engine),
-            api_listener,
-            tls,
-            stop.clone(),
-        )),
-        tokio::spawn(control::serve(
-            Arc::clone(&engine),
-            control_listener,
-            stop.clone(),
-        )),
+        tokio::spawn(http::serve(Arc::clone(&engine), api_listener, tls, stop.clone())),
+        tokio::spawn(control::serve(Arc::clone(&engine), control_listener, stop.clone())),
     ];
     tracing::warn!(%api, %control, "SANDBOX: emulated Tencent IM, for tests only; nothing reaches a real service");
-    Ok(Running {
-        api,
-        control,
-        stop,
-        tasks,
-        engine,
-        export: settings.export_on_exit,
-    })
+    Ok(Running { api, control, stop, tasks, engine, export: settings.export_on_exit })
 }
 
 /// Takes over what the directory holds; whether it was empty.
@@ -285,7 +253,5 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
         let local = listener.local_addr()?;
         Ok((listener, local))
     };
-    bound
-        .await
-        .map_err(|source| StartError::Listen { address, source })
+    bound.await.map_err(|source| StartError::Listen { address, source })
 }

@@ -31,24 +31,11 @@ fn fields(command: &Command, parity: Parity) -> String {
 
 fn collect(fields: &[Field], path: &str, parity: Parity, names: &mut Vec<String>) {
     for field in fields {
-        let aliases: String = field
-            .aliases
-            .iter()
-            .map(|alias| format!(" (or {alias})"))
-            .collect();
+        let aliases: String = field.aliases.iter().map(|alias| format!(" (or {alias})")).collect();
         match field.kind {
             Kind::Object(inner) | Kind::Objects(inner) if field.parity == Parity::Implemented => {
-                let mark = if matches!(field.kind, Kind::Objects(_)) {
-                    "[]"
-                } else {
-                    ""
-                };
-                collect(
-                    inner,
-                    &format!("{path}{}{mark}.", field.name),
-                    parity,
-                    names,
-                );
+                let mark = if matches!(field.kind, Kind::Objects(_)) { "[]" } else { "" };
+                collect(inner, &format!("{path}{}{mark}.", field.name), parity, names);
             }
             _ if field.parity == parity => names.push(format!("`{path}{}`{aliases}", field.name)),
             _ => {}

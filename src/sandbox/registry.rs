@@ -90,23 +90,11 @@ pub struct Field {
 }
 
 pub const fn req(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        aliases: &[],
-        kind,
-        required: true,
-        parity: Parity::Implemented,
-    }
+    Field { name, aliases: &[], kind, required: true, parity: Parity::Implemented }
 }
 
 pub const fn opt(name: &'static str, kind: Kind) -> Field {
-    Field {
-        name,
-        aliases: &[],
-        kind,
-        required: false,
-        parity: Parity::Implemented,
-    }
+    Field { name, aliases: &[], kind, required: false, parity: Parity::Implemented }
 }
 
 impl Field {
@@ -135,20 +123,8 @@ pub struct Command {
 }
 
 impl Command {
-    pub const fn new(
-        service: &'static str,
-        name: &'static str,
-        fields: &'static [Field],
-        handler: Handler,
-    ) -> Self {
-        Self {
-            service,
-            name,
-            fields,
-            handler,
-            rate: 200.0,
-            writes: true,
-        }
+    pub const fn new(service: &'static str, name: &'static str, fields: &'static [Field], handler: Handler) -> Self {
+        Self { service, name, fields, handler, rate: 200.0, writes: true }
     }
 
     pub const fn rate(mut self, per_second: f64) -> Self {
@@ -172,10 +148,7 @@ pub fn find(service: &str, name: &str) -> Result<&'static Command, ApiError> {
     static INDEX: LazyLock<HashMap<&str, HashMap<&str, &Command>>> = LazyLock::new(|| {
         let mut index: HashMap<&str, HashMap<&str, &Command>> = HashMap::new();
         for command in commands() {
-            index
-                .entry(command.service)
-                .or_default()
-                .insert(command.name, command);
+            index.entry(command.service).or_default().insert(command.name, command);
         }
         index
     });
@@ -191,14 +164,10 @@ pub fn find(service: &str, name: &str) -> Result<&'static Command, ApiError> {
         "openim_robot_http_svc",
         "im_open_login_svc",
     ];
-    let found = INDEX
-        .get(service)
-        .and_then(|names| names.get(name).copied());
+    let found = INDEX.get(service).and_then(|names| names.get(name).copied());
     match found {
         Some(command) => Ok(command),
-        None if SERVICES.contains(&service) => {
-            Err(ApiError::new(10003, format!("unknown command: {name}")))
-        }
+        None if SERVICES.contains(&service) => Err(ApiError::new(10003, format!("unknown command: {name}"))),
         None => Err(ApiError::new(60009, format!("unknown service: {service}"))),
     }
 }
@@ -212,12 +181,7 @@ pub struct Strictness<'a> {
 }
 
 /// Checks an object against its table and renames aliases; failures name the key by its path.
-pub fn check(
-    fields: &[Field],
-    body: &mut Body,
-    path: &str,
-    strictness: Strictness<'_>,
-) -> Result<(), ApiError> {
+pub fn check(fields: &[Field], body: &mut Body, path: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
     body.retain(|_, value| !value.is_null());
     for field in fields {
         for alias in field.aliases {
@@ -227,23 +191,15 @@ pub fn check(
         }
     }
     if !strictness.loose
-        && let Some(unknown) = body
-            .keys()
-            .find(|key| fields.iter().all(|field| field.name != key.as_str()))
+        && let Some(unknown) = body.keys().find(|key| fields.iter().all(|field| field.name != key.as_str()))
     {
-        return Err(ApiError::field(
-            &format!("{path}{unknown}"),
-            "is not a key of this command",
-        ));
+        return Err(ApiError::field(&format!("{path}{unknown}"), "is not a key of this command"));
     }
     for field in fields {
         match body.get_mut(field.name) {
             Some(value) => check_value(field.kind, value, path, field.name, strictness)?,
             None if field.required => {
-                return Err(ApiError::field(
-                    &format!("{path}{}", field.name),
-                    "is missing",
-                ));
+                return Err(ApiError::field(&format!("{path}{}", field.name), "is missing"));
             }
             None => {}
         }
@@ -265,16 +221,10 @@ fn check_value(
         Kind::Limited(max) => check_length(value, max(strictness.limits), &fail),
         Kind::User => check_user(value, path, name),
         Kind::Users => match value.as_array() {
-            Some(users) => users
-                .iter()
-                .try_for_each(|user| check_user(user, path, name)),
+            Some(users) => users.iter().try_for_each(|user| check_user(user, path, name)),
             None => fail("must be an array of strings"),
         },
-        Kind::Texts
-            if !value
-                .as_array()
-                .is_some_and(|texts| texts.iter().all(Value::is_string)) =>
-        {
+        Kind::Texts if !value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)) => {
             fail("must be an array of strings")
         }
         Kind::Word(words) => match value.as_str() {
@@ -302,12 +252,7 @@ fn check_value(
                 let Some(object) = item.as_object_mut() else {
                     return fail("must be an array of objects");
                 };
-                check(
-                    fields,
-                    object,
-                    &format!("{path}{name}[{position}]."),
-                    strictness,
-                )?;
+                check(fields, object, &format!("{path}{name}[{position}]."), strictness)?;
             }
             Ok(())
         }
@@ -319,11 +264,7 @@ fn check_value(
     }
 }
 
-fn check_length(
-    value: &Value,
-    max: usize,
-    fail: &impl Fn(&str) -> Result<(), ApiError>,
-) -> Result<(), ApiError> {
+fn check_length(value: &Value, max: usize, fail: &impl Fn(&str) -> Result<(), ApiError>) -> Result<(), ApiError> {
     match value.as_str() {
         Some(text) if text.len() <= max => Ok(()),
         Some(_) => fail(&format!("is longer than {max} bytes")),
@@ -337,13 +278,7 @@ const USER_ID_BYTES: usize = 32;
 fn check_user(value: &Value, path: &str, name: &str) -> Result<(), ApiError> {
     match value.as_str() {
         Some(user) if user.len() <= USER_ID_BYTES => Ok(()),
-        Some(_) => Err(ApiError::field(
-            &format!("{path}{name}"),
-            "is longer than 32 bytes",
-        )),
-        None => Err(ApiError::new(
-            60015,
-            format!("{path}{name} must be a string"),
-        )),
+        Some(_) => Err(ApiError::field(&format!("{path}{name}"), "is longer than 32 bytes")),
+        None => Err(ApiError::new(60015, format!("{path}{name} must be a string"))),
     }
 }

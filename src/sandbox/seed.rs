@@ -82,11 +82,7 @@ pub fn snapshot(engine: &Engine) -> Value {
 
 fn snapshot_of(engine: &Engine, apps: &[(&Namespace, &App)]) -> Value {
     let apps = apps.iter().map(|(_, app)| (*app).clone()).collect();
-    let snapshot = Snapshot {
-        snapshot: SNAPSHOT_VERSION,
-        time: engine.clock.now(),
-        apps,
-    };
+    let snapshot = Snapshot { snapshot: SNAPSHOT_VERSION, time: engine.clock.now(), apps };
     serde_json::to_value(snapshot).unwrap_or_else(|error| json!({"error": error.to_string()}))
 }
 
@@ -104,23 +100,11 @@ pub async fn rebase(engine: &Engine) -> Result<(), String> {
     };
     // Submitted while nothing can change: a command is either in the base or logged after it.
     let ticket = engine.frozen(|apps| {
-        let keys = apps
-            .iter()
-            .map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned()))
-            .collect();
-        let base = Base {
-            keys,
-            state: snapshot_of(engine, apps),
-        };
-        serde_json::to_vec(&base)
-            .map(|base| store.rebase(base))
-            .map_err(|error| error.to_string())
+        let keys = apps.iter().map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned())).collect();
+        let base = Base { keys, state: snapshot_of(engine, apps) };
+        serde_json::to_vec(&base).map(|base| store.rebase(base)).map_err(|error| error.to_string())
     })?;
-    if ticket.written().await {
-        Ok(())
-    } else {
-        Err("the data directory cannot be written".to_owned())
-    }
+    if ticket.written().await { Ok(()) } else { Err("the data directory cannot be written".to_owned()) }
 }
 
 /// Takes what an earlier run left in the store.
@@ -143,28 +127,17 @@ pub fn apply(engine: &Engine, bytes: &[u8]) -> Result<(), String> {
         return restore(engine, value);
     }
     let seed: Seed = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    seed.apps
-        .into_iter()
-        .try_for_each(|app| apply_app(engine, app))
+    seed.apps.into_iter().try_for_each(|app| apply_app(engine, app))
 }
 
 fn restore(engine: &Engine, value: Value) -> Result<(), String> {
     let snapshot: Snapshot = serde_json::from_value(value).map_err(|error| error.to_string())?;
     if snapshot.snapshot != SNAPSHOT_VERSION {
-        return Err(format!(
-            "snapshot version {} is not {SNAPSHOT_VERSION}",
-            snapshot.snapshot
-        ));
+        return Err(format!("snapshot version {} is not {SNAPSHOT_VERSION}", snapshot.snapshot));
     }
-    let known: Vec<_> = snapshot
-        .apps
-        .iter()
-        .map(|app| (app.sdkappid, engine.namespace(app.sdkappid)))
-        .collect();
+    let known: Vec<_> = snapshot.apps.iter().map(|app| (app.sdkappid, engine.namespace(app.sdkappid))).collect();
     if let Some((sdkappid, _)) = known.iter().find(|(_, namespace)| namespace.is_none()) {
-        return Err(format!(
-            "app {sdkappid} is not configured here; add it first, a snapshot holds no keys"
-        ));
+        return Err(format!("app {sdkappid} is not configured here; add it first, a snapshot holds no keys"));
     }
     for (app, (_, namespace)) in snapshot.apps.into_iter().zip(known) {
         if let Some(namespace) = namespace {
@@ -178,38 +151,19 @@ fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
     if let Some(key) = seed.key {
         engine.add_app(seed.sdkappid, SecretString::from(key), &seed.admin);
     }
-    let namespace = engine
-        .namespace(seed.sdkappid)
-        .ok_or_else(|| format!("app {} has no key", seed.sdkappid))?;
+    let namespace = engine.namespace(seed.sdkappid).ok_or_else(|| format!("app {} has no key", seed.sdkappid))?;
     {
         let mut app = lock(&namespace.state);
         for user in &seed.accounts {
             app.accounts.entry(Id::from(user.as_str())).or_default();
         }
-        declare(
-            &mut app.group_fields,
-            &seed.group_fields,
-            GROUP_CUSTOM_FIELDS,
-        )?;
-        declare(
-            &mut app.member_fields,
-            &seed.member_fields,
-            MEMBER_CUSTOM_FIELDS,
-        )?;
+        declare(&mut app.group_fields, &seed.group_fields, GROUP_CUSTOM_FIELDS)?;
+        declare(&mut app.member_fields, &seed.member_fields, MEMBER_CUSTOM_FIELDS)?;
     }
     for (position, step) in seed.commands.into_iter().enumerate() {
         registry::find(&step.service, &step.command)
-            .and_then(|command| {
-                engine
-                    .execute(&namespace, command, &seed.admin, step.body)
-                    .0
-            })
-            .map_err(|error| {
-                format!(
-                    "command {position} ({}): {} {}",
-                    step.command, error.code, error.info
-                )
-            })?;
+            .and_then(|command| engine.execute(&namespace, command, &seed.admin, step.body).0)
+            .map_err(|error| format!("command {position} ({}): {} {}", step.command, error.code, error.info))?;
     }
     Ok(())
 }
@@ -225,7 +179,5 @@ pub fn declare(fields: &mut CustomFields, keys: &[String], most: usize) -> Resul
     fields.closed = false;
     let declared = keys.iter().try_for_each(|key| fields.admit(key, most));
     fields.closed = true;
-    declared.map_err(|_| {
-        format!("at most {most} keys of 1 to 16 letters, digits and underscores can be declared")
-    })
+    declared.map_err(|_| format!("at most {most} keys of 1 to 16 letters, digits and underscores can be declared"))
 }

@@ -60,16 +60,13 @@ impl Store {
     /// Opens or creates the store of a directory.
     pub fn open(directory: &Path) -> Result<(Self, Recovered), String> {
         std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
-        let database =
-            Database::create(directory.join("sandbox.redb")).map_err(|error| error.to_string())?;
+        let database = Database::create(directory.join("sandbox.redb")).map_err(|error| error.to_string())?;
         let recovered = recover(&database).map_err(|error| error.to_string())?;
         let mut next = recovered.calls.len() as u64;
         let (changes, queue) = mpsc::channel::<(Change, oneshot::Sender<()>)>();
         let writer = move || {
             while let Ok(first) = queue.recv() {
-                let batch: Vec<_> = std::iter::once(first)
-                    .chain(queue.try_iter().take(BATCH - 1))
-                    .collect();
+                let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
                 match write(&database, &batch, &mut next) {
                     // A dropped acknowledgement tells its waiter that nothing was written.
                     Err(error) => {
@@ -111,10 +108,7 @@ fn recover(database: &Database) -> Result<Recovered, redb::Error> {
     write.open_table(LOG)?;
     write.commit()?;
     let read = database.begin_read()?;
-    let base = read
-        .open_table(BASE)?
-        .get(())?
-        .map(|base| base.value().to_vec());
+    let base = read.open_table(BASE)?.get(())?.map(|base| base.value().to_vec());
     let mut calls = Vec::new();
     for record in read.open_table(LOG)?.iter()? {
         let (number, record) = record?;
@@ -128,18 +122,12 @@ fn recover(database: &Database) -> Result<Recovered, redb::Error> {
     Ok(Recovered { base, calls })
 }
 
-fn write(
-    database: &Database,
-    batch: &[(Change, oneshot::Sender<()>)],
-    next: &mut u64,
-) -> Result<(), redb::Error> {
+fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mut u64) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     for (change, _) in batch {
         match change {
             Change::Append(record) => {
-                transaction
-                    .open_table(LOG)?
-                    .insert(*next, record.as_slice())?;
+                transaction.open_table(LOG)?.insert(*next, record.as_slice())?;
                 *next += 1;
             }
             Change::Rebase(base) => {

@@ -52,10 +52,7 @@ impl UserSig {
             .collect::<Result<_, _>>()?;
         let packed = STANDARD.decode(base64).map_err(|_| malformed())?;
         let mut json = Vec::new();
-        ZlibDecoder::new(packed.as_slice())
-            .take(INFLATED_MAX)
-            .read_to_end(&mut json)
-            .map_err(|_| malformed())?;
+        ZlibDecoder::new(packed.as_slice()).take(INFLATED_MAX).read_to_end(&mut json).map_err(|_| malformed())?;
         let sig: Self = serde_json::from_slice(&json).map_err(|_| malformed())?;
         if sig.version != "2.0" {
             return Err(malformed());
@@ -69,13 +66,7 @@ impl UserSig {
     }
 
     /// Checks the signature and then the claims against the query and the clock.
-    pub fn verify(
-        &self,
-        key: &str,
-        sdkappid: u64,
-        identifier: &str,
-        now: i64,
-    ) -> Result<(), ApiError> {
+    pub fn verify(&self, key: &str, sdkappid: u64, identifier: &str, now: i64) -> Result<(), ApiError> {
         let mut text = format!(
             "TLS.identifier:{}\nTLS.sdkappid:{}\nTLS.time:{}\nTLS.expire:{}\n",
             self.identifier, self.sdkappid, self.time, self.expire
@@ -92,16 +83,10 @@ impl UserSig {
             return Err(ApiError::new(70001, "usersig expired"));
         }
         if self.identifier != identifier {
-            return Err(ApiError::new(
-                70013,
-                "identifier differs from the one in the usersig",
-            ));
+            return Err(ApiError::new(70013, "identifier differs from the one in the usersig"));
         }
         if self.sdkappid != sdkappid {
-            return Err(ApiError::new(
-                70014,
-                "sdkappid differs from the one in the usersig",
-            ));
+            return Err(ApiError::new(70014, "sdkappid differs from the one in the usersig"));
         }
         Ok(())
     }

@@ -22,9 +22,7 @@ pub struct Sandbox {
 
 /// The UserSig of the given claims.
 pub fn usersig(sdkappid: u64, identifier: &str, time: i64, expire: i64, key: &str) -> String {
-    let text = format!(
-        "TLS.identifier:{identifier}\nTLS.sdkappid:{sdkappid}\nTLS.time:{time}\nTLS.expire:{expire}\n"
-    );
+    let text = format!("TLS.identifier:{identifier}\nTLS.sdkappid:{sdkappid}\nTLS.time:{time}\nTLS.expire:{expire}\n");
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     let sig = STANDARD.encode(mac.finalize().into_bytes());
@@ -38,19 +36,12 @@ pub fn usersig(sdkappid: u64, identifier: &str, time: i64, expire: i64, key: &st
 pub fn pack(claims: &Value) -> String {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(claims.to_string().as_bytes()).unwrap();
-    STANDARD
-        .encode(zlib.finish().unwrap())
-        .replace('+', "*")
-        .replace('/', "-")
-        .replace('=', "_")
+    STANDARD.encode(zlib.finish().unwrap()).replace('+', "*").replace('/', "-").replace('=', "_")
 }
 
 /// The settings of most tests: no pacing.
 pub fn unpaced() -> Settings {
-    Settings {
-        rate_scale: 0.0,
-        ..Settings::default()
-    }
+    Settings { rate_scale: 0.0, ..Settings::default() }
 }
 
 impl Sandbox {
@@ -59,9 +50,7 @@ impl Sandbox {
         let sandbox = Self::start_with(unpaced()).await;
         sandbox.freeze(NOW).await;
         let users = json!({"Accounts": ["alice", "bob", "carol", "dave", "zoe"]});
-        sandbox
-            .ok_at("im_open_login_svc", "multiaccount_import", users)
-            .await;
+        sandbox.ok_at("im_open_login_svc", "multiaccount_import", users).await;
         sandbox
     }
 
@@ -70,39 +59,21 @@ impl Sandbox {
         // Another test of this binary may have been first.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let running = sandbox::start(settings).await.unwrap();
-        Self {
-            running,
-            http: reqwest::Client::new(),
-        }
+        Self { running, http: reqwest::Client::new() }
     }
 
     /// The URL of a command with a valid query of the default app.
     pub fn url(&self, service: &str, command: &str) -> String {
-        let sig = usersig(
-            DEFAULT_APP.sdkappid,
-            DEFAULT_APP.admin,
-            NOW,
-            86_400 * 36_500,
-            DEFAULT_APP.key,
-        );
-        self.url_with(
-            service,
-            command,
-            &self.query(DEFAULT_APP.sdkappid, DEFAULT_APP.admin, &sig),
-        )
+        let sig = usersig(DEFAULT_APP.sdkappid, DEFAULT_APP.admin, NOW, 86_400 * 36_500, DEFAULT_APP.key);
+        self.url_with(service, command, &self.query(DEFAULT_APP.sdkappid, DEFAULT_APP.admin, &sig))
     }
 
     pub fn query(&self, sdkappid: u64, identifier: &str, sig: &str) -> String {
-        format!(
-            "sdkappid={sdkappid}&identifier={identifier}&usersig={sig}&random=99&contenttype=json"
-        )
+        format!("sdkappid={sdkappid}&identifier={identifier}&usersig={sig}&random=99&contenttype=json")
     }
 
     pub fn url_with(&self, service: &str, command: &str, query: &str) -> String {
-        format!(
-            "http://{}/v4/{service}/{command}?{query}",
-            self.running.api_addr()
-        )
+        format!("http://{}/v4/{service}/{command}?{query}", self.running.api_addr())
     }
 
     pub async fn post(&self, url: &str, body: impl Into<reqwest::Body>) -> Value {
@@ -112,14 +83,8 @@ impl Sandbox {
     }
 
     pub async fn call_at(&self, service: &str, command: &str, body: Value) -> Value {
-        let reply = self
-            .post(&self.url(service, command), body.to_string())
-            .await;
-        let status = if reply["ErrorCode"] == 0 {
-            "OK"
-        } else {
-            "FAIL"
-        };
+        let reply = self.post(&self.url(service, command), body.to_string()).await;
+        let status = if reply["ErrorCode"] == 0 { "OK" } else { "FAIL" };
         assert_eq!(reply["ActionStatus"], status, "{reply}");
         reply
     }
@@ -148,8 +113,7 @@ impl Sandbox {
 
     /// Creates a group of the type with alice as owner and bob and carol as members (an AVChatRoom without members).
     pub async fn group(&self, id: &str, kind: &str) {
-        let mut body =
-            json!({"Owner_Account": "alice", "Type": kind, "GroupId": id, "Name": "Name"});
+        let mut body = json!({"Owner_Account": "alice", "Type": kind, "GroupId": id, "Name": "Name"});
         if kind != "AVChatRoom" {
             body["MemberList"] = json!([{"Member_Account": "bob"}, {"Member_Account": "carol"}]);
         }
@@ -158,42 +122,30 @@ impl Sandbox {
 
     /// Sends a text; returns the reply.
     pub async fn send(&self, group: &str, from: &str, random: u32) -> Value {
-        self.ok("send_group_msg", message(group, from, random))
-            .await
+        self.ok("send_group_msg", message(group, from, random)).await
     }
 
     /// The profile and members of one group.
     pub async fn info(&self, group: &str) -> Value {
-        self.ok("get_group_info", json!({"GroupIdList": [group]}))
-            .await["GroupInfo"][0]
-            .clone()
+        self.ok("get_group_info", json!({"GroupIdList": [group]})).await["GroupInfo"][0].clone()
     }
 
     /// The record of one member.
     pub async fn member(&self, group: &str, user: &str) -> Value {
         let info = self.info(group).await;
         let members = info["MemberList"].as_array().unwrap();
-        members
-            .iter()
-            .find(|member| member["Member_Account"] == user)
-            .cloned()
-            .unwrap_or(Value::Null)
+        members.iter().find(|member| member["Member_Account"] == user).cloned().unwrap_or(Value::Null)
     }
 
     /// UnreadMsgNum of a user in the only group that the user is in.
     pub async fn unread(&self, user: &str) -> Value {
-        let body =
-            json!({"Member_Account": user, "ResponseFilter": {"SelfInfoFilter": ["UnreadMsgNum"]}});
-        self.ok("get_joined_group_list", body).await["GroupIdList"][0]["SelfInfo"]["UnreadMsgNum"]
-            .clone()
+        let body = json!({"Member_Account": user, "ResponseFilter": {"SelfInfoFilter": ["UnreadMsgNum"]}});
+        self.ok("get_joined_group_list", body).await["GroupIdList"][0]["SelfInfo"]["UnreadMsgNum"].clone()
     }
 
     pub async fn history(&self, group: &str) -> Vec<Value> {
         let body = json!({"GroupId": group, "ReqMsgNumber": 20, "WithRecalledMsg": 1});
-        self.ok("group_msg_get_simple", body).await["RspMsgList"]
-            .as_array()
-            .unwrap()
-            .clone()
+        self.ok("group_msg_get_simple", body).await["RspMsgList"].as_array().unwrap().clone()
     }
 
     pub fn control_url(&self, path: &str) -> String {
@@ -201,13 +153,7 @@ impl Sandbox {
     }
 
     pub async fn control(&self, path: &str, body: Value) -> Value {
-        let response = self
-            .http
-            .post(self.control_url(path))
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
+        let response = self.http.post(self.control_url(path)).json(&body).send().await.unwrap();
         let status = response.status();
         let text = response.text().await.unwrap();
         assert!(status.is_success(), "{path}: {status} {text}");
@@ -215,24 +161,15 @@ impl Sandbox {
     }
 
     pub async fn look(&self, path: &str) -> Value {
-        self.http
-            .get(self.control_url(path))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap()
+        self.http.get(self.control_url(path)).send().await.unwrap().json().await.unwrap()
     }
 
     pub async fn freeze(&self, at: i64) {
-        self.control("clock", json!({"op": "freeze", "at": at}))
-            .await;
+        self.control("clock", json!({"op": "freeze", "at": at})).await;
     }
 
     pub async fn advance(&self, seconds: i64) {
-        self.control("clock", json!({"op": "advance", "seconds": seconds}))
-            .await;
+        self.control("clock", json!({"op": "advance", "seconds": seconds})).await;
     }
 }
 

@@ -22,12 +22,7 @@ async fn with_group() -> Sandbox {
 #[tokio::test]
 async fn an_error_rule_fails_the_next_calls_of_its_command_only() {
     let sandbox = with_group().await;
-    sandbox
-        .control(
-            "faults",
-            json!({"command": ROLE, "action": {"type": "error", "code": 60008}, "times": 2}),
-        )
-        .await;
+    sandbox.control("faults", json!({"command": ROLE, "action": {"type": "error", "code": 60008}, "times": 2})).await;
     sandbox.info("g").await;
     sandbox.fails(ROLE, ask(), 60008).await;
     sandbox.fails(ROLE, ask(), 60008).await;
@@ -47,12 +42,7 @@ async fn a_probability_repeats_with_its_seed() {
             round.push(sandbox.call(ROLE, ask()).await["ErrorCode"].clone());
         }
         rounds.push(round);
-        sandbox
-            .http
-            .delete(sandbox.control_url(&format!("faults/{id}")))
-            .send()
-            .await
-            .unwrap();
+        sandbox.http.delete(sandbox.control_url(&format!("faults/{id}"))).send().await.unwrap();
     }
     assert_eq!(rounds[0], rounds[1]);
     assert!(rounds[0].contains(&json!(0)) && rounds[0].contains(&json!(10002)));
@@ -63,43 +53,15 @@ async fn transport_faults_break_the_transport() {
     let sandbox = with_group().await;
     let url = sandbox.url("group_open_http_svc", "send_group_msg");
     let send = async |action: Value, random: u32| {
-        sandbox
-            .control(
-                "faults",
-                json!({"command": "send_group_msg", "action": action, "times": 1}),
-            )
-            .await;
-        sandbox
-            .http
-            .post(&url)
-            .body(message("g", "bob", random).to_string())
-            .send()
-            .await
+        sandbox.control("faults", json!({"command": "send_group_msg", "action": action, "times": 1})).await;
+        sandbox.http.post(&url).body(message("g", "bob", random).to_string()).send().await
     };
     assert!(send(json!({"type": "reset"}), 1).await.is_err());
-    assert_eq!(
-        send(json!({"type": "http", "status": 502}), 2)
-            .await
-            .unwrap()
-            .status(),
-        502
-    );
+    assert_eq!(send(json!({"type": "http", "status": 502}), 2).await.unwrap().status(), 502);
     assert_eq!(sandbox.history("g").await.len(), 0, "neither was executed");
     assert!(send(json!({"type": "lose_reply"}), 3).await.is_err());
-    assert!(
-        send(json!({"type": "truncate"}), 4)
-            .await
-            .unwrap()
-            .bytes()
-            .await
-            .is_err()
-    );
-    let garbage = send(json!({"type": "garbage"}), 5)
-        .await
-        .unwrap()
-        .bytes()
-        .await
-        .unwrap();
+    assert!(send(json!({"type": "truncate"}), 4).await.unwrap().bytes().await.is_err());
+    let garbage = send(json!({"type": "garbage"}), 5).await.unwrap().bytes().await.unwrap();
     assert!(serde_json::from_slice::<Value>(&garbage).is_err());
     assert_eq!(sandbox.history("g").await.len(), 3, "these were executed");
 }
@@ -107,12 +69,7 @@ async fn transport_faults_break_the_transport() {
 #[tokio::test]
 async fn a_latency_rule_delays() {
     let sandbox = with_group().await;
-    sandbox
-        .control(
-            "faults",
-            json!({"command": ROLE, "action": {"type": "latency", "ms": 120}}),
-        )
-        .await;
+    sandbox.control("faults", json!({"command": ROLE, "action": {"type": "latency", "ms": 120}})).await;
     let started = Instant::now();
     sandbox.ok(ROLE, ask()).await;
     assert!(started.elapsed() >= Duration::from_millis(120));
@@ -121,15 +78,10 @@ async fn a_latency_rule_delays() {
 #[tokio::test]
 async fn the_clock_stands_jumps_and_runs() {
     let sandbox = Sandbox::start().await;
-    assert_eq!(
-        sandbox.look("clock").await,
-        json!({"now": NOW, "frozen": true})
-    );
+    assert_eq!(sandbox.look("clock").await, json!({"now": NOW, "frozen": true}));
     sandbox.advance(10).await;
     assert_eq!(sandbox.look("clock").await["now"], NOW + 10);
-    sandbox
-        .control("clock", json!({"op": "set", "at": 5}))
-        .await;
+    sandbox.control("clock", json!({"op": "set", "at": 5})).await;
     assert_eq!(sandbox.look("clock").await["now"], 5);
     let running = sandbox.control("clock", json!({"op": "resume"})).await;
     assert_eq!(running["frozen"], false);
@@ -142,102 +94,49 @@ async fn the_clock_stands_jumps_and_runs() {
 async fn the_journal_shows_and_counts_requests() {
     let sandbox = with_group().await;
     sandbox.send("g", "bob", 1).await;
-    sandbox
-        .fails("send_group_msg", message("g", "nobody", 2), 10019)
-        .await;
+    sandbox.fails("send_group_msg", message("g", "nobody", 2), 10019).await;
     let journal = sandbox.look("journal?command=send_group_msg").await;
     let entries = journal["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 2);
-    assert_eq!(
-        (&entries[1]["code"], &entries[1]["time"]),
-        (&json!(10019), &json!(NOW))
-    );
+    assert_eq!((&entries[1]["code"], &entries[1]["time"]), (&json!(10019), &json!(NOW)));
     assert!(entries[0]["body"].as_str().unwrap().contains("hello"));
     assert!(entries[0]["reply"].as_str().unwrap().contains("MsgSeq"));
     assert!(!journal.to_string().contains("usersig"));
-    assert_eq!(
-        sandbox
-            .look("journal/count?command=send_group_msg&key=From_Account&value=bob")
-            .await["count"],
-        1
-    );
-    let status = async |query: &str| {
-        sandbox
-            .http
-            .get(sandbox.control_url(query))
-            .send()
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
-    };
-    assert_eq!(
-        status("journal/count?command=send_group_msg&exactly=2").await,
-        200
-    );
-    assert_eq!(
-        status("journal/count?command=send_group_msg&exactly=1").await,
-        409
-    );
+    assert_eq!(sandbox.look("journal/count?command=send_group_msg&key=From_Account&value=bob").await["count"], 1);
+    let status =
+        async |query: &str| sandbox.http.get(sandbox.control_url(query)).send().await.unwrap().status().as_u16();
+    assert_eq!(status("journal/count?command=send_group_msg&exactly=2").await, 200);
+    assert_eq!(status("journal/count?command=send_group_msg&exactly=1").await, 409);
 }
 
 #[tokio::test]
 async fn a_snapshot_restores_everything_and_a_reset_forgets_it() {
     let sandbox = with_group().await;
     sandbox.send("g", "bob", 1).await;
-    sandbox
-        .ok(
-            "forbid_send_msg",
-            json!({"GroupId": "g", "Members_Account": ["carol"], "MuteTime": 60}),
-        )
-        .await;
+    sandbox.ok("forbid_send_msg", json!({"GroupId": "g", "Members_Account": ["carol"], "MuteTime": 60})).await;
     let (info, history) = (sandbox.info("g").await, sandbox.history("g").await);
     let snapshot = sandbox.look("snapshot").await;
     assert!(!snapshot.to_string().contains("00112233"), "keys stay out");
-    sandbox
-        .control("reset?sdkappid=1400000001", json!({}))
-        .await;
+    sandbox.control("reset?sdkappid=1400000001", json!({})).await;
     assert_eq!(sandbox.info("g").await["ErrorCode"], 10010);
     sandbox.control("restore", snapshot.clone()).await;
-    assert_eq!(
-        (sandbox.info("g").await, sandbox.history("g").await),
-        (info, history)
-    );
+    assert_eq!((sandbox.info("g").await, sandbox.history("g").await), (info, history));
     assert_eq!(sandbox.look("snapshot").await, snapshot);
-    assert_eq!(
-        sandbox.send("g", "bob", 1).await["MsgSeq"],
-        1,
-        "duplicates are still known"
-    );
+    assert_eq!(sandbox.send("g", "bob", 1).await["MsgSeq"], 1, "duplicates are still known");
 }
 
 #[tokio::test]
 async fn a_seed_file_and_an_export_carry_state_from_run_to_run() {
     let folder = tempfile::tempdir().unwrap();
-    let (seed, export) = (
-        folder.path().join("seed.json"),
-        folder.path().join("export.json"),
-    );
+    let (seed, export) = (folder.path().join("seed.json"), folder.path().join("export.json"));
     let commands = json!([{"command": "create_group", "body": {"Type": "Public", "GroupId": "g", "Name": "seeded"}}]);
-    std::fs::write(
-        &seed,
-        json!({"apps": [{"accounts": ["alice"], "commands": commands}]}).to_string(),
-    )
-    .unwrap();
-    let settings = Settings {
-        seed_file: Some(seed),
-        export_on_exit: Some(export.clone()),
-        ..unpaced()
-    };
+    std::fs::write(&seed, json!({"apps": [{"accounts": ["alice"], "commands": commands}]}).to_string()).unwrap();
+    let settings = Settings { seed_file: Some(seed), export_on_exit: Some(export.clone()), ..unpaced() };
     let first = Sandbox::start_with(settings).await;
     assert_eq!(first.info("g").await["Name"], "seeded");
     first.send("g", "alice", 1).await;
     first.running.shutdown().await;
-    let second = Sandbox::start_with(Settings {
-        seed_file: Some(export),
-        ..unpaced()
-    })
-    .await;
+    let second = Sandbox::start_with(Settings { seed_file: Some(export), ..unpaced() }).await;
     assert_eq!(second.history("g").await.len(), 1);
 }
 
@@ -246,52 +145,25 @@ async fn a_seed_file_and_an_export_carry_state_from_run_to_run() {
 async fn a_data_directory_holds_what_was_answered() {
     let folder = tempfile::tempdir().unwrap();
     let (live, crashed) = (folder.path().join("live"), folder.path().join("crashed"));
-    let first = Sandbox::start_with(Settings {
-        data_dir: Some(live.clone()),
-        ..unpaced()
-    })
-    .await;
+    let first = Sandbox::start_with(Settings { data_dir: Some(live.clone()), ..unpaced() }).await;
     first.freeze(NOW).await;
-    first
-        .control("apps", json!({"sdkappid": 20_000_001, "key": "test-key"}))
-        .await;
-    first
-        .control(
-            "apps/1400000001/accounts",
-            json!({"users": ["alice", "bob", "carol"]}),
-        )
-        .await;
+    first.control("apps", json!({"sdkappid": 20_000_001, "key": "test-key"})).await;
+    first.control("apps/1400000001/accounts", json!({"users": ["alice", "bob", "carol"]})).await;
     first.group("g", "Public").await;
     for random in 1..=20 {
         first.send("g", "bob", random).await;
     }
-    let made = first
-        .ok("create_group", json!({"Type": "Public", "Name": "n"}))
-        .await;
+    let made = first.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
     std::fs::create_dir(&crashed).unwrap();
     std::fs::copy(live.join("sandbox.redb"), crashed.join("sandbox.redb")).unwrap();
 
-    let second = Sandbox::start_with(Settings {
-        data_dir: Some(crashed),
-        ..unpaced()
-    })
-    .await;
+    let second = Sandbox::start_with(Settings { data_dir: Some(crashed), ..unpaced() }).await;
     second.freeze(NOW).await;
     assert_eq!(second.info("g").await, first.info("g").await);
     assert_eq!(second.history("g").await, first.history("g").await);
-    assert_eq!(
-        second.info(made["GroupId"].as_str().unwrap()).await["ErrorCode"],
-        0
-    );
-    assert_eq!(
-        second.send("g", "bob", 20).await["MsgSeq"],
-        20,
-        "duplicates are still known"
-    );
-    assert_eq!(
-        second.look("apps").await["apps"].as_array().unwrap().len(),
-        2
-    );
+    assert_eq!(second.info(made["GroupId"].as_str().unwrap()).await["ErrorCode"], 0);
+    assert_eq!(second.send("g", "bob", 20).await["MsgSeq"], 20, "duplicates are still known");
+    assert_eq!(second.look("apps").await["apps"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -299,12 +171,7 @@ async fn server_made_ids_follow_from_the_seed() {
     let mut ids = Vec::new();
     for seed in [1, 1, 2] {
         let sandbox = Sandbox::start_with(Settings { seed, ..unpaced() }).await;
-        ids.push(
-            sandbox
-                .ok("create_group", json!({"Type": "Public", "Name": "n"}))
-                .await["GroupId"]
-                .clone(),
-        );
+        ids.push(sandbox.ok("create_group", json!({"Type": "Public", "Name": "n"})).await["GroupId"].clone());
     }
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
@@ -316,15 +183,7 @@ async fn the_parity_table_of_the_documentation_is_fresh() {
     const START: &str = "<!-- parity: start -->\n\n";
     const END: &str = "\n<!-- parity: end -->";
     let sandbox = Sandbox::start().await;
-    let table = sandbox
-        .http
-        .get(sandbox.control_url("parity"))
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let table = sandbox.http.get(sandbox.control_url("parity")).send().await.unwrap().text().await.unwrap();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sandbox.md");
     let document = std::fs::read_to_string(path).unwrap();
     let (before, rest) = document.split_once(START).unwrap();

@@ -10,9 +10,7 @@ fn assert_like(actual: &Value, expected: &Value, path: &str) {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => {
             for (key, value) in expected {
-                let found = actual
-                    .get(key)
-                    .unwrap_or_else(|| panic!("{path}.{key} is missing"));
+                let found = actual.get(key).unwrap_or_else(|| panic!("{path}.{key} is missing"));
                 assert_like(found, value, &format!("{path}.{key}"));
             }
         }
@@ -50,19 +48,14 @@ impl Examples {
 async fn every_example_request_answers_like_its_example_response() {
     let all: Value = serde_json::from_str(include_str!("examples.json")).unwrap();
     let left = all.as_object().unwrap().keys().cloned().collect();
-    let mut examples = Examples {
-        sandbox: Sandbox::start().await,
-        all,
-        left,
-    };
+    let mut examples = Examples { sandbox: Sandbox::start().await, all, left };
 
     examples.check("create_group").await;
     let carol = json!({"GroupId": "g-demo", "Silence": 1, "MemberToDel_Account": ["carol"]});
     examples.sandbox.ok("delete_group_member", carol).await;
     examples.check("get_group_info").await;
     examples.check("get_group_member_info").await;
-    let carol =
-        json!({"GroupId": "g-demo", "Silence": 1, "MemberList": [{"Member_Account": "carol"}]});
+    let carol = json!({"GroupId": "g-demo", "Silence": 1, "MemberList": [{"Member_Account": "carol"}]});
     examples.sandbox.ok("add_group_member", carol).await;
     examples.check("add_group_member").await;
     examples.check("get_role_in_group").await;
@@ -73,8 +66,7 @@ async fn every_example_request_answers_like_its_example_response() {
     examples.sandbox.freeze(NOW + 100).await;
     examples.check("send_group_msg").await;
     examples.sandbox.freeze(NOW + 200).await;
-    let hi =
-        json!({"GroupId": "g-demo", "From_Account": "carol", "Random": 17, "MsgBody": text("hi")});
+    let hi = json!({"GroupId": "g-demo", "From_Account": "carol", "Random": 17, "MsgBody": text("hi")});
     examples.sandbox.ok("send_group_msg", hi).await;
     examples.check("group_msg_recall").await;
     let (actual, mut expected) = examples.answer("group_msg_get_simple").await;
@@ -102,39 +94,18 @@ async fn every_example_request_answers_like_its_example_response() {
 
     examples.sandbox.group("live-1", "AVChatRoom").await;
     let users: Vec<String> = (0..1000).map(|n| format!("viewer-{n}")).collect();
-    examples
-        .sandbox
-        .control("apps/1400000001/accounts", json!({"users": users}))
-        .await;
-    examples
-        .sandbox
-        .control(
-            "apps/1400000001/presence",
-            json!({"group": "live-1", "join": users}),
-        )
-        .await;
+    examples.sandbox.control("apps/1400000001/accounts", json!({"users": users})).await;
+    examples.sandbox.control("apps/1400000001/presence", json!({"group": "live-1", "join": users})).await;
     examples.check("get_online_member_num").await;
 
     for name in ["one", "two"] {
-        examples
-            .sandbox
-            .ok("create_group", json!({"Type": "Public", "Name": name}))
-            .await;
+        examples.sandbox.ok("create_group", json!({"Type": "Public", "Name": name})).await;
     }
     let (actual, expected) = examples.answer("get_appid_group_list").await;
     assert_eq!(actual["TotalCount"], expected["TotalCount"]);
     assert_eq!(actual["GroupIdList"].as_array().unwrap().len(), 2);
-    assert!(
-        actual["GroupIdList"][1]["GroupId"]
-            .as_str()
-            .unwrap()
-            .starts_with("@TGS#")
-    );
+    assert!(actual["GroupIdList"][1]["GroupId"].as_str().unwrap().starts_with("@TGS#"));
     assert!(actual["Next"].as_u64().unwrap() > u64::from(u32::MAX));
 
-    assert_eq!(
-        examples.left,
-        Vec::<String>::new(),
-        "examples that were not tried"
-    );
+    assert_eq!(examples.left, Vec::<String>::new(), "examples that were not tried");
 }

@@ -11,55 +11,27 @@ async fn groups_of_the_app_are_paged_by_an_opaque_cursor() {
     let sandbox = Sandbox::start().await;
     for n in 0..5 {
         let kind = if n % 2 == 0 { "Public" } else { "ChatRoom" };
-        sandbox
-            .ok(
-                "create_group",
-                json!({"Type": kind, "Name": "n", "GroupId": format!("g{n}")}),
-            )
-            .await;
+        sandbox.ok("create_group", json!({"Type": kind, "Name": "n", "GroupId": format!("g{n}")})).await;
     }
     let all = sandbox.ok("get_appid_group_list", json!({})).await;
     assert_eq!((&all["TotalCount"], &all["Next"]), (&json!(5), &json!(0)));
 
     let (mut next, mut found) = (json!(0), Vec::new());
     loop {
-        let page = sandbox
-            .ok(
-                "get_appid_group_list",
-                json!({"Limit": 1, "Next": next, "GroupType": "Public"}),
-            )
-            .await;
+        let page = sandbox.ok("get_appid_group_list", json!({"Limit": 1, "Next": next, "GroupType": "Public"})).await;
         assert_eq!(page["TotalCount"], 3);
-        found.extend(
-            page["GroupIdList"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|group| group["GroupId"].clone()),
-        );
+        found.extend(page["GroupIdList"].as_array().unwrap().iter().map(|group| group["GroupId"].clone()));
         next = page["Next"].clone();
         if next == 0 {
             break;
         }
     }
     assert_eq!(found, ["g0", "g2", "g4"]);
-    let retired = sandbox
-        .ok("get_appid_group_list", json!({"GroupType": "BChatRoom"}))
-        .await;
+    let retired = sandbox.ok("get_appid_group_list", json!({"GroupType": "BChatRoom"})).await;
     assert_eq!(retired["TotalCount"], 0);
-    sandbox
-        .fails(
-            "get_appid_group_list",
-            json!({"GroupType": "Nothing"}),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails("get_appid_group_list", json!({"Limit": 10_001}), 10004)
-        .await;
-    sandbox
-        .ok("get_appid_group_list", json!({"Type": "Public"}))
-        .await;
+    sandbox.fails("get_appid_group_list", json!({"GroupType": "Nothing"}), 10004).await;
+    sandbox.fails("get_appid_group_list", json!({"Limit": 10_001}), 10004).await;
+    sandbox.ok("get_appid_group_list", json!({"Type": "Public"})).await;
 }
 
 /// create_group: "The owner is added as a member with role Owner by itself"; "Listed members join at once"; "duplicate
@@ -76,10 +48,7 @@ async fn the_owner_and_the_listed_members_are_in_at_once() {
     assert_eq!(info["MemberList"][0]["Role"], "Owner");
     assert_eq!(info["MemberList"][1]["Role"], "Admin");
     assert_eq!(info["MuteAllMember"], "Off");
-    assert_eq!(
-        info["ShutUpAllMember"], "Off",
-        "readers of the older edition"
-    );
+    assert_eq!(info["ShutUpAllMember"], "Off", "readers of the older edition");
     assert_eq!(info["CreateTime"], NOW);
     assert_eq!(info["Appid"], 1_400_000_001);
 }
@@ -92,12 +61,7 @@ async fn a_group_can_be_without_owner_until_one_is_appointed() {
     let body = json!({"Type": "Public", "GroupId": "g", "Name": "n", "MemberList": [{"Member_Account": "bob"}]});
     sandbox.ok("create_group", body).await;
     assert_eq!(sandbox.info("g").await["Owner_Account"], "");
-    sandbox
-        .ok(
-            "change_group_owner",
-            json!({"GroupId": "g", "NewOwner_Account": "bob"}),
-        )
-        .await;
+    sandbox.ok("change_group_owner", json!({"GroupId": "g", "NewOwner_Account": "bob"})).await;
     assert_eq!(sandbox.info("g").await["Owner_Account"], "bob");
     assert_eq!(sandbox.member("g", "bob").await["Role"], "Owner");
 }
@@ -107,8 +71,7 @@ async fn a_group_can_be_without_owner_until_one_is_appointed() {
 #[tokio::test]
 async fn an_avchatroom_takes_no_members_and_its_owner_is_not_present() {
     let sandbox = Sandbox::start().await;
-    let mut body =
-        json!({"Owner_Account": "alice", "Type": "AVChatRoom", "GroupId": "live", "Name": "n"});
+    let mut body = json!({"Owner_Account": "alice", "Type": "AVChatRoom", "GroupId": "live", "Name": "n"});
     body["MemberList"] = json!([{"Member_Account": "bob"}]);
     sandbox.fails("create_group", body.clone(), 10007).await;
     assert_eq!(sandbox.info("live").await["ErrorCode"], 10010);
@@ -116,16 +79,8 @@ async fn an_avchatroom_takes_no_members_and_its_owner_is_not_present() {
     sandbox.ok("create_group", body).await;
     let info = sandbox.info("live").await;
     assert_eq!(info["Owner_Account"], "alice");
-    assert_eq!(
-        (&info["MemberNum"], &info["MemberList"]),
-        (&Value::Null, &Value::Null)
-    );
-    assert_eq!(
-        sandbox
-            .ok("get_online_member_num", json!({"GroupId": "live"}))
-            .await["OnlineMemberNum"],
-        0
-    );
+    assert_eq!((&info["MemberNum"], &info["MemberList"]), (&Value::Null, &Value::Null));
+    assert_eq!(sandbox.ok("get_online_member_num", json!({"GroupId": "live"})).await["OnlineMemberNum"], 0);
 }
 
 /// create_group: "The same-owner case of an id clash gives 10025, any other clash 10021"; "A custom id is free again
@@ -140,20 +95,12 @@ async fn an_id_is_taken_until_its_group_is_dissolved() {
     sandbox.fails("import_group", body("alice"), 10021).await;
     sandbox.send("g", "bob", 1).await;
     sandbox.ok("destroy_group", json!({"GroupId": "g"})).await;
-    let info = sandbox
-        .fails("destroy_group", json!({"GroupId": "g"}), 10010)
-        .await;
+    let info = sandbox.fails("destroy_group", json!({"GroupId": "g"}), 10010).await;
     assert_eq!(info, "this group does not exist");
     sandbox.ok("create_group", body("bob")).await;
-    assert_eq!(
-        sandbox.history("g").await,
-        Vec::<Value>::new(),
-        "messages go with the group"
-    );
+    assert_eq!(sandbox.history("g").await, Vec::<Value>::new(), "messages go with the group");
     assert_eq!(sandbox.info("g").await["MemberNum"], 1);
-    let joined = sandbox
-        .ok("get_joined_group_list", json!({"Member_Account": "alice"}))
-        .await;
+    let joined = sandbox.ok("get_joined_group_list", json!({"Member_Account": "alice"})).await;
     assert_eq!(joined["TotalCount"], 0);
 }
 
@@ -163,38 +110,19 @@ async fn an_id_is_taken_until_its_group_is_dissolved() {
 async fn ids_follow_their_syntax() {
     let sandbox = Sandbox::start().await;
     let body = |kind: &str, id: &str| json!({"Type": kind, "GroupId": id, "Name": "n"});
-    for (kind, id) in [
-        ("Public", "@TGS#x"),
-        ("Public", "gr\u{fc}n"),
-        ("Community", "plain"),
-        ("Community", "@TGS#_@TGS#x"),
-    ] {
+    for (kind, id) in
+        [("Public", "@TGS#x"), ("Public", "gr\u{fc}n"), ("Community", "plain"), ("Community", "@TGS#_@TGS#x")]
+    {
         sandbox.fails("create_group", body(kind, id), 10004).await;
     }
-    sandbox
-        .fails("create_group", body("Public", &"x".repeat(49)), 10004)
-        .await;
-    sandbox
-        .ok("create_group", body("Public", &"x".repeat(48)))
-        .await;
-    sandbox
-        .ok("create_group", body("Community", "@TGS#_own"))
-        .await;
-    sandbox
-        .fails("destroy_group", json!({"GroupId": "nowhere"}), 10010)
-        .await;
-    let info = sandbox
-        .fails("destroy_group", json!({"GroupId": ""}), 10015)
-        .await;
+    sandbox.fails("create_group", body("Public", &"x".repeat(49)), 10004).await;
+    sandbox.ok("create_group", body("Public", &"x".repeat(48))).await;
+    sandbox.ok("create_group", body("Community", "@TGS#_own")).await;
+    sandbox.fails("destroy_group", json!({"GroupId": "nowhere"}), 10010).await;
+    let info = sandbox.fails("destroy_group", json!({"GroupId": ""}), 10015).await;
     assert_eq!(info, "invalid group id");
-    for (kind, prefix) in [
-        ("Public", "@TGS#"),
-        ("AVChatRoom", "@TGS#a"),
-        ("Community", "@TGS#_@TGS#c"),
-    ] {
-        let made = sandbox
-            .ok("create_group", json!({"Type": kind, "Name": "n"}))
-            .await;
+    for (kind, prefix) in [("Public", "@TGS#"), ("AVChatRoom", "@TGS#a"), ("Community", "@TGS#_@TGS#c")] {
+        let made = sandbox.ok("create_group", json!({"Type": kind, "Name": "n"})).await;
         assert!(made["GroupId"].as_str().unwrap().starts_with(prefix));
     }
 }
@@ -213,55 +141,18 @@ async fn the_newer_type_words_are_accepted() {
 #[tokio::test]
 async fn quotas_of_the_edition_hold() {
     let mut settings = unpaced();
-    (
-        settings.limits.groups,
-        settings.limits.live_rooms,
-        settings.auto_import,
-    ) = (3, 1, true);
+    (settings.limits.groups, settings.limits.live_rooms, settings.auto_import) = (3, 1, true);
     let sandbox = Sandbox::start_with(settings).await;
-    let members: Vec<Value> = (0..101)
-        .map(|n| json!({"Member_Account": format!("u{n}")}))
-        .collect();
-    sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "Public", "Name": "n", "MemberList": members}),
-            10005,
-        )
-        .await;
-    let too_many =
-        json!({"Type": "Public", "Name": "n", "MaxMemberCount": 2, "MemberList": members[..3]});
+    let members: Vec<Value> = (0..101).map(|n| json!({"Member_Account": format!("u{n}")})).collect();
+    sandbox.fails("create_group", json!({"Type": "Public", "Name": "n", "MemberList": members}), 10005).await;
+    let too_many = json!({"Type": "Public", "Name": "n", "MaxMemberCount": 2, "MemberList": members[..3]});
     sandbox.fails("create_group", too_many, 10038).await;
-    sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "Public", "Name": "n", "MaxMemberCount": 6_001}),
-            10038,
-        )
-        .await;
-    sandbox
-        .ok("create_group", json!({"Type": "AVChatRoom", "Name": "n"}))
-        .await;
-    sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "AVChatRoom", "Name": "n"}),
-            10036,
-        )
-        .await;
-    sandbox
-        .ok("create_group", json!({"Type": "Public", "Name": "n"}))
-        .await;
-    sandbox
-        .ok("create_group", json!({"Type": "Public", "Name": "n"}))
-        .await;
-    sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "Public", "Name": "n"}),
-            10058,
-        )
-        .await;
+    sandbox.fails("create_group", json!({"Type": "Public", "Name": "n", "MaxMemberCount": 6_001}), 10038).await;
+    sandbox.ok("create_group", json!({"Type": "AVChatRoom", "Name": "n"})).await;
+    sandbox.fails("create_group", json!({"Type": "AVChatRoom", "Name": "n"}), 10036).await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
+    sandbox.fails("create_group", json!({"Type": "Public", "Name": "n"}), 10058).await;
 }
 
 /// get_group_info: "each GroupInfo entry carries its own pair"; "entries come back in request order"; "MemberList is left
@@ -270,43 +161,20 @@ async fn quotas_of_the_edition_hold() {
 async fn group_info_answers_for_each_id_and_obeys_its_filters() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    let info = sandbox
-        .ok("get_group_info", json!({"GroupIdList": ["gone", "g", ""]}))
-        .await;
-    let codes: Vec<&Value> = info["GroupInfo"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|group| &group["ErrorCode"])
-        .collect();
+    let info = sandbox.ok("get_group_info", json!({"GroupIdList": ["gone", "g", ""]})).await;
+    let codes: Vec<&Value> = info["GroupInfo"].as_array().unwrap().iter().map(|group| &group["ErrorCode"]).collect();
     assert_eq!(codes, [&json!(10010), &json!(0), &json!(10015)]);
     assert_eq!(info["GroupInfo"][0]["Name"], Value::Null);
 
     let filter = json!({"GroupBaseInfoFilter": ["Name", "ShutUpAllMember"]});
-    let info = sandbox
-        .ok(
-            "get_group_info",
-            json!({"GroupIdList": ["g"], "ResponseFilter": filter}),
-        )
-        .await;
+    let info = sandbox.ok("get_group_info", json!({"GroupIdList": ["g"], "ResponseFilter": filter})).await;
     let expected = json!({"GroupId": "g", "ErrorCode": 0, "ErrorInfo": "", "Name": "Name", "ShutUpAllMember": "Off"});
     assert_eq!(info["GroupInfo"][0], expected);
-    let filter =
-        json!({"GroupBaseInfoFilter": ["Name"], "MemberInfoFilter": ["Account", "NameCard"]});
-    let info = sandbox
-        .ok(
-            "get_group_info",
-            json!({"GroupIdList": ["g"], "ResponseFilter": filter}),
-        )
-        .await;
-    assert_eq!(
-        info["GroupInfo"][0]["MemberList"][0],
-        json!({"Member_Account": "alice", "NameCard": ""})
-    );
+    let filter = json!({"GroupBaseInfoFilter": ["Name"], "MemberInfoFilter": ["Account", "NameCard"]});
+    let info = sandbox.ok("get_group_info", json!({"GroupIdList": ["g"], "ResponseFilter": filter})).await;
+    assert_eq!(info["GroupInfo"][0]["MemberList"][0], json!({"Member_Account": "alice", "NameCard": ""}));
     let ids: Vec<String> = (0..51).map(|n| n.to_string()).collect();
-    sandbox
-        .fails("get_group_info", json!({"GroupIdList": ids}), 10004)
-        .await;
+    sandbox.fails("get_group_info", json!({"GroupIdList": ids}), 10004).await;
 }
 
 /// modify_group_base_info: "Only the keys that are present change"; "AppDefinedData is merged key by key; an empty Value
@@ -320,58 +188,27 @@ async fn a_profile_changes_key_by_key() {
     assert_eq!(before["AppDefinedData"], Value::Null);
     let change = |fields: Value| {
         let mut body = json!({"GroupId": "g"});
-        body.as_object_mut()
-            .unwrap()
-            .extend(fields.as_object().unwrap().clone());
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         body
     };
     sandbox.advance(5).await;
     let custom = json!([{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]);
-    sandbox
-        .ok(
-            "modify_group_base_info",
-            change(json!({"Notification": "x", "AppDefinedData": custom})),
-        )
-        .await;
+    sandbox.ok("modify_group_base_info", change(json!({"Notification": "x", "AppDefinedData": custom}))).await;
     let custom = json!([{"Key": "a", "Value": ""}, {"Key": "c", "Value": "3"}]);
     let fields = json!({"Notification": "", "ShutUpAllMember": "On", "ApplyJoinOption": "DisableApply", "AppDefinedData": custom});
     sandbox.ok("modify_group_base_info", change(fields)).await;
     let after = sandbox.info("g").await;
+    assert_eq!(after["AppDefinedData"], json!([{"Key": "b", "Value": "2"}, {"Key": "c", "Value": "3"}]));
     assert_eq!(
-        after["AppDefinedData"],
-        json!([{"Key": "b", "Value": "2"}, {"Key": "c", "Value": "3"}])
-    );
-    assert_eq!(
-        (
-            &after["Notification"],
-            &after["MuteAllMember"],
-            &after["Name"]
-        ),
+        (&after["Notification"], &after["MuteAllMember"], &after["Name"]),
         (&json!(""), &json!("On"), &before["Name"])
     );
     assert_eq!(after["ApplyJoinOption"], "DisableApply");
     assert_eq!(after["LastInfoTime"], NOW + 5);
-    assert_eq!(
-        after["InfoSeq"].as_u64().unwrap(),
-        before["InfoSeq"].as_u64().unwrap() + 2
-    );
-    sandbox
-        .fails("modify_group_base_info", change(json!({"Name": ""})), 10004)
-        .await;
-    sandbox
-        .fails(
-            "modify_group_base_info",
-            change(json!({"Type": "Private"})),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails(
-            "modify_group_base_info",
-            change(json!({"From_Account": "nobody"})),
-            10019,
-        )
-        .await;
+    assert_eq!(after["InfoSeq"].as_u64().unwrap(), before["InfoSeq"].as_u64().unwrap() + 2);
+    sandbox.fails("modify_group_base_info", change(json!({"Name": ""})), 10004).await;
+    sandbox.fails("modify_group_base_info", change(json!({"Type": "Private"})), 10004).await;
+    sandbox.fails("modify_group_base_info", change(json!({"From_Account": "nobody"})), 10019).await;
 }
 
 /// "must be defined in the console first"; undefined keys: 10004 "all defined key is invalid".
@@ -379,17 +216,10 @@ async fn a_profile_changes_key_by_key() {
 async fn custom_fields_are_the_declared_ones() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    sandbox
-        .control(
-            "apps/1400000001/custom_fields",
-            json!({"group": ["level"], "member": ["rank"]}),
-        )
-        .await;
+    sandbox.control("apps/1400000001/custom_fields", json!({"group": ["level"], "member": ["rank"]})).await;
     let set = |key: &str| json!({"GroupId": "g", "AppDefinedData": [{"Key": key, "Value": "1"}]});
     sandbox.ok("modify_group_base_info", set("level")).await;
-    let info = sandbox
-        .fails("modify_group_base_info", set("other"), 10004)
-        .await;
+    let info = sandbox.fails("modify_group_base_info", set("other"), 10004).await;
     assert_eq!(info, "all defined key is invalid");
 }
 
@@ -406,19 +236,7 @@ async fn ownership_goes_to_a_member() {
     sandbox.ok("change_group_owner", to("carol")).await;
     let info = sandbox.info("g").await;
     assert_eq!(info["Owner_Account"], "carol");
-    assert_eq!(
-        (
-            &info["MemberList"][0]["Role"],
-            &info["MemberList"][1]["Role"]
-        ),
-        (&json!("Owner"), &json!("Member"))
-    );
+    assert_eq!((&info["MemberList"][0]["Role"], &info["MemberList"][1]["Role"]), (&json!("Owner"), &json!("Member")));
     assert_eq!(info["MemberList"][1]["Member_Account"], "alice");
-    sandbox
-        .fails(
-            "change_group_owner",
-            json!({"GroupId": "live", "NewOwner_Account": "alice"}),
-            10007,
-        )
-        .await;
+    sandbox.fails("change_group_owner", json!({"GroupId": "live", "NewOwner_Account": "alice"}), 10007).await;
 }

@@ -14,20 +14,13 @@ async fn with_old_group() -> Sandbox {
 }
 
 fn messages(times: &[i64]) -> Value {
-    let list: Vec<Value> = times
-        .iter()
-        .map(|time| json!({"From_Account": "alice", "SendTime": time, "MsgBody": text("x")}))
-        .collect();
+    let list: Vec<Value> =
+        times.iter().map(|time| json!({"From_Account": "alice", "SendTime": time, "MsgBody": text("x")})).collect();
     json!({"GroupId": "g", "MsgList": list})
 }
 
 fn results(reply: &Value, list: &str) -> Vec<u64> {
-    reply[list]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["Result"].as_u64().unwrap())
-        .collect()
+    reply[list].as_array().unwrap().iter().map(|item| item["Result"].as_u64().unwrap()).collect()
 }
 
 /// import_group: "the owner is a member from the start"; default 2000 members; "a moment in the future is refused"; type
@@ -37,43 +30,15 @@ async fn a_group_is_imported_with_its_past() {
     let sandbox = with_old_group().await;
     let info = sandbox.info("g").await;
     assert_eq!(
-        (
-            &info["CreateTime"],
-            &info["MaxMemberNum"],
-            &info["NextMsgSeq"]
-        ),
+        (&info["CreateTime"], &info["MaxMemberNum"], &info["NextMsgSeq"]),
         (&json!(CREATED), &json!(2000), &json!(1))
     );
     assert_eq!(info["MemberList"][0]["Role"], "Owner");
     let body = |kind: &str, key: &str, value: Value| json!({"Type": kind, "Name": "n", key: value});
-    sandbox
-        .fails(
-            "import_group",
-            body("Public", "CreateTime", json!(NOW + 1)),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails(
-            "import_group",
-            body("AVChatRoom", "CreateTime", json!(NOW)),
-            10007,
-        )
-        .await;
-    sandbox
-        .fails(
-            "import_group",
-            body("Public", "MaxMemberCount", json!(6_001)),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails(
-            "import_group",
-            body("Public", "MemberList", json!([])),
-            10004,
-        )
-        .await;
+    sandbox.fails("import_group", body("Public", "CreateTime", json!(NOW + 1)), 10004).await;
+    sandbox.fails("import_group", body("AVChatRoom", "CreateTime", json!(NOW)), 10007).await;
+    sandbox.fails("import_group", body("Public", "MaxMemberCount", json!(6_001)), 10004).await;
+    sandbox.fails("import_group", body("Public", "MemberList", json!([])), 10004).await;
 }
 
 /// import_group_msg: "SendTime values must rise through the list, lie after the group's CreateTime and after its latest
@@ -82,41 +47,16 @@ async fn a_group_is_imported_with_its_past() {
 #[tokio::test]
 async fn messages_are_imported_in_their_order() {
     let sandbox = with_old_group().await;
-    let times = [
-        CREATED,
-        CREATED + 10,
-        CREATED + 10,
-        CREATED + 20,
-        NOW + 1,
-        CREATED + 15,
-        CREATED + 30,
-    ];
+    let times = [CREATED, CREATED + 10, CREATED + 10, CREATED + 20, NOW + 1, CREATED + 15, CREATED + 30];
     let reply = sandbox.ok("import_group_msg", messages(&times)).await;
-    assert_eq!(
-        results(&reply, "ImportMsgResult"),
-        [10004, 0, 10004, 0, 10004, 10004, 0]
-    );
-    assert_eq!(
-        reply["ImportMsgResult"][3],
-        json!({"MsgSeq": 2, "MsgTime": CREATED + 20, "Result": 0})
-    );
+    assert_eq!(results(&reply, "ImportMsgResult"), [10004, 0, 10004, 0, 10004, 10004, 0]);
+    assert_eq!(reply["ImportMsgResult"][3], json!({"MsgSeq": 2, "MsgTime": CREATED + 20, "Result": 0}));
     let info = sandbox.info("g").await;
-    assert_eq!(
-        (&info["NextMsgSeq"], &info["LastMsgTime"]),
-        (&json!(4), &json!(CREATED + 30))
-    );
-    sandbox
-        .fails("import_group_msg", messages(&[NOW; 8]), 10004)
-        .await;
+    assert_eq!((&info["NextMsgSeq"], &info["LastMsgTime"]), (&json!(4), &json!(CREATED + 30)));
+    sandbox.fails("import_group_msg", messages(&[NOW; 8]), 10004).await;
     let mut long = messages(&[CREATED + 40]);
     long["MsgList"][0]["MsgBody"] = text(&"x".repeat(12_288));
-    assert_eq!(
-        results(
-            &sandbox.ok("import_group_msg", long).await,
-            "ImportMsgResult"
-        ),
-        [80002]
-    );
+    assert_eq!(results(&sandbox.ok("import_group_msg", long).await, "ImportMsgResult"), [80002]);
     sandbox.group("live", "AVChatRoom").await;
     let mut live = messages(&[CREATED + 50]);
     live["GroupId"] = json!("live");
@@ -131,42 +71,20 @@ async fn unread_counts_are_set_after_the_messages() {
     let sandbox = with_old_group().await;
     let bob = json!({"GroupId": "g", "MemberList": [{"Member_Account": "bob"}]});
     sandbox.ok("import_group_member", bob).await;
-    sandbox
-        .ok(
-            "import_group_msg",
-            messages(&[CREATED + 1, CREATED + 2, CREATED + 3]),
-        )
-        .await;
+    sandbox.ok("import_group_msg", messages(&[CREATED + 1, CREATED + 2, CREATED + 3])).await;
     assert_eq!(sandbox.unread("bob").await, 0);
-    sandbox
-        .ok(
-            "set_unread_msg_num",
-            json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 2}),
-        )
-        .await;
+    sandbox.ok("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 2})).await;
     assert_eq!(sandbox.unread("bob").await, 2);
     assert_eq!(sandbox.member("g", "bob").await["MsgSeq"], 1);
-    sandbox
-        .ok(
-            "set_unread_msg_num",
-            json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 9}),
-        )
-        .await;
+    sandbox.ok("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 9})).await;
     assert_eq!(sandbox.unread("bob").await, 3);
-    sandbox
-        .ok("import_group_msg", messages(&[CREATED + 4]))
-        .await;
+    sandbox.ok("import_group_msg", messages(&[CREATED + 4])).await;
     assert_eq!(sandbox.unread("bob").await, 0);
-    let carol =
-        json!({"GroupId": "g", "MemberList": [{"Member_Account": "carol", "UnreadMsgNum": 3}]});
+    let carol = json!({"GroupId": "g", "MemberList": [{"Member_Account": "carol", "UnreadMsgNum": 3}]});
     sandbox.ok("import_group_member", carol).await;
     assert_eq!(sandbox.unread("carol").await, 3);
     sandbox
-        .fails(
-            "set_unread_msg_num",
-            json!({"GroupId": "g", "Member_Account": "dave", "UnreadMsgNum": 1}),
-            10007,
-        )
+        .fails("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "dave", "UnreadMsgNum": 1}), 10007)
         .await;
 }
 
@@ -178,12 +96,7 @@ async fn types_without_unread_counts_ignore_them() {
     sandbox.group("live", "AVChatRoom").await;
     sandbox.send("room", "alice", 1).await;
     for group in ["room", "live"] {
-        sandbox
-            .ok(
-                "set_unread_msg_num",
-                json!({"GroupId": group, "Member_Account": "bob", "UnreadMsgNum": 1}),
-            )
-            .await;
+        sandbox.ok("set_unread_msg_num", json!({"GroupId": group, "Member_Account": "bob", "UnreadMsgNum": 1})).await;
     }
     assert_eq!(sandbox.member("room", "bob").await["MsgSeq"], 0);
     assert_eq!(sandbox.unread("bob").await, 0);
@@ -201,30 +114,14 @@ async fn members_are_imported_with_their_past() {
         {"Member_Account": "nobody"},
         {"Member_Account": "alice", "Role": "Admin"},
     ]);
-    let reply = sandbox
-        .ok(
-            "import_group_member",
-            json!({"GroupId": "g", "MemberList": list}),
-        )
-        .await;
+    let reply = sandbox.ok("import_group_member", json!({"GroupId": "g", "MemberList": list})).await;
     assert_eq!(results(&reply, "MemberList"), [1, 0, 0, 0, 2]);
     let bob = sandbox.member("g", "bob").await;
-    assert_eq!(
-        (&bob["Role"], &bob["JoinTime"]),
-        (&json!("Admin"), &json!(CREATED + 5))
-    );
+    assert_eq!((&bob["Role"], &bob["JoinTime"]), (&json!("Admin"), &json!(CREATED + 5)));
     assert_eq!(sandbox.member("g", "alice").await["Role"], "Owner");
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 1);
-    let many: Vec<Value> = (0..301)
-        .map(|n| json!({"Member_Account": n.to_string()}))
-        .collect();
-    sandbox
-        .fails(
-            "import_group_member",
-            json!({"GroupId": "g", "MemberList": many}),
-            10005,
-        )
-        .await;
+    let many: Vec<Value> = (0..301).map(|n| json!({"Member_Account": n.to_string()})).collect();
+    sandbox.fails("import_group_member", json!({"GroupId": "g", "MemberList": many}), 10005).await;
     sandbox.group("live", "AVChatRoom").await;
     let live = json!({"GroupId": "live", "MemberList": [{"Member_Account": "bob"}]});
     sandbox.fails("import_group_member", live, 10007).await;

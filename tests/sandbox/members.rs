@@ -5,20 +5,12 @@ use serde_json::{Value, json};
 use super::client::{NOW, Sandbox, unpaced};
 
 fn add(group: &str, users: &[&str]) -> Value {
-    let members: Vec<Value> = users
-        .iter()
-        .map(|user| json!({"Member_Account": user}))
-        .collect();
+    let members: Vec<Value> = users.iter().map(|user| json!({"Member_Account": user})).collect();
     json!({"GroupId": group, "MemberList": members})
 }
 
 fn results(reply: &Value) -> Vec<u64> {
-    reply["MemberList"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|member| member["Result"].as_u64().unwrap())
-        .collect()
+    reply["MemberList"].as_array().unwrap().iter().map(|member| member["Result"].as_u64().unwrap()).collect()
 }
 
 /// add_group_member: "The call succeeds as a whole (ErrorCode 0) and reports per user through Result, existing members
@@ -27,21 +19,12 @@ fn results(reply: &Value) -> Vec<u64> {
 async fn adding_reports_for_each_user() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    let reply = sandbox
-        .ok(
-            "add_group_member",
-            add("g", &["dave", "bob", "nobody", "dave"]),
-        )
-        .await;
+    let reply = sandbox.ok("add_group_member", add("g", &["dave", "bob", "nobody", "dave"])).await;
     assert_eq!(results(&reply), [1, 2, 0, 2]);
     assert_eq!(sandbox.info("g").await["MemberNum"], 4);
-    sandbox
-        .fails("add_group_member", add("g", &["nobody", "noone"]), 10019)
-        .await;
+    sandbox.fails("add_group_member", add("g", &["nobody", "noone"]), 10019).await;
     sandbox.group("live", "AVChatRoom").await;
-    sandbox
-        .fails("add_group_member", add("live", &["dave"]), 10007)
-        .await;
+    sandbox.fails("add_group_member", add("live", &["dave"]), 10007).await;
 }
 
 /// "Accounts exist when imported", unless the switch imports unknown users.
@@ -51,14 +34,7 @@ async fn unknown_users_can_be_imported_on_first_mention() {
     settings.auto_import = true;
     let sandbox = Sandbox::start_with(settings).await;
     sandbox.group("g", "Public").await;
-    assert_eq!(
-        results(
-            &sandbox
-                .ok("add_group_member", add("g", &["newcomer"]))
-                .await
-        ),
-        [1]
-    );
+    assert_eq!(results(&sandbox.ok("add_group_member", add("g", &["newcomer"])).await), [1]);
 }
 
 /// add_group_member: "Without Silence every member gets a join tip, except in Work groups that are not activated yet";
@@ -95,22 +71,10 @@ async fn a_full_group_takes_nobody() {
     let mut settings = unpaced();
     (settings.limits.add_members, settings.auto_import) = (3, true);
     let sandbox = Sandbox::start_with(settings).await;
-    sandbox
-        .ok(
-            "create_group",
-            json!({"Type": "Public", "GroupId": "g", "Name": "n", "MaxMemberCount": 1}),
-        )
-        .await;
-    assert_eq!(
-        results(&sandbox.ok("add_group_member", add("g", &["a", "b"])).await),
-        [1, 0]
-    );
-    sandbox
-        .fails("add_group_member", add("g", &["b", "c"]), 10014)
-        .await;
-    sandbox
-        .fails("add_group_member", add("g", &["a", "b", "c", "d"]), 10005)
-        .await;
+    sandbox.ok("create_group", json!({"Type": "Public", "GroupId": "g", "Name": "n", "MaxMemberCount": 1})).await;
+    assert_eq!(results(&sandbox.ok("add_group_member", add("g", &["a", "b"])).await), [1, 0]);
+    sandbox.fails("add_group_member", add("g", &["b", "c"]), 10014).await;
+    sandbox.fails("add_group_member", add("g", &["a", "b", "c", "d"]), 10005).await;
 }
 
 /// delete_group_member: "Ids that are not members are ignored and the call still succeeds"; "Removing every member does
@@ -120,35 +84,15 @@ async fn a_full_group_takes_nobody() {
 async fn members_can_be_removed_down_to_none() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    let everybody =
-        json!({"GroupId": "g", "MemberToDel_Account": ["alice", "bob", "carol", "nobody"]});
+    let everybody = json!({"GroupId": "g", "MemberToDel_Account": ["alice", "bob", "carol", "nobody"]});
     sandbox.ok("delete_group_member", everybody).await;
     let info = sandbox.info("g").await;
-    assert_eq!(
-        (
-            &info["MemberNum"],
-            &info["Owner_Account"],
-            &info["ErrorCode"]
-        ),
-        (&json!(0), &json!(""), &json!(0))
-    );
+    assert_eq!((&info["MemberNum"], &info["Owner_Account"], &info["ErrorCode"]), (&json!(0), &json!(""), &json!(0)));
     assert_eq!(info["NextMsgSeq"], 2, "one notice");
     let many: Vec<String> = (0..101).map(|n| n.to_string()).collect();
-    sandbox
-        .fails(
-            "delete_group_member",
-            json!({"GroupId": "g", "MemberToDel_Account": many}),
-            10005,
-        )
-        .await;
+    sandbox.fails("delete_group_member", json!({"GroupId": "g", "MemberToDel_Account": many}), 10005).await;
     sandbox.group("live", "AVChatRoom").await;
-    sandbox
-        .fails(
-            "delete_group_member",
-            json!({"GroupId": "live", "MemberToDel_Account": ["bob"]}),
-            10004,
-        )
-        .await;
+    sandbox.fails("delete_group_member", json!({"GroupId": "live", "MemberToDel_Account": ["bob"]}), 10004).await;
 }
 
 /// get_group_member_info: "Page n (from 1) starts at Offset (n-1) times Limit; stop when Offset plus page length reaches
@@ -157,35 +101,16 @@ async fn members_can_be_removed_down_to_none() {
 async fn members_are_paged_by_offset() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    sandbox
-        .ok("add_group_member", add("g", &["dave", "zoe"]))
-        .await;
-    sandbox
-        .ok(
-            "change_group_owner",
-            json!({"GroupId": "g", "NewOwner_Account": "carol"}),
-        )
-        .await;
-    sandbox
-        .ok(
-            "modify_group_member_info",
-            json!({"GroupId": "g", "Member_Account": "dave", "Role": "Admin"}),
-        )
-        .await;
+    sandbox.ok("add_group_member", add("g", &["dave", "zoe"])).await;
+    sandbox.ok("change_group_owner", json!({"GroupId": "g", "NewOwner_Account": "carol"})).await;
+    sandbox.ok("modify_group_member_info", json!({"GroupId": "g", "Member_Account": "dave", "Role": "Admin"})).await;
     let mut found = Vec::new();
     for offset in [0, 2, 4] {
-        let body =
-            json!({"GroupId": "g", "Limit": 2, "Offset": offset, "MemberInfoFilter": ["Role"]});
+        let body = json!({"GroupId": "g", "Limit": 2, "Offset": offset, "MemberInfoFilter": ["Role"]});
         let page = sandbox.ok("get_group_member_info", body).await;
         assert_eq!(page["MemberNum"], 5);
         assert_eq!(page["Next"], Value::Null);
-        found.extend(
-            page["MemberList"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|member| member["Member_Account"].clone()),
-        );
+        found.extend(page["MemberList"].as_array().unwrap().iter().map(|member| member["Member_Account"].clone()));
     }
     assert_eq!(found, ["carol", "alice", "bob", "dave", "zoe"]);
 
@@ -193,33 +118,21 @@ async fn members_are_paged_by_offset() {
         (vec!["Owner"], vec!["carol"]),
         (vec!["Admin"], vec!["dave"]),
         (vec!["Member"], vec!["alice", "bob", "zoe"]),
-        (
-            vec!["Owner", "Member"],
-            vec!["carol", "alice", "bob", "zoe"],
-        ),
+        (vec!["Owner", "Member"], vec!["carol", "alice", "bob", "zoe"]),
         (vec!["Owner", "Admin"], vec!["carol", "dave"]),
         (vec!["Admin", "Member"], vec!["alice", "bob", "dave", "zoe"]),
     ] {
         let mut found = Vec::new();
         for offset in 0..5 {
-            let body =
-                json!({"GroupId": "g", "Limit": 1, "Offset": offset, "MemberRoleFilter": roles});
+            let body = json!({"GroupId": "g", "Limit": 1, "Offset": offset, "MemberRoleFilter": roles});
             let page = sandbox.ok("get_group_member_info", body).await;
             assert_eq!(page["MemberNum"], 5);
-            found.extend(
-                page["MemberList"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|member| member["Member_Account"].clone()),
-            );
+            found.extend(page["MemberList"].as_array().unwrap().iter().map(|member| member["Member_Account"].clone()));
         }
         assert_eq!(found, expected, "{roles:?}");
     }
     sandbox.group("live", "AVChatRoom").await;
-    sandbox
-        .fails("get_group_member_info", json!({"GroupId": "live"}), 10007)
-        .await;
+    sandbox.fails("get_group_member_info", json!({"GroupId": "live"}), 10007).await;
 }
 
 /// get_group_member_info: "Community answers carry Next; pass it back unchanged. The end marker is an empty string".
@@ -229,12 +142,7 @@ async fn a_community_is_paged_by_next() {
     sandbox.group("@TGS#_c", "Community").await;
     let (mut next, mut found) = (json!(""), Vec::new());
     loop {
-        let page = sandbox
-            .ok(
-                "get_group_member_info",
-                json!({"GroupId": "@TGS#_c", "Limit": 1, "Next": next}),
-            )
-            .await;
+        let page = sandbox.ok("get_group_member_info", json!({"GroupId": "@TGS#_c", "Limit": 1, "Next": next})).await;
         found.push(page["MemberList"][0]["Member_Account"].clone());
         next = page["Next"].clone();
         if next == "" {
@@ -242,19 +150,8 @@ async fn a_community_is_paged_by_next() {
         }
     }
     assert_eq!(found, ["alice", "bob", "carol"]);
-    sandbox
-        .fails(
-            "get_group_member_info",
-            json!({"GroupId": "@TGS#_c", "Offset": 1}),
-            10004,
-        )
-        .await;
-    sandbox
-        .ok(
-            "get_group_member_info",
-            json!({"GroupId": "@TGS#_c", "Next": 0}),
-        )
-        .await;
+    sandbox.fails("get_group_member_info", json!({"GroupId": "@TGS#_c", "Offset": 1}), 10004).await;
+    sandbox.ok("get_group_member_info", json!({"GroupId": "@TGS#_c", "Next": 0})).await;
 }
 
 /// modify_group_member_info: "Only the keys that are present change"; "the request takes a duration (MuteTime) while reads
@@ -266,18 +163,11 @@ async fn a_member_changes_key_by_key() {
     sandbox.group("g", "Public").await;
     let change = |fields: Value| {
         let mut body = json!({"GroupId": "g", "Member_Account": "bob"});
-        body.as_object_mut()
-            .unwrap()
-            .extend(fields.as_object().unwrap().clone());
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         body
     };
     let custom = json!([{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]);
-    sandbox
-        .ok(
-            "modify_group_member_info",
-            change(json!({"NameCard": "Bobby", "AppMemberDefinedData": custom})),
-        )
-        .await;
+    sandbox.ok("modify_group_member_info", change(json!({"NameCard": "Bobby", "AppMemberDefinedData": custom}))).await;
     let fields = json!({"MsgFlag": "Discard", "ShutUpTime": 60, "AppMemberDefinedData": [{"Key": "a", "Value": ""}]});
     sandbox.ok("modify_group_member_info", change(fields)).await;
     let bob = sandbox.member("g", "bob").await;
@@ -285,44 +175,18 @@ async fn a_member_changes_key_by_key() {
         (&bob["NameCard"], &bob["MsgFlag"], &bob["Role"]),
         (&json!("Bobby"), &json!("Discard"), &json!("Member"))
     );
-    assert_eq!(
-        (&bob["MuteUntil"], &bob["ShutUpUntil"]),
-        (&json!(NOW + 60), &json!(NOW + 60))
-    );
-    assert_eq!(
-        bob["AppMemberDefinedData"],
-        json!([{"Key": "b", "Value": "2"}])
-    );
+    assert_eq!((&bob["MuteUntil"], &bob["ShutUpUntil"]), (&json!(NOW + 60), &json!(NOW + 60)));
+    assert_eq!(bob["AppMemberDefinedData"], json!([{"Key": "b", "Value": "2"}]));
     let body = json!({"GroupId": "g", "AppDefinedDataFilter_GroupMember": ["none"]});
     let members = sandbox.ok("get_group_member_info", body).await;
-    assert!(
-        members["MemberList"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|member| member["AppMemberDefinedData"].is_null())
-    );
+    assert!(members["MemberList"].as_array().unwrap().iter().all(|member| member["AppMemberDefinedData"].is_null()));
     sandbox.advance(60).await;
     assert_eq!(sandbox.member("g", "bob").await["MuteUntil"], 0);
 
     let stranger = json!({"GroupId": "g", "Member_Account": "dave", "NameCard": "x"});
-    sandbox
-        .fails("modify_group_member_info", stranger, 10007)
-        .await;
-    sandbox
-        .fails(
-            "modify_group_member_info",
-            change(json!({"Role": "Owner"})),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails(
-            "modify_group_member_info",
-            change(json!({"NameCard": "x".repeat(51)})),
-            10004,
-        )
-        .await;
+    sandbox.fails("modify_group_member_info", stranger, 10007).await;
+    sandbox.fails("modify_group_member_info", change(json!({"Role": "Owner"})), 10004).await;
+    sandbox.fails("modify_group_member_info", change(json!({"NameCard": "x".repeat(51)})), 10004).await;
 }
 
 /// modify_group_member_info and forbid_send_msg: "Work groups support neither muting nor, by default, admins"; AVChatRoom
@@ -337,33 +201,11 @@ async fn group_types_without_mutes_or_admins_refuse_them() {
         body[key] = value;
         body
     };
+    sandbox.fails("modify_group_member_info", bob("work", "Role", json!("Admin")), 10007).await;
+    sandbox.fails("modify_group_member_info", bob("work", "MuteTime", json!(5)), 10007).await;
+    sandbox.fails("modify_group_member_info", bob("live", "NameCard", json!("x")), 10007).await;
     sandbox
-        .fails(
-            "modify_group_member_info",
-            bob("work", "Role", json!("Admin")),
-            10007,
-        )
-        .await;
-    sandbox
-        .fails(
-            "modify_group_member_info",
-            bob("work", "MuteTime", json!(5)),
-            10007,
-        )
-        .await;
-    sandbox
-        .fails(
-            "modify_group_member_info",
-            bob("live", "NameCard", json!("x")),
-            10007,
-        )
-        .await;
-    sandbox
-        .fails(
-            "forbid_send_msg",
-            json!({"GroupId": "work", "Members_Account": ["bob"], "MuteTime": 5}),
-            10007,
-        )
+        .fails("forbid_send_msg", json!({"GroupId": "work", "Members_Account": ["bob"], "MuteTime": 5}), 10007)
         .await;
 }
 
@@ -376,50 +218,22 @@ async fn joined_groups_are_listed_on_request() {
     sandbox.group("g2", "ChatRoom").await;
     sandbox.group("work", "Private").await;
     sandbox.group("live", "AVChatRoom").await;
-    sandbox
-        .control(
-            "apps/1400000001/presence",
-            json!({"group": "live", "join": ["bob"]}),
-        )
-        .await;
+    sandbox.control("apps/1400000001/presence", json!({"group": "live", "join": ["bob"]})).await;
     let list = async |extra: Value| {
         let mut body = json!({"Member_Account": "bob"});
-        body.as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let reply = sandbox.ok("get_joined_group_list", body).await;
-        (
-            reply["TotalCount"].as_u64().unwrap(),
-            reply["GroupIdList"].clone(),
-        )
+        (reply["TotalCount"].as_u64().unwrap(), reply["GroupIdList"].clone())
     };
-    assert_eq!(
-        list(json!({})).await,
-        (2, json!([{"GroupId": "g1"}, {"GroupId": "g2"}]))
-    );
-    assert_eq!(
-        list(json!({"Limit": 1, "Offset": 1})).await,
-        (2, json!([{"GroupId": "g2"}]))
-    );
-    assert_eq!(
-        list(json!({"GroupType": "ChatRoom"})).await,
-        (1, json!([{"GroupId": "g2"}]))
-    );
+    assert_eq!(list(json!({})).await, (2, json!([{"GroupId": "g1"}, {"GroupId": "g2"}])));
+    assert_eq!(list(json!({"Limit": 1, "Offset": 1})).await, (2, json!([{"GroupId": "g2"}])));
+    assert_eq!(list(json!({"GroupType": "ChatRoom"})).await, (1, json!([{"GroupId": "g2"}])));
     assert_eq!(list(json!({"WithNoActiveGroups": 1})).await.0, 3);
     assert_eq!(list(json!({"WithHugeGroups": 1})).await.0, 3);
     sandbox.send("work", "alice", 1).await;
-    assert_eq!(
-        list(json!({})).await.0,
-        3,
-        "the first message activates a Work group"
-    );
-    let unknown = sandbox
-        .ok("get_joined_group_list", json!({"Member_Account": "nobody"}))
-        .await;
-    assert_eq!(
-        (&unknown["TotalCount"], &unknown["GroupIdList"]),
-        (&json!(0), &json!([]))
-    );
+    assert_eq!(list(json!({})).await.0, 3, "the first message activates a Work group");
+    let unknown = sandbox.ok("get_joined_group_list", json!({"Member_Account": "nobody"})).await;
+    assert_eq!((&unknown["TotalCount"], &unknown["GroupIdList"]), (&json!(0), &json!([])));
 }
 
 /// get_role_in_group: "Every asked user comes back, strangers as NotMember"; "Order follows the request"; AVChatRoom 10007.
@@ -427,27 +241,12 @@ async fn joined_groups_are_listed_on_request() {
 async fn roles_come_back_in_request_order() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    let reply = sandbox
-        .ok(
-            "get_role_in_group",
-            json!({"GroupId": "g", "User_Account": ["nobody", "alice", "bob"]}),
-        )
-        .await;
-    let roles: Vec<&Value> = reply["UserIdList"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|user| &user["Role"])
-        .collect();
+    let reply =
+        sandbox.ok("get_role_in_group", json!({"GroupId": "g", "User_Account": ["nobody", "alice", "bob"]})).await;
+    let roles: Vec<&Value> = reply["UserIdList"].as_array().unwrap().iter().map(|user| &user["Role"]).collect();
     assert_eq!(roles, ["NotMember", "Owner", "Member"]);
     sandbox.group("live", "AVChatRoom").await;
-    sandbox
-        .fails(
-            "get_role_in_group",
-            json!({"GroupId": "live", "User_Account": ["bob"]}),
-            10007,
-        )
-        .await;
+    sandbox.fails("get_role_in_group", json!({"GroupId": "live", "User_Account": ["bob"]}), 10007).await;
 }
 
 /// forbid_send_msg: "The mute outlives leaving and re-joining the same group"; "A muted sender gets 10017"; "for 4294967295
@@ -458,48 +257,18 @@ async fn mutes_run_out_and_outlive_leaving() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     let mute = |users: &[&str], time: u64| json!({"GroupId": "g", "Members_Account": users, "MuteTime": time});
-    sandbox
-        .ok("forbid_send_msg", mute(&["bob", "dave"], 60))
-        .await;
-    sandbox
-        .ok("forbid_send_msg", mute(&["carol"], 4_294_967_295))
-        .await;
-    sandbox
-        .ok(
-            "delete_group_member",
-            json!({"GroupId": "g", "MemberToDel_Account": ["bob"]}),
-        )
-        .await;
+    sandbox.ok("forbid_send_msg", mute(&["bob", "dave"], 60)).await;
+    sandbox.ok("forbid_send_msg", mute(&["carol"], 4_294_967_295)).await;
+    sandbox.ok("delete_group_member", json!({"GroupId": "g", "MemberToDel_Account": ["bob"]})).await;
     sandbox.ok("add_group_member", add("g", &["bob"])).await;
     assert_eq!(sandbox.member("g", "bob").await["MuteUntil"], NOW + 60);
-    sandbox
-        .fails(
-            "send_group_msg",
-            super::client::message("g", "bob", 1),
-            10017,
-        )
-        .await;
-    let old = sandbox
-        .ok("get_group_shutted_uin", json!({"GroupId": "g"}))
-        .await;
-    assert_eq!(
-        old["ShuttedUinList"][0],
-        json!({"Member_Account": "bob", "ShuttedUntil": NOW + 60})
-    );
+    sandbox.fails("send_group_msg", super::client::message("g", "bob", 1), 10017).await;
+    let old = sandbox.ok("get_group_shutted_uin", json!({"GroupId": "g"})).await;
+    assert_eq!(old["ShuttedUinList"][0], json!({"Member_Account": "bob", "ShuttedUntil": NOW + 60}));
     sandbox.advance(60).await;
     sandbox.send("g", "bob", 1).await;
-    let muted = sandbox
-        .ok("get_group_muted_account", json!({"GroupId": "g"}))
-        .await;
-    assert_eq!(
-        muted["MutedAccountList"],
-        json!([{"Member_Account": "carol", "MutedUntil": 4_294_967_295_u32}])
-    );
-    sandbox
-        .ok(
-            "forbid_send_msg",
-            json!({"GroupId": "g", "Members_Account": ["carol"], "ShutUpTime": 0}),
-        )
-        .await;
+    let muted = sandbox.ok("get_group_muted_account", json!({"GroupId": "g"})).await;
+    assert_eq!(muted["MutedAccountList"], json!([{"Member_Account": "carol", "MutedUntil": 4_294_967_295_u32}]));
+    sandbox.ok("forbid_send_msg", json!({"GroupId": "g", "Members_Account": ["carol"], "ShutUpTime": 0})).await;
     sandbox.send("g", "carol", 2).await;
 }

@@ -16,17 +16,10 @@ async fn a_repeated_random_is_the_same_message_for_five_minutes() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     let first = sandbox.send("g", "bob", 7).await;
-    assert_eq!(
-        (&first["MsgSeq"], &first["MsgTime"]),
-        (&json!(1), &json!(NOW))
-    );
+    assert_eq!((&first["MsgSeq"], &first["MsgTime"]), (&json!(1), &json!(NOW)));
     sandbox.advance(299).await;
     assert_eq!(sandbox.send("g", "bob", 7).await, first);
-    assert_eq!(
-        sandbox.send("g", "carol", 7).await["MsgSeq"],
-        2,
-        "another sender"
-    );
+    assert_eq!(sandbox.send("g", "carol", 7).await["MsgSeq"], 2, "another sender");
     sandbox.advance(1).await;
     assert_eq!(sandbox.send("g", "bob", 7).await["MsgSeq"], 3);
     assert_eq!(sandbox.history("g").await.len(), 3);
@@ -40,21 +33,13 @@ async fn only_stored_messages_take_a_number() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     assert_eq!(sandbox.info("g").await["LastMsgTime"], 0);
-    let online = sandbox
-        .ok(
-            "send_group_msg",
-            with(message("g", "bob", 1), "OnlineOnlyFlag", json!(1)),
-        )
-        .await;
+    let online = sandbox.ok("send_group_msg", with(message("g", "bob", 1), "OnlineOnlyFlag", json!(1))).await;
     assert_eq!(online["MsgSeq"], 0);
     assert_eq!(sandbox.unread("carol").await, 0);
     sandbox.advance(5).await;
     assert_eq!(sandbox.send("g", "bob", 2).await["MsgSeq"], 1);
     let info = sandbox.info("g").await;
-    assert_eq!(
-        (&info["NextMsgSeq"], &info["LastMsgTime"]),
-        (&json!(2), &json!(NOW + 5))
-    );
+    assert_eq!((&info["NextMsgSeq"], &info["LastMsgTime"]), (&json!(2), &json!(NOW + 5)));
     assert_eq!(sandbox.member("g", "bob").await["LastSendMsgTime"], NOW + 5);
 }
 
@@ -66,49 +51,19 @@ async fn an_avchatroom_numbers_its_messages_and_stores_none() {
     sandbox.group("live", "AVChatRoom").await;
     assert_eq!(sandbox.send("live", "bob", 1).await["MsgSeq"], 1);
     assert_eq!(sandbox.send("live", "bob", 2).await["MsgSeq"], 2);
-    sandbox
-        .fails(
-            "group_msg_get_simple",
-            json!({"GroupId": "live", "ReqMsgNumber": 1}),
-            10044,
-        )
-        .await;
+    sandbox.fails("group_msg_get_simple", json!({"GroupId": "live", "ReqMsgNumber": 1}), 10044).await;
     let recall = async |seq: u64| {
-        let reply = sandbox
-            .ok(
-                "group_msg_recall",
-                json!({"GroupId": "live", "MsgSeqList": [{"MsgSeq": seq}]}),
-            )
-            .await;
+        let reply = sandbox.ok("group_msg_recall", json!({"GroupId": "live", "MsgSeqList": [{"MsgSeq": seq}]})).await;
         reply["RecallRetList"][0]["RetCode"].clone()
     };
     assert_eq!(recall(1).await, 0);
     assert_eq!(recall(3).await, 10030);
     sandbox.advance(3_601).await;
     assert_eq!(recall(2).await, 10031);
+    sandbox.ok("delete_group_msg_by_sender", json!({"GroupId": "live", "Sender_Account": "bob"})).await;
+    sandbox.fails("send_group_msg", with(message("live", "bob", 3), "OnlineOnlyFlag", json!(1)), 10007).await;
     sandbox
-        .ok(
-            "delete_group_msg_by_sender",
-            json!({"GroupId": "live", "Sender_Account": "bob"}),
-        )
-        .await;
-    sandbox
-        .fails(
-            "send_group_msg",
-            with(message("live", "bob", 3), "OnlineOnlyFlag", json!(1)),
-            10007,
-        )
-        .await;
-    sandbox
-        .fails(
-            "send_group_msg",
-            with(
-                message("live", "bob", 3),
-                "SendMsgControl",
-                json!(["NoUnread"]),
-            ),
-            10007,
-        )
+        .fails("send_group_msg", with(message("live", "bob", 3), "SendMsgControl", json!(["NoUnread"])), 10007)
         .await;
 }
 
@@ -119,36 +74,14 @@ async fn who_may_speak() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     sandbox.send("g", "dave", 1).await;
-    sandbox
-        .fails("send_group_msg", message("g", "nobody", 1), 10019)
-        .await;
-    sandbox
-        .ok(
-            "modify_group_member_info",
-            json!({"GroupId": "g", "Member_Account": "bob", "Role": "Admin"}),
-        )
-        .await;
-    sandbox
-        .ok(
-            "modify_group_base_info",
-            json!({"GroupId": "g", "MuteAllMember": "On"}),
-        )
-        .await;
-    sandbox
-        .fails("send_group_msg", message("g", "carol", 2), 10017)
-        .await;
+    sandbox.fails("send_group_msg", message("g", "nobody", 1), 10019).await;
+    sandbox.ok("modify_group_member_info", json!({"GroupId": "g", "Member_Account": "bob", "Role": "Admin"})).await;
+    sandbox.ok("modify_group_base_info", json!({"GroupId": "g", "MuteAllMember": "On"})).await;
+    sandbox.fails("send_group_msg", message("g", "carol", 2), 10017).await;
     sandbox.send("g", "bob", 3).await;
     sandbox.send("g", "alice", 4).await;
-    sandbox
-        .ok(
-            "send_group_msg",
-            json!({"GroupId": "g", "Random": 5, "MsgBody": text("x")}),
-        )
-        .await;
-    assert_eq!(
-        sandbox.history("g").await[0]["From_Account"],
-        "administrator"
-    );
+    sandbox.ok("send_group_msg", json!({"GroupId": "g", "Random": 5, "MsgBody": text("x")})).await;
+    assert_eq!(sandbox.history("g").await[0]["From_Account"], "administrator");
 }
 
 /// send_group_msg: "the sender's own unread count does not grow"; NoUnread "keeps the unread count"; a targeted message
@@ -163,22 +96,8 @@ async fn unread_counts_skip_what_does_not_count() {
     assert_eq!(sandbox.unread("alice").await, 3);
     assert_eq!(sandbox.unread("bob").await, 2);
     assert_eq!(sandbox.unread("carol").await, 1);
-    sandbox
-        .ok(
-            "send_group_msg",
-            with(
-                message("g", "carol", 4),
-                "SendMsgControl",
-                json!(["NoUnread"]),
-            ),
-        )
-        .await;
-    sandbox
-        .ok(
-            "send_group_msg",
-            with(message("g", "carol", 5), "To_Account", json!(["bob"])),
-        )
-        .await;
+    sandbox.ok("send_group_msg", with(message("g", "carol", 4), "SendMsgControl", json!(["NoUnread"]))).await;
+    sandbox.ok("send_group_msg", with(message("g", "carol", 5), "To_Account", json!(["bob"]))).await;
     assert_eq!(sandbox.unread("bob").await, 2);
     assert_eq!(sandbox.unread("carol").await, 1);
     sandbox.ok("destroy_group", json!({"GroupId": "g"})).await;
@@ -195,73 +114,24 @@ async fn options_and_limits_of_a_message() {
     sandbox.group("g", "Public").await;
     sandbox.group("room", "ChatRoom").await;
     sandbox.group("@TGS#_c", "Community").await;
-    let both = with(
-        with(message("g", "bob", 1), "OnlineOnlyFlag", json!(1)),
-        "SendMsgControl",
-        json!(["NoUnread"]),
-    );
+    let both = with(with(message("g", "bob", 1), "OnlineOnlyFlag", json!(1)), "SendMsgControl", json!(["NoUnread"]));
     sandbox.fails("send_group_msg", both, 10004).await;
     sandbox
-        .fails(
-            "send_group_msg",
-            with(
-                message("room", "bob", 1),
-                "SendMsgControl",
-                json!(["NoUnread"]),
-            ),
-            10007,
-        )
+        .fails("send_group_msg", with(message("room", "bob", 1), "SendMsgControl", json!(["NoUnread"])), 10007)
         .await;
-    sandbox
-        .fails(
-            "send_group_msg",
-            with(message("@TGS#_c", "bob", 1), "To_Account", json!(["carol"])),
-            10007,
-        )
-        .await;
+    sandbox.fails("send_group_msg", with(message("@TGS#_c", "bob", 1), "To_Account", json!(["carol"])), 10007).await;
     let many: Vec<String> = (0..51).map(|n| n.to_string()).collect();
-    sandbox
-        .fails(
-            "send_group_msg",
-            with(message("g", "bob", 1), "To_Account", json!(many)),
-            10004,
-        )
-        .await;
+    sandbox.fails("send_group_msg", with(message("g", "bob", 1), "To_Account", json!(many)), 10004).await;
     let at: Vec<Value> = (0..31).map(|_| json!({"GroupAtAllFlag": 1})).collect();
+    sandbox.fails("send_group_msg", with(message("g", "bob", 1), "GroupAtInfo", json!(at)), 10053).await;
     sandbox
-        .fails(
-            "send_group_msg",
-            with(message("g", "bob", 1), "GroupAtInfo", json!(at)),
-            10053,
-        )
+        .fails("send_group_msg", with(message("g", "bob", 1), "GroupAtInfo", json!([{"GroupAtAllFlag": 0}])), 10004)
         .await;
-    sandbox
-        .fails(
-            "send_group_msg",
-            with(
-                message("g", "bob", 1),
-                "GroupAtInfo",
-                json!([{"GroupAtAllFlag": 0}]),
-            ),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails(
-            "send_group_msg",
-            with(message("g", "bob", 1), "TopicId", json!("t")),
-            10010,
-        )
-        .await;
+    sandbox.fails("send_group_msg", with(message("g", "bob", 1), "TopicId", json!("t")), 10010).await;
     let long = with(message("g", "bob", 1), "MsgBody", text(&"x".repeat(12_288)));
     sandbox.fails("send_group_msg", long, 80002).await;
     let custom = json!({"MsgType": "TIMCustomElem", "MsgContent": {"Data": "d"}});
-    sandbox
-        .ok(
-            "send_group_msg",
-            with(message("g", "bob", 1), "MsgBody", json!([custom])),
-        )
-        .await;
+    sandbox.ok("send_group_msg", with(message("g", "bob", 1), "MsgBody", json!([custom]))).await;
     let wrong = [
         json!([custom, custom]),
         json!([]),
@@ -271,21 +141,10 @@ async fn options_and_limits_of_a_message() {
         json!([{"MsgType": "TIMFaceElem", "MsgContent": {"Index": "1", "Data": ""}}]),
     ];
     for body in wrong {
-        let info = sandbox
-            .fails(
-                "send_group_msg",
-                with(message("g", "bob", 2), "MsgBody", body),
-                10004,
-            )
-            .await;
+        let info = sandbox.fails("send_group_msg", with(message("g", "bob", 2), "MsgBody", body), 10004).await;
         assert!(info.contains("MsgBody"), "{info}");
     }
-    sandbox
-        .ok(
-            "send_group_msg",
-            json!({"GroupId": "g", "MsgRandom": 9, "MsgBody": text("older spelling")}),
-        )
-        .await;
+    sandbox.ok("send_group_msg", json!({"GroupId": "g", "MsgRandom": 9, "MsgBody": text("older spelling")})).await;
 }
 
 /// send_group_msg: group messages 40/s per group, 10023; in AVChatRoom low-priority messages are dropped first.
@@ -296,16 +155,9 @@ async fn messages_are_paced_for_each_group() {
     sandbox.group("live", "AVChatRoom").await;
     sandbox.control("rates", json!({"scale": 0.025})).await;
     sandbox.send("g", "bob", 1).await;
-    sandbox
-        .fails("send_group_msg", message("g", "carol", 2), 10023)
-        .await;
+    sandbox.fails("send_group_msg", message("g", "carol", 2), 10023).await;
     sandbox.send("live", "bob", 1).await;
-    let low = sandbox
-        .ok(
-            "send_group_msg",
-            with(message("live", "bob", 2), "MsgPriority", json!("Low")),
-        )
-        .await;
+    let low = sandbox.ok("send_group_msg", with(message("live", "bob", 2), "MsgPriority", json!("Low"))).await;
     assert_eq!(low["MsgDropReason"], "MsgFreqCtrl");
 }
 
@@ -317,28 +169,16 @@ async fn notifications_leave_no_trace() {
     sandbox.group("g", "Public").await;
     sandbox.group("live", "AVChatRoom").await;
     sandbox
-        .ok(
-            "send_group_system_notification",
-            json!({"GroupId": "g", "Content": "c", "ToMembers_Account": ["dave"]}),
-        )
+        .ok("send_group_system_notification", json!({"GroupId": "g", "Content": "c", "ToMembers_Account": ["dave"]}))
         .await;
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 1);
     assert_eq!(sandbox.unread("bob").await, 0);
-    sandbox
-        .ok(
-            "send_group_system_notification",
-            json!({"GroupId": "live", "Content": "c"}),
-        )
-        .await;
+    sandbox.ok("send_group_system_notification", json!({"GroupId": "live", "Content": "c"})).await;
     let chosen = json!({"GroupId": "live", "Content": "c", "ToMembers_Account": ["bob"]});
-    sandbox
-        .fails("send_group_system_notification", chosen, 10007)
-        .await;
+    sandbox.fails("send_group_system_notification", chosen, 10007).await;
     let many: Vec<String> = (0..501).map(|n| n.to_string()).collect();
     let many = json!({"GroupId": "g", "Content": "c", "ToMembers_Account": many});
-    sandbox
-        .fails("send_group_system_notification", many, 10004)
-        .await;
+    sandbox.fails("send_group_system_notification", many, 10004).await;
 }
 
 /// group_msg_recall: "The list has one entry per requested number, in request order"; "The number stays occupied";
@@ -352,51 +192,18 @@ async fn a_recalled_message_keeps_its_place() {
         sandbox.send("g", "bob", random).await;
     }
     let list = json!([{"MsgSeq": 2}, {"MsgSeq": 99}, {"MsgSeq": 2}]);
-    let reply = sandbox
-        .ok(
-            "group_msg_recall",
-            json!({"GroupId": "g", "MsgSeqList": list}),
-        )
-        .await;
-    let codes: Vec<&Value> = reply["RecallRetList"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["RetCode"])
-        .collect();
+    let reply = sandbox.ok("group_msg_recall", json!({"GroupId": "g", "MsgSeqList": list})).await;
+    let codes: Vec<&Value> = reply["RecallRetList"].as_array().unwrap().iter().map(|item| &item["RetCode"]).collect();
     assert_eq!(codes, [&json!(0), &json!(10030), &json!(10032)]);
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 4);
     let recalled = &sandbox.history("g").await[1];
-    assert_eq!(
-        (&recalled["IsPlaceMsg"], &recalled["MsgBody"]),
-        (&json!(2), &text("hello"))
-    );
-    let without = sandbox
-        .ok(
-            "group_msg_get_simple",
-            json!({"GroupId": "g", "ReqMsgNumber": 3}),
-        )
-        .await;
+    assert_eq!((&recalled["IsPlaceMsg"], &recalled["MsgBody"]), (&json!(2), &text("hello")));
+    let without = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 3})).await;
     let placeholder = &without["RspMsgList"][1];
-    assert_eq!(
-        (&placeholder["IsPlaceMsg"], &placeholder["MsgBody"]),
-        (&json!(1), &json!([]))
-    );
+    assert_eq!((&placeholder["IsPlaceMsg"], &placeholder["MsgBody"]), (&json!(1), &json!([])));
     let many: Vec<Value> = (0..11).map(|seq| json!({"MsgSeq": seq})).collect();
-    sandbox
-        .fails(
-            "group_msg_recall",
-            json!({"GroupId": "g", "MsgSeqList": many}),
-            10004,
-        )
-        .await;
-    sandbox
-        .fails(
-            "group_msg_recall",
-            json!({"GroupId": "g", "MsgSeqList": [1]}),
-            10004,
-        )
-        .await;
+    sandbox.fails("group_msg_recall", json!({"GroupId": "g", "MsgSeqList": many}), 10004).await;
+    sandbox.fails("group_msg_recall", json!({"GroupId": "g", "MsgSeqList": [1]}), 10004).await;
 }
 
 /// delete_group_msg_by_sender: "Despite its name it recalls; the messages leave placeholders"; "only the newest 1000 messages
@@ -407,40 +214,16 @@ async fn messages_of_one_sender_are_recalled() {
     sandbox.group("g", "Public").await;
     sandbox.send("g", "bob", 0).await;
     for random in 1..=1_000 {
-        sandbox
-            .send("g", if random % 2 == 0 { "bob" } else { "carol" }, random)
-            .await;
+        sandbox.send("g", if random % 2 == 0 { "bob" } else { "carol" }, random).await;
     }
-    sandbox
-        .ok(
-            "delete_group_msg_by_sender",
-            json!({"GroupId": "g", "Sender_Account": "bob"}),
-        )
-        .await;
-    sandbox
-        .ok(
-            "delete_group_msg_by_sender",
-            json!({"GroupId": "g", "Sender_Account": "dave"}),
-        )
-        .await;
+    sandbox.ok("delete_group_msg_by_sender", json!({"GroupId": "g", "Sender_Account": "bob"})).await;
+    sandbox.ok("delete_group_msg_by_sender", json!({"GroupId": "g", "Sender_Account": "dave"})).await;
     let newest = sandbox.history("g").await;
-    assert_eq!(
-        (&newest[0]["IsPlaceMsg"], &newest[1]["IsPlaceMsg"]),
-        (&json!(2), &json!(0))
-    );
+    assert_eq!((&newest[0]["IsPlaceMsg"], &newest[1]["IsPlaceMsg"]), (&json!(2), &json!(0)));
     let oldest = json!({"GroupId": "g", "ReqMsgNumber": 3, "ReqMsgSeq": 3, "WithRecalledMsg": 1});
     let oldest = sandbox.ok("group_msg_get_simple", oldest).await;
-    let places: Vec<&Value> = oldest["RspMsgList"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["IsPlaceMsg"])
-        .collect();
-    assert_eq!(
-        places,
-        [&json!(2), &json!(0), &json!(0)],
-        "number 1 is older than the newest 1000"
-    );
+    let places: Vec<&Value> = oldest["RspMsgList"].as_array().unwrap().iter().map(|item| &item["IsPlaceMsg"]).collect();
+    assert_eq!(places, [&json!(2), &json!(0), &json!(0)], "number 1 is older than the newest 1000");
 }
 
 /// group_msg_get_simple: "Page back by asking for the smallest returned MsgSeq minus 1"; "Numbers follow the order of
@@ -449,50 +232,23 @@ async fn messages_of_one_sender_are_recalled() {
 async fn history_is_paged_backwards() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
-    let empty = sandbox
-        .ok(
-            "group_msg_get_simple",
-            json!({"GroupId": "g", "ReqMsgNumber": 5}),
-        )
-        .await;
-    assert_eq!(
-        (&empty["RspMsgList"], &empty["IsFinished"]),
-        (&json!([]), &json!(1))
-    );
+    let empty = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 5})).await;
+    assert_eq!((&empty["RspMsgList"], &empty["IsFinished"]), (&json!([]), &json!(1)));
     for (random, priority) in (1..=25).zip(["High", "Normal", "Low", "low"].into_iter().cycle()) {
-        sandbox
-            .ok(
-                "send_group_msg",
-                with(message("g", "bob", random), "MsgPriority", json!(priority)),
-            )
-            .await;
+        sandbox.ok("send_group_msg", with(message("g", "bob", random), "MsgPriority", json!(priority))).await;
     }
-    let first = sandbox
-        .ok(
-            "group_msg_get_simple",
-            json!({"GroupId": "g", "ReqMsgNumber": 25}),
-        )
-        .await;
+    let first = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 25})).await;
     assert_eq!(first["IsFinished"], 0, "wider than 20");
     let mut seqs: Vec<u64> = Vec::new();
     let mut next = json!({"GroupId": "g", "ReqMsgNumber": 10});
     loop {
         let page = sandbox.ok("group_msg_get_simple", next.clone()).await;
         assert_eq!(page["IsFinished"], 1);
-        seqs.extend(
-            page["RspMsgList"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|item| item["MsgSeq"].as_u64().unwrap()),
-        );
+        seqs.extend(page["RspMsgList"].as_array().unwrap().iter().map(|item| item["MsgSeq"].as_u64().unwrap()));
         if seqs.last() == Some(&1) {
             assert_eq!(page["RspMsgList"][4]["MsgPriority"], 1);
             assert_eq!(page["RspMsgList"][2]["MsgPriority"], 3);
-            assert_eq!(
-                page["RspMsgList"][1]["MsgPriority"], 2,
-                "another case falls back to Normal"
-            );
+            assert_eq!(page["RspMsgList"][1]["MsgPriority"], 2, "another case falls back to Normal");
             break;
         }
         next["ReqMsgSeq"] = json!(seqs.last().unwrap() - 1);
@@ -508,27 +264,14 @@ async fn history_expires_into_placeholders() {
     sandbox.group("g", "Public").await;
     sandbox.send("g", "bob", 1).await;
     sandbox.advance(90 * 86_400 + 1).await;
-    let expired = sandbox
-        .ok(
-            "group_msg_get_simple",
-            json!({"GroupId": "g", "ReqMsgNumber": 5}),
-        )
-        .await;
+    let expired = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 5})).await;
     assert_eq!(expired["IsFinished"], 2);
     assert_eq!(expired["RspMsgList"][0]["IsPlaceMsg"], 1);
-    let recall = sandbox
-        .ok(
-            "group_msg_recall",
-            json!({"GroupId": "g", "MsgSeqList": [{"MsgSeq": 1}]}),
-        )
-        .await;
+    let recall = sandbox.ok("group_msg_recall", json!({"GroupId": "g", "MsgSeqList": [{"MsgSeq": 1}]})).await;
     assert_eq!(recall["RecallRetList"][0]["RetCode"], 10031);
     sandbox.send("g", "bob", 2).await;
     let history = sandbox.history("g").await;
-    assert_eq!(
-        (&history[0]["IsPlaceMsg"], &history[1]["IsPlaceMsg"]),
-        (&json!(0), &json!(1))
-    );
+    assert_eq!((&history[0]["IsPlaceMsg"], &history[1]["IsPlaceMsg"]), (&json!(0), &json!(1)));
 }
 
 /// get_online_member_num: any type but AVChatRoom 10007.
@@ -537,25 +280,8 @@ async fn presence_is_counted_in_avchatrooms_only() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     sandbox.group("live", "AVChatRoom").await;
-    sandbox
-        .fails("get_online_member_num", json!({"GroupId": "g"}), 10007)
-        .await;
-    sandbox
-        .control(
-            "apps/1400000001/presence",
-            json!({"group": "live", "join": ["bob", "carol"]}),
-        )
-        .await;
-    sandbox
-        .control(
-            "apps/1400000001/presence",
-            json!({"group": "live", "leave": ["bob"]}),
-        )
-        .await;
-    assert_eq!(
-        sandbox
-            .ok("get_online_member_num", json!({"GroupId": "live"}))
-            .await["OnlineMemberNum"],
-        1
-    );
+    sandbox.fails("get_online_member_num", json!({"GroupId": "g"}), 10007).await;
+    sandbox.control("apps/1400000001/presence", json!({"group": "live", "join": ["bob", "carol"]})).await;
+    sandbox.control("apps/1400000001/presence", json!({"group": "live", "leave": ["bob"]})).await;
+    assert_eq!(sandbox.ok("get_online_member_num", json!({"GroupId": "live"})).await["OnlineMemberNum"], 1);
 }

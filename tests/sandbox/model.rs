@@ -49,13 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
 async fn ten_thousand_random_commands_agree_with_a_simple_model() {
     let sandbox = Sandbox::start().await;
     let users: Vec<String> = (0..USERS).map(|user| format!("u{user}")).collect();
-    sandbox
-        .ok_at(
-            "im_open_login_svc",
-            "multiaccount_import",
-            json!({"Accounts": users}),
-        )
-        .await;
+    sandbox.ok_at("im_open_login_svc", "multiaccount_import", json!({"Accounts": users})).await;
     let mut groups: BTreeMap<usize, Model> = BTreeMap::new();
     let mut runner = TestRunner::deterministic();
     let steps = step();
@@ -73,26 +67,13 @@ async fn apply(sandbox: &Sandbox, groups: &mut BTreeMap<usize, Model>, step: Ste
     match step {
         Step::Create(group) => {
             let body = json!({"Type": "Public", "Name": "n", "GroupId": id(group)});
-            let code = if groups.contains_key(&group) {
-                10021
-            } else {
-                0
-            };
+            let code = if groups.contains_key(&group) { 10021 } else { 0 };
             assert_eq!(sandbox.call("create_group", body).await["ErrorCode"], code);
             groups.entry(group).or_default();
         }
         Step::Destroy(group) => {
-            let code = if groups.remove(&group).is_some() {
-                0
-            } else {
-                10010
-            };
-            assert_eq!(
-                sandbox
-                    .call("destroy_group", json!({"GroupId": id(group)}))
-                    .await["ErrorCode"],
-                code
-            );
+            let code = if groups.remove(&group).is_some() { 0 } else { 10010 };
+            assert_eq!(sandbox.call("destroy_group", json!({"GroupId": id(group)})).await["ErrorCode"], code);
         }
         Step::Add(group, user) => {
             let body =
@@ -108,26 +89,12 @@ async fn apply(sandbox: &Sandbox, groups: &mut BTreeMap<usize, Model>, step: Ste
         }
         Step::Remove(group, user) => {
             let body = json!({"GroupId": id(group), "Silence": 1, "MemberToDel_Account": [format!("u{user}")]});
-            let code = if groups.contains_key(&group) {
-                0
-            } else {
-                10010
-            };
-            assert_eq!(
-                sandbox.call("delete_group_member", body).await["ErrorCode"],
-                code
-            );
-            groups
-                .get_mut(&group)
-                .map(|model| model.members.remove(&user));
+            let code = if groups.contains_key(&group) { 0 } else { 10010 };
+            assert_eq!(sandbox.call("delete_group_member", body).await["ErrorCode"], code);
+            groups.get_mut(&group).map(|model| model.members.remove(&user));
         }
         Step::Send(group, user) => {
-            let reply = sandbox
-                .call(
-                    "send_group_msg",
-                    message(&id(group), &format!("u{user}"), random),
-                )
-                .await;
+            let reply = sandbox.call("send_group_msg", message(&id(group), &format!("u{user}"), random)).await;
             match groups.get_mut(&group) {
                 None => assert_eq!(reply["ErrorCode"], 10010),
                 Some(model) => {
@@ -149,10 +116,7 @@ async fn apply(sandbox: &Sandbox, groups: &mut BTreeMap<usize, Model>, step: Ste
                     0
                 }
             };
-            assert_eq!(
-                sandbox.ok("group_msg_recall", body).await["RecallRetList"][0]["RetCode"],
-                code
-            );
+            assert_eq!(sandbox.ok("group_msg_recall", body).await["RecallRetList"][0]["RetCode"], code);
         }
         Step::Check(group) => check(sandbox, groups.get(&group), group).await,
     }
@@ -167,31 +131,19 @@ async fn check(sandbox: &Sandbox, model: Option<&Model>, group: usize) {
     };
     assert_eq!(info["MemberNum"], model.members.len());
     assert_eq!(info["NextMsgSeq"], model.messages.len() + 1);
-    let names: BTreeSet<&str> = info["MemberList"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|member| member["Member_Account"].as_str())
-        .collect();
-    let expected: BTreeSet<String> = model
-        .members
-        .iter()
-        .map(|user| format!("u{user}"))
-        .collect();
+    let names: BTreeSet<&str> =
+        info["MemberList"].as_array().unwrap().iter().filter_map(|member| member["Member_Account"].as_str()).collect();
+    let expected: BTreeSet<String> = model.members.iter().map(|user| format!("u{user}")).collect();
     assert_eq!(names, expected.iter().map(String::as_str).collect());
 
     let mut seq = model.messages.len();
     while seq > 0 {
-        let body =
-            json!({"GroupId": id, "ReqMsgNumber": 20, "ReqMsgSeq": seq, "WithRecalledMsg": 1});
+        let body = json!({"GroupId": id, "ReqMsgNumber": 20, "ReqMsgSeq": seq, "WithRecalledMsg": 1});
         let page = sandbox.ok("group_msg_get_simple", body).await;
         for entry in page["RspMsgList"].as_array().unwrap() {
             let (user, recalled) = model.messages[seq - 1];
             let place: Value = if recalled { json!(2) } else { json!(0) };
-            assert_eq!(
-                (&entry["MsgSeq"], &entry["IsPlaceMsg"]),
-                (&json!(seq), &place)
-            );
+            assert_eq!((&entry["MsgSeq"], &entry["IsPlaceMsg"]), (&json!(seq), &place));
             assert_eq!(entry["From_Account"], format!("u{user}"));
             seq -= 1;
         }

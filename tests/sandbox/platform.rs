@@ -13,10 +13,7 @@ const LIST: &str = "get_appid_group_list";
 
 /// The code that a query gets.
 async fn code(sandbox: &Sandbox, query: &str) -> Value {
-    sandbox
-        .post(&sandbox.url_with(GROUPS, LIST, query), "{}")
-        .await["ErrorCode"]
-        .clone()
+    sandbox.post(&sandbox.url_with(GROUPS, LIST, query), "{}").await["ErrorCode"].clone()
 }
 
 /// The packed UserSig of vector V1 is accepted while it is valid.
@@ -40,27 +37,12 @@ async fn every_tampered_usersig_gets_its_documented_code() {
     assert_eq!(code(&sandbox, &with("")).await, 70002);
     assert_eq!(code(&sandbox, &with("not+a+usersig")).await, 70003);
     assert_eq!(code(&sandbox, &with("AAAA")).await, 70003);
-    assert_eq!(
-        code(&sandbox, &with(&pack(&json!({"TLS.ver": "2.0"})))).await,
-        70003
-    );
+    assert_eq!(code(&sandbox, &with(&pack(&json!({"TLS.ver": "2.0"})))).await, 70003);
     assert_eq!(code(&sandbox, &with(&good[..good.len() - 8])).await, 70003);
-    assert_eq!(
-        code(&sandbox, &with(&usersig(ID, ADMIN, NOW, 60, "another key"))).await,
-        70009
-    );
-    assert_eq!(
-        code(&sandbox, &with(&usersig(ID, ADMIN, NOW - 61, 60, KEY))).await,
-        70001
-    );
-    assert_eq!(
-        code(&sandbox, &with(&usersig(ID, "alice", NOW, 60, KEY))).await,
-        70013
-    );
-    assert_eq!(
-        code(&sandbox, &with(&usersig(7, ADMIN, NOW, 60, KEY))).await,
-        70014
-    );
+    assert_eq!(code(&sandbox, &with(&usersig(ID, ADMIN, NOW, 60, "another key"))).await, 70009);
+    assert_eq!(code(&sandbox, &with(&usersig(ID, ADMIN, NOW - 61, 60, KEY))).await, 70001);
+    assert_eq!(code(&sandbox, &with(&usersig(ID, "alice", NOW, 60, KEY))).await, 70013);
+    assert_eq!(code(&sandbox, &with(&usersig(7, ADMIN, NOW, 60, KEY))).await, 70014);
     let unknown_app = sandbox.query(7, ADMIN, &usersig(7, ADMIN, NOW, 60, KEY));
     assert_eq!(code(&sandbox, &unknown_app).await, 70020);
     let no_admin = sandbox.query(ID, "alice", &usersig(ID, "alice", NOW, 60, KEY));
@@ -87,43 +69,15 @@ async fn the_url_is_checked_part_by_part() {
     let sig = usersig(ID, ADMIN, NOW, 60, KEY);
     let good = sandbox.query(ID, ADMIN, &sig);
     let path = |service: &str, command: &str| sandbox.url_with(service, command, &good);
-    assert_eq!(
-        sandbox.post(&path("no_such_svc", LIST), "{}").await["ErrorCode"],
-        60009
-    );
-    assert_eq!(
-        sandbox.post(&path(GROUPS, "no_such_command"), "{}").await["ErrorCode"],
-        10003
-    );
-    assert_eq!(
-        sandbox.post(&path(GROUPS, "Create_Group"), "{}").await["ErrorCode"],
-        10003
-    );
-    assert_eq!(
-        code(&sandbox, &good.replace("sdkappid=1400000001&", "")).await,
-        60012
-    );
-    assert_eq!(
-        code(&sandbox, &good.replace("1400000001", "x")).await,
-        60025
-    );
-    assert_eq!(
-        code(&sandbox, &good.replace("&contenttype=json", "")).await,
-        60025
-    );
+    assert_eq!(sandbox.post(&path("no_such_svc", LIST), "{}").await["ErrorCode"], 60009);
+    assert_eq!(sandbox.post(&path(GROUPS, "no_such_command"), "{}").await["ErrorCode"], 10003);
+    assert_eq!(sandbox.post(&path(GROUPS, "Create_Group"), "{}").await["ErrorCode"], 10003);
+    assert_eq!(code(&sandbox, &good.replace("sdkappid=1400000001&", "")).await, 60012);
+    assert_eq!(code(&sandbox, &good.replace("1400000001", "x")).await, 60025);
+    assert_eq!(code(&sandbox, &good.replace("&contenttype=json", "")).await, 60025);
     assert_eq!(code(&sandbox, &good.replace("=json", "=xml")).await, 60025);
-    assert_eq!(
-        code(&sandbox, &good.replace("random=99", "random=4294967296")).await,
-        60025
-    );
-    assert_eq!(
-        code(
-            &sandbox,
-            &format!("contenttype=json&{}", good.replace("&contenttype=json", ""))
-        )
-        .await,
-        0
-    );
+    assert_eq!(code(&sandbox, &good.replace("random=99", "random=4294967296")).await, 60025);
+    assert_eq!(code(&sandbox, &format!("contenttype=json&{}", good.replace("&contenttype=json", ""))).await, 0);
 }
 
 #[tokio::test]
@@ -138,11 +92,7 @@ async fn the_host_root_answers_200() {
 async fn bodies_are_read_strictly_and_failures_name_the_field() {
     let sandbox = Sandbox::start().await;
     for body in ["", "[]", "{", "null"] {
-        assert_eq!(
-            sandbox.post(&sandbox.url(GROUPS, LIST), body).await["ErrorCode"],
-            60003,
-            "{body:?}"
-        );
+        assert_eq!(sandbox.post(&sandbox.url(GROUPS, LIST), body).await["ErrorCode"], 60003, "{body:?}");
     }
     let wrong = [
         (json!({"Type": "Public", "Name": "n", "Nmae": 1}), "Nmae"),
@@ -150,115 +100,49 @@ async fn bodies_are_read_strictly_and_failures_name_the_field() {
         (json!({"Type": "Public", "Name": 1}), "Name"),
         (json!({"Type": "Public"}), "Name"),
         (json!({"Type": "Secret", "Name": "n"}), "Type"),
-        (
-            json!({"Type": "Public", "Name": "n", "MaxMemberCount": "5"}),
-            "MaxMemberCount",
-        ),
-        (
-            json!({"Type": "Public", "Name": "n", "MemberList": {}}),
-            "MemberList",
-        ),
-        (
-            json!({"Type": "Public", "Name": "n", "MemberList": [{"Role": "Admin"}]}),
-            "MemberList[0].Member_Account",
-        ),
+        (json!({"Type": "Public", "Name": "n", "MaxMemberCount": "5"}), "MaxMemberCount"),
+        (json!({"Type": "Public", "Name": "n", "MemberList": {}}), "MemberList"),
+        (json!({"Type": "Public", "Name": "n", "MemberList": [{"Role": "Admin"}]}), "MemberList[0].Member_Account"),
     ];
     for (body, field) in wrong {
         let info = sandbox.fails("create_group", body, 10004).await;
         assert!(info.contains(field), "{info}");
     }
-    let info = sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "Public", "Name": "n", "Owner_Account": 5}),
-            60015,
-        )
-        .await;
+    let info = sandbox.fails("create_group", json!({"Type": "Public", "Name": "n", "Owner_Account": 5}), 60015).await;
     assert!(info.contains("Owner_Account"), "{info}");
 }
 
 #[tokio::test]
 async fn loose_mode_accepts_unknown_keys_but_no_wrong_types() {
-    let sandbox = Sandbox::start_with(Settings {
-        loose: true,
-        ..unpaced()
-    })
-    .await;
-    sandbox
-        .ok(
-            "create_group",
-            json!({"Type": "Public", "Name": "n", "Nmae": 1}),
-        )
-        .await;
-    sandbox
-        .fails("create_group", json!({"Type": "Public", "Name": 1}), 10004)
-        .await;
+    let sandbox = Sandbox::start_with(Settings { loose: true, ..unpaced() }).await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "n", "Nmae": 1})).await;
+    sandbox.fails("create_group", json!({"Type": "Public", "Name": 1}), 10004).await;
 }
 
 #[tokio::test]
 async fn texts_are_limited_in_bytes_and_not_in_characters() {
     let sandbox = Sandbox::start().await;
     let ten = "汉".repeat(10);
-    sandbox
-        .ok("create_group", json!({"Type": "Public", "Name": ten}))
-        .await;
-    sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "Public", "Name": format!("{ten}a")}),
-            10004,
-        )
-        .await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": ten})).await;
+    sandbox.fails("create_group", json!({"Type": "Public", "Name": format!("{ten}a")}), 10004).await;
 }
 
 #[tokio::test]
 async fn two_namespaces_never_see_each_other() {
-    let other = AppSettings {
-        sdkappid: 20_000_001,
-        key: "test-key".into(),
-        admin: "im-admin_01".to_owned(),
-    };
-    let sandbox = Sandbox::start_with(Settings {
-        apps: vec![other],
-        ..unpaced()
-    })
-    .await;
+    let other = AppSettings { sdkappid: 20_000_001, key: "test-key".into(), admin: "im-admin_01".to_owned() };
+    let sandbox = Sandbox::start_with(Settings { apps: vec![other], ..unpaced() }).await;
     sandbox.freeze(NOW).await;
-    let query = sandbox.query(
-        20_000_001,
-        "im-admin_01",
-        &usersig(20_000_001, "im-admin_01", NOW, 60, "test-key"),
-    );
+    let query = sandbox.query(20_000_001, "im-admin_01", &usersig(20_000_001, "im-admin_01", NOW, 60, "test-key"));
     let url = |command: &str| sandbox.url_with(GROUPS, command, &query);
 
-    sandbox
-        .ok(
-            "create_group",
-            json!({"Type": "Public", "Name": "first", "GroupId": "same"}),
-        )
-        .await;
-    let info = sandbox
-        .post(
-            &url("get_group_info"),
-            json!({"GroupIdList": ["same"]}).to_string(),
-        )
-        .await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "first", "GroupId": "same"})).await;
+    let info = sandbox.post(&url("get_group_info"), json!({"GroupIdList": ["same"]}).to_string()).await;
     assert_eq!(info["GroupInfo"][0]["ErrorCode"], 10010);
     let body = json!({"Type": "Public", "Name": "second", "GroupId": "same"}).to_string();
-    assert_eq!(
-        sandbox.post(&url("create_group"), body).await["ErrorCode"],
-        0
-    );
+    assert_eq!(sandbox.post(&url("create_group"), body).await["ErrorCode"], 0);
     assert_eq!(sandbox.info("same").await["Name"], "first");
-    sandbox
-        .ok("destroy_group", json!({"GroupId": "same"}))
-        .await;
-    let info = sandbox
-        .post(
-            &url("get_group_info"),
-            json!({"GroupIdList": ["same"]}).to_string(),
-        )
-        .await;
+    sandbox.ok("destroy_group", json!({"GroupId": "same"})).await;
+    let info = sandbox.post(&url("get_group_info"), json!({"GroupIdList": ["same"]}).to_string()).await;
     assert_eq!(info["GroupInfo"][0]["Name"], "second");
 }
 
@@ -268,20 +152,10 @@ async fn rates_are_limited_as_upstream() {
     sandbox.ok(LIST, json!({})).await;
     sandbox.fails(LIST, json!({}), 10006).await;
     sandbox.control("rates", json!({"scale": 0.005})).await;
-    sandbox
-        .ok("create_group", json!({"Type": "Public", "Name": "n"}))
-        .await;
-    sandbox
-        .fails(
-            "create_group",
-            json!({"Type": "Public", "Name": "n"}),
-            60007,
-        )
-        .await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
+    sandbox.fails("create_group", json!({"Type": "Public", "Name": "n"}), 60007).await;
     sandbox.control("rates", json!({"scale": 0})).await;
-    sandbox
-        .ok("create_group", json!({"Type": "Public", "Name": "n"}))
-        .await;
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
 }
 
 #[tokio::test]
@@ -290,25 +164,11 @@ async fn an_answer_larger_than_1_mb_is_refused() {
     for group in 0..3 {
         sandbox.group(&format!("g{group}"), "Public").await;
     }
-    let users: Vec<String> = (0..6_000)
-        .map(|n| format!("a-user-with-a-long-name-{n:08}"))
-        .collect();
-    sandbox
-        .control("apps/1400000001/accounts", json!({"users": users}))
-        .await;
+    let users: Vec<String> = (0..6_000).map(|n| format!("a-user-with-a-long-name-{n:08}")).collect();
+    sandbox.control("apps/1400000001/accounts", json!({"users": users})).await;
     for users in users[..5_900].chunks(300) {
-        let members: Vec<Value> = users
-            .iter()
-            .map(|user| json!({"Member_Account": user}))
-            .collect();
-        sandbox
-            .ok(
-                "add_group_member",
-                json!({"GroupId": "g0", "Silence": 1, "MemberList": members}),
-            )
-            .await;
+        let members: Vec<Value> = users.iter().map(|user| json!({"Member_Account": user})).collect();
+        sandbox.ok("add_group_member", json!({"GroupId": "g0", "Silence": 1, "MemberList": members})).await;
     }
-    sandbox
-        .fails("get_group_info", json!({"GroupIdList": ["g0"]}), 10018)
-        .await;
+    sandbox.fails("get_group_info", json!({"GroupIdList": ["g0"]}), 10018).await;
 }

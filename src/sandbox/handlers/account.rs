@@ -19,22 +19,13 @@ const IMPORT: &[Field] = &[
 ];
 /// The newer list carries profiles, the older one bare names.
 const IMPORT_MANY: &[Field] = &[
-    opt(
-        "AccountList",
-        Objects(&[req("UserID", User), opt("Nick", Text), opt("FaceUrl", Text)]),
-    ),
+    opt("AccountList", Objects(&[req("UserID", User), opt("Nick", Text), opt("FaceUrl", Text)])),
     opt("Accounts", Texts),
 ];
 
 pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "account_import", IMPORT, account_import),
-    Command::new(
-        SERVICE,
-        "multiaccount_import",
-        IMPORT_MANY,
-        multiaccount_import,
-    )
-    .rate(100.0),
+    Command::new(SERVICE, "multiaccount_import", IMPORT_MANY, multiaccount_import).rate(100.0),
 ];
 
 /// Accounts that one multiaccount_import call may name.
@@ -42,10 +33,7 @@ const ACCOUNTS_PER_CALL: usize = 100;
 
 fn account_import(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !import(ctx, text(body, "UserID"), body) {
-        return Err(ApiError::new(
-            70402,
-            "invalid parameter: UserID must have 1 to 32 bytes",
-        ));
+        return Err(ApiError::new(70402, "invalid parameter: UserID must have 1 to 32 bytes"));
     }
     done()
 }
@@ -54,21 +42,13 @@ fn multiaccount_import(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let bare = Body::new();
     let accounts: Vec<(&str, &Body)> = match texts(body, "Accounts") {
         Some(users) => users.into_iter().map(|user| (user, &bare)).collect(),
-        None => objects(body, "AccountList")
-            .map(|account| (text(account, "UserID"), account))
-            .collect(),
+        None => objects(body, "AccountList").map(|account| (text(account, "UserID"), account)).collect(),
     };
     if accounts.is_empty() || accounts.len() > ACCOUNTS_PER_CALL {
-        return Err(ApiError::new(
-            70402,
-            "invalid parameter: the list must hold 1 to 100 accounts",
-        ));
+        return Err(ApiError::new(70402, "invalid parameter: the list must hold 1 to 100 accounts"));
     }
-    let failed: Vec<&str> = accounts
-        .into_iter()
-        .filter(|(user, profile)| !import(ctx, user, profile))
-        .map(|(user, _)| user)
-        .collect();
+    let failed: Vec<&str> =
+        accounts.into_iter().filter(|(user, profile)| !import(ctx, user, profile)).map(|(user, _)| user).collect();
     answer(json!({"FailAccounts": failed}))
 }
 

@@ -4,14 +4,12 @@ use serde_json::{Value, json};
 
 use super::view::{base_info, insert_custom, member_info};
 use super::{
-    Ctx, answer, done, group_custom, integer, member_custom, merge_custom, objects, optional_text,
-    switch, text, texts, unsigned,
+    Ctx, answer, done, group_custom, integer, member_custom, merge_custom, objects, optional_text, switch, text, texts,
+    unsigned,
 };
 use crate::sandbox::error::ApiError;
 use crate::sandbox::ids::{Id, is_custom_group_id};
-use crate::sandbox::registry::Kind::{
-    Bytes, Flag, Integer, Limited, Object, Objects, Text, Texts, U32, User, Word,
-};
+use crate::sandbox::registry::Kind::{Bytes, Flag, Integer, Limited, Object, Objects, Text, Texts, U32, User, Word};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType};
 use crate::sandbox::state::member::{MsgFlag, Role};
@@ -93,46 +91,21 @@ const LIST: &[Field] = &[
     opt("Next", Integer),
     opt(
         "GroupType",
-        Word(&[
-            "Public",
-            "Private",
-            "ChatRoom",
-            "AVChatRoom",
-            "BChatRoom",
-            "Community",
-            "Work",
-            "Meeting",
-        ]),
+        Word(&["Public", "Private", "ChatRoom", "AVChatRoom", "BChatRoom", "Community", "Work", "Meeting"]),
     )
     .alias(&["Type"]),
 ];
 
 pub static COMMANDS: &[Command] = &[
-    Command::new(SERVICE, "get_appid_group_list", LIST, get_appid_group_list)
-        .rate(1.0)
-        .read_only(),
+    Command::new(SERVICE, "get_appid_group_list", LIST, get_appid_group_list).rate(1.0).read_only(),
     Command::new(SERVICE, "create_group", CREATE, create_group),
     Command::new(SERVICE, "get_group_info", GET_INFO, get_group_info).read_only(),
-    Command::new(
-        SERVICE,
-        "modify_group_base_info",
-        MODIFY,
-        modify_group_base_info,
-    ),
-    Command::new(
-        SERVICE,
-        "destroy_group",
-        &[req("GroupId", Text)],
-        destroy_group,
-    ),
+    Command::new(SERVICE, "modify_group_base_info", MODIFY, modify_group_base_info),
+    Command::new(SERVICE, "destroy_group", &[req("GroupId", Text)], destroy_group),
     Command::new(
         SERVICE,
         "change_group_owner",
-        &[
-            req("GroupId", Text),
-            req("NewOwner_Account", User),
-            opt("From_Account", User).ignored(),
-        ],
+        &[req("GroupId", Text), req("NewOwner_Account", User), opt("From_Account", User).ignored()],
         change_group_owner,
     ),
 ];
@@ -143,16 +116,11 @@ const MEMBERS_AT_CREATION: usize = 100;
 fn create_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let members: Vec<&Body> = objects(body, "MemberList").collect();
     if members.len() > MEMBERS_AT_CREATION {
-        return Err(ApiError::new(
-            10005,
-            "MemberList holds more than 100 accounts",
-        ));
+        return Err(ApiError::new(10005, "MemberList holds more than 100 accounts"));
     }
     let mut group = new_group(ctx, body)?;
     if !group.kind.stores_members() && !members.is_empty() {
-        return Err(ApiError::not_allowed(
-            "nobody can be put into an AVChatRoom",
-        ));
+        return Err(ApiError::not_allowed("nobody can be put into an AVChatRoom"));
     }
     if members.iter().any(|member| member.contains_key("Role")) && !group.kind.has_admins() {
         return Err(ApiError::not_allowed("this group type has no admins"));
@@ -166,11 +134,7 @@ fn create_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         if group.is_full() {
             return Err(ApiError::new(10038, "MemberList exceeds the member cap"));
         }
-        let role = if optional_text(entry, "Role") == Some("Admin") {
-            Role::Admin
-        } else {
-            Role::Member
-        };
+        let role = if optional_text(entry, "Role") == Some("Admin") { Role::Admin } else { Role::Member };
         group.admit(id.clone(), role, ctx.now);
         if let Some(member) = group.members.get_mut(&id) {
             member.join_time = integer(entry, "JoinTime").unwrap_or(ctx.now);
@@ -194,8 +158,7 @@ fn create_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 
 /// What creating and importing share: the id, the profile, the owner as first member, and the quotas. Not inserted yet.
 pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
-    let kind = GroupType::parse(text(body, "Type"))
-        .ok_or_else(|| ApiError::field("Type", "is unknown"))?;
+    let kind = GroupType::parse(text(body, "Type")).ok_or_else(|| ApiError::field("Type", "is unknown"))?;
     if text(body, "Name").is_empty() {
         return Err(ApiError::field("Name", "must not be empty"));
     }
@@ -207,10 +170,7 @@ pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
     let chosen = text(body, "GroupId");
     if !chosen.is_empty() {
         if !is_custom_group_id(chosen, kind) {
-            return Err(ApiError::field(
-                "GroupId",
-                "is not a valid id for this group type",
-            ));
+            return Err(ApiError::field("GroupId", "is not a valid id for this group type"));
         }
         if let Ok(taken) = ctx.app.group(chosen) {
             let same_owner = owner.is_some() && taken.owner == owner;
@@ -225,10 +185,7 @@ pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
     }
     let live_rooms = ctx.limits.live_rooms;
     if kind == GroupType::AVChatRoom && live_rooms > 0 && ctx.app.count(Some(kind)) >= live_rooms {
-        return Err(ApiError::new(
-            10036,
-            "too many AVChatRoom groups for this edition",
-        ));
+        return Err(ApiError::new(10036, "too many AVChatRoom groups for this edition"));
     }
     if let Some(owner) = &owner
         && ctx.joined_too_many(owner)
@@ -238,25 +195,16 @@ pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
     let cap = kind.member_cap(ctx.limits);
     let max_members = unsigned(body, "MaxMemberCount").unwrap_or(cap);
     if kind.stores_members() && (max_members > cap || max_members == 0) {
-        return Err(ApiError::new(
-            10038,
-            format!("MaxMemberCount must be 1 to {cap}"),
-        ));
+        return Err(ApiError::new(10038, format!("MaxMemberCount must be 1 to {cap}")));
     }
     if switch(body, "SupportTopic") && kind != GroupType::Community {
         return Err(ApiError::not_allowed("only a community can hold topics"));
     }
     if kind == GroupType::AVChatRoom && body.contains_key("InviteJoinOption") {
-        return Err(ApiError::not_allowed(
-            "an AVChatRoom has no InviteJoinOption",
-        ));
+        return Err(ApiError::not_allowed("an AVChatRoom has no InviteJoinOption"));
     }
 
-    let id = if chosen.is_empty() {
-        Id::from(ctx.app.make_group_id(kind).as_str())
-    } else {
-        Id::from(chosen)
-    };
+    let id = if chosen.is_empty() { Id::from(ctx.app.make_group_id(kind).as_str()) } else { Id::from(chosen) };
     let mut group = Group::new(ctx.app.next_number(), id, kind, ctx.now);
     group.name = text(body, "Name").to_owned();
     group.introduction = text(body, "Introduction").to_owned();
@@ -295,10 +243,7 @@ fn get_group_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::field("GroupIdList", "must hold 1 to 50 ids"));
     }
     let nothing = Body::new();
-    let filter = body
-        .get("ResponseFilter")
-        .and_then(Value::as_object)
-        .unwrap_or(&nothing);
+    let filter = body.get("ResponseFilter").and_then(Value::as_object).unwrap_or(&nothing);
     let entries: Vec<Value> = ids
         .into_iter()
         .map(|id| match group_entry(ctx, id, filter) {
@@ -324,32 +269,16 @@ fn group_entry(ctx: &Ctx<'_>, id: &str, filter: &Body) -> Outcome {
         entry.insert("Appid".to_owned(), json!(ctx.app.sdkappid));
     }
     base_info(group, base.as_deref(), &mut entry);
-    insert_custom(
-        &mut entry,
-        "AppDefinedData",
-        &group.custom,
-        custom.as_deref(),
-    );
+    insert_custom(&mut entry, "AppDefinedData", &group.custom, custom.as_deref());
     let wants_members = filter.is_empty() || members.is_some() || member_custom.is_some();
     if wants_members && group.kind.stores_members() {
         if group.members.len() > MEMBERS_PER_ANSWER {
-            return Err(ApiError::new(
-                10054,
-                "too many members for one answer, read them page by page",
-            ));
+            return Err(ApiError::new(10054, "too many members for one answer, read them page by page"));
         }
         let list: Vec<Value> = group
             .members
             .iter()
-            .map(|member| {
-                member_info(
-                    group,
-                    member,
-                    members.as_deref(),
-                    member_custom.as_deref(),
-                    ctx.now,
-                )
-            })
+            .map(|member| member_info(group, member, members.as_deref(), member_custom.as_deref(), ctx.now))
             .collect();
         entry.insert("MemberList".to_owned(), Value::Array(list));
     }
@@ -365,25 +294,15 @@ fn modify_group_base_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::field("Name", "must not be empty"));
     }
     let cap = kind.member_cap(ctx.limits);
-    if kind.stores_members()
-        && unsigned(body, "MaxMemberNum").is_some_and(|max| max > cap || max == 0)
-    {
-        return Err(ApiError::new(
-            10038,
-            format!("MaxMemberNum must be 1 to {cap}"),
-        ));
+    if kind.stores_members() && unsigned(body, "MaxMemberNum").is_some_and(|max| max > cap || max == 0) {
+        return Err(ApiError::new(10038, format!("MaxMemberNum must be 1 to {cap}")));
     }
     if !kind.stores_members() && body.contains_key("InviteJoinOption") {
-        return Err(ApiError::not_allowed(
-            "an AVChatRoom has no InviteJoinOption",
-        ));
+        return Err(ApiError::not_allowed("an AVChatRoom has no InviteJoinOption"));
     }
-    let has_permissions =
-        body.contains_key("EnablePermission") || body.contains_key("DefaultPermission");
+    let has_permissions = body.contains_key("EnablePermission") || body.contains_key("DefaultPermission");
     if has_permissions && !ctx.app.group(text(body, "GroupId"))?.support_topic {
-        return Err(ApiError::not_allowed(
-            "only a community with topics has permissions",
-        ));
+        return Err(ApiError::not_allowed("only a community with topics has permissions"));
     }
     let custom = group_custom(ctx, body)?;
     let now = ctx.now;

@@ -32,11 +32,7 @@ pub static COMMANDS: &[Command] = &[
     Command::new(
         SERVICE,
         "delete_group_msg_by_sender",
-        &[
-            req("GroupId", Text),
-            req("Sender_Account", User),
-            opt("TopicId", Text),
-        ],
+        &[req("GroupId", Text), req("Sender_Account", User), opt("TopicId", Text)],
         delete_group_msg_by_sender,
     ),
 ];
@@ -66,28 +62,16 @@ fn group_msg_get_simple(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::field("ReqMsgNumber", "must be at least 1"));
     };
     let history = history(group, body)?;
-    let newest =
-        unsigned(body, "ReqMsgSeq").map_or(history.last_seq(), |seq| seq.min(history.last_seq()));
+    let newest = unsigned(body, "ReqMsgSeq").map_or(history.last_seq(), |seq| seq.min(history.last_seq()));
     let count = (wanted as u64).min(newest);
     let shown = count.min(MESSAGES_PER_ANSWER);
 
     let oldest = newest - shown + 1;
-    let messages = (oldest..=newest)
-        .rev()
-        .filter_map(|seq| Some((seq, history.get(seq)?)));
-    let all_expired = shown > 0
-        && messages
-            .clone()
-            .all(|(_, message)| message.time < expired_before);
-    let finished = if all_expired {
-        2
-    } else {
-        u8::from(shown == count)
-    };
+    let messages = (oldest..=newest).rev().filter_map(|seq| Some((seq, history.get(seq)?)));
+    let all_expired = shown > 0 && messages.clone().all(|(_, message)| message.time < expired_before);
+    let finished = if all_expired { 2 } else { u8::from(shown == count) };
     let with_recalled = switch(body, "WithRecalledMsg");
-    let list: Vec<Value> = messages
-        .map(|(seq, message)| entry(seq, message, with_recalled, expired_before))
-        .collect();
+    let list: Vec<Value> = messages.map(|(seq, message)| entry(seq, message, with_recalled, expired_before)).collect();
     answer(json!({"GroupId": id, "IsFinished": finished, "RspMsgList": list}))
 }
 
@@ -99,11 +83,8 @@ fn entry(seq: u64, message: &Message, with_recalled: bool, expired_before: i64) 
         MessageState::Recalled if with_recalled => 2,
         MessageState::Recalled | MessageState::Deleted => 1,
     };
-    let elements: Value = if place == 1 {
-        json!([])
-    } else {
-        serde_json::from_str(&message.body).unwrap_or_else(|_| json!([]))
-    };
+    let elements: Value =
+        if place == 1 { json!([]) } else { serde_json::from_str(&message.body).unwrap_or_else(|_| json!([])) };
     let mut entry = Body::new();
     if let Some(from) = &message.from {
         entry.insert("From_Account".to_owned(), json!(from.as_str()));
@@ -128,9 +109,7 @@ const RECALLS_PER_CALL: usize = 10;
 fn group_msg_recall(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let (now, expired_before) = (ctx.now, ctx.now - ctx.limits.history_days * 86_400);
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
-    let seqs: Vec<u64> = objects(body, "MsgSeqList")
-        .filter_map(|item| unsigned(item, "MsgSeq"))
-        .collect();
+    let seqs: Vec<u64> = objects(body, "MsgSeqList").filter_map(|item| unsigned(item, "MsgSeq")).collect();
     if seqs.is_empty() || seqs.len() > RECALLS_PER_CALL {
         return Err(ApiError::field("MsgSeqList", "must hold 1 to 10 numbers"));
     }
@@ -140,11 +119,7 @@ fn group_msg_recall(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     let mut results = Vec::with_capacity(seqs.len());
     for seq in seqs {
-        let code = if live {
-            recall_live(group, seq, now)
-        } else {
-            recall(history(group, body)?, seq, expired_before)
-        };
+        let code = if live { recall_live(group, seq, now) } else { recall(history(group, body)?, seq, expired_before) };
         results.push(json!({"MsgSeq": seq, "RetCode": code}));
     }
     answer(json!({"RecallRetList": results}))
@@ -158,9 +133,7 @@ fn recall(history: &mut History, seq: u64, expired_before: i64) -> i64 {
     match history.get_mut(seq) {
         None => NO_SUCH_MESSAGE,
         Some(message) if message.time < expired_before => TOO_LATE,
-        Some(message) if message.from.is_none() || message.state != MessageState::Normal => {
-            NOT_RECALLABLE
-        }
+        Some(message) if message.from.is_none() || message.state != MessageState::Normal => NOT_RECALLABLE,
         Some(message) => {
             message.state = MessageState::Recalled;
             0

@@ -6,9 +6,7 @@ use super::group::{GROUP_CUSTOM, new_group};
 use super::message::elements;
 use super::{Ctx, answer, check_count, done, integer, objects, optional_text, text, unsigned};
 use crate::sandbox::error::ApiError;
-use crate::sandbox::registry::Kind::{
-    Elements, Flag, Integer, Limited, Objects, Text, U32, User, Word,
-};
+use crate::sandbox::registry::Kind::{Elements, Flag, Integer, Limited, Objects, Text, U32, User, Word};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType};
 use crate::sandbox::state::member::Role;
@@ -25,10 +23,7 @@ const GROUP: &[Field] = &[
     opt("Notification", Limited(|limits| limits.notification_bytes)),
     opt("FaceUrl", Limited(|limits| limits.face_url_bytes)),
     opt("MaxMemberCount", U32),
-    opt(
-        "ApplyJoinOption",
-        Word(&["FreeAccess", "NeedPermission", "DisableApply"]),
-    ),
+    opt("ApplyJoinOption", Word(&["FreeAccess", "NeedPermission", "DisableApply"])),
     opt("AppDefinedData", Objects(GROUP_CUSTOM)),
     opt("CreateTime", Integer),
     opt("SupportTopic", Flag),
@@ -69,11 +64,7 @@ pub static COMMANDS: &[Command] = &[
     Command::new(
         SERVICE,
         "set_unread_msg_num",
-        &[
-            req("GroupId", Text),
-            req("Member_Account", User),
-            req("UnreadMsgNum", U32),
-        ],
+        &[req("GroupId", Text), req("Member_Account", User), req("UnreadMsgNum", U32)],
         set_unread_msg_num,
     ),
 ];

@@ -16,9 +16,7 @@ pub static COMMANDS: &[Command] =
 fn get_online_member_num(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
     if group.kind != GroupType::AVChatRoom {
-        return Err(ApiError::not_allowed(
-            "only an AVChatRoom knows who is present",
-        ));
+        return Err(ApiError::not_allowed("only an AVChatRoom knows who is present"));
     }
     answer(json!({"OnlineMemberNum": group.present.len()}))
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::group::MEMBER_CUSTOM;
 use super::view::{base_info, member_info};
 use super::{
-    Ctx, answer, check_count, done, integer, member_custom, merge_custom, objects, optional_text,
-    switch, text, texts, unsigned,
+    Ctx, answer, check_count, done, integer, member_custom, merge_custom, objects, optional_text, switch, text, texts,
+    unsigned,
 };
 use crate::sandbox::error::ApiError;
 use crate::sandbox::registry::Kind::{
@@ -18,17 +18,10 @@ use crate::sandbox::state::member::{Member, MsgFlag, Role};
 
 const SERVICE: &str = "group_open_http_svc";
 
-const ADD: &[Field] = &[
-    req("GroupId", Text),
-    opt("Silence", Flag),
-    req("MemberList", Objects(&[req("Member_Account", User)])),
-];
-const DELETE: &[Field] = &[
-    req("GroupId", Text),
-    opt("Silence", Flag),
-    opt("Reason", Text).ignored(),
-    req("MemberToDel_Account", Users),
-];
+const ADD: &[Field] =
+    &[req("GroupId", Text), opt("Silence", Flag), req("MemberList", Objects(&[req("Member_Account", User)]))];
+const DELETE: &[Field] =
+    &[req("GroupId", Text), opt("Silence", Flag), opt("Reason", Text).ignored(), req("MemberToDel_Account", Users)];
 const GET: &[Field] = &[
     req("GroupId", Text),
     opt("MemberInfoFilter", Texts),
@@ -54,13 +47,7 @@ const JOINED: &[Field] = &[
     opt("Limit", Integer),
     opt("Offset", Integer),
     opt("GroupType", Word(GroupType::NAMES)).alias(&["Type"]),
-    opt(
-        "ResponseFilter",
-        Object(&[
-            opt("GroupBaseInfoFilter", Texts),
-            opt("SelfInfoFilter", Texts),
-        ]),
-    ),
+    opt("ResponseFilter", Object(&[opt("GroupBaseInfoFilter", Texts), opt("SelfInfoFilter", Texts)])),
     opt("SupportTopic", Flag),
 ];
 
@@ -68,26 +55,10 @@ pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "get_group_member_info", GET, get_group_member_info).read_only(),
     Command::new(SERVICE, "add_group_member", ADD, add_group_member),
     Command::new(SERVICE, "delete_group_member", DELETE, delete_group_member),
-    Command::new(
-        SERVICE,
-        "modify_group_member_info",
-        MODIFY,
-        modify_group_member_info,
-    ),
-    Command::new(
-        SERVICE,
-        "get_joined_group_list",
-        JOINED,
-        get_joined_group_list,
-    )
-    .read_only(),
-    Command::new(
-        SERVICE,
-        "get_role_in_group",
-        &[req("GroupId", Text), req("User_Account", Users)],
-        get_role_in_group,
-    )
-    .read_only(),
+    Command::new(SERVICE, "modify_group_member_info", MODIFY, modify_group_member_info),
+    Command::new(SERVICE, "get_joined_group_list", JOINED, get_joined_group_list).read_only(),
+    Command::new(SERVICE, "get_role_in_group", &[req("GroupId", Text), req("User_Account", Users)], get_role_in_group)
+        .read_only(),
 ];
 
 /// `Result` of one user in add and import answers.
@@ -98,14 +69,10 @@ const MEMBER_ALREADY: u8 = 2;
 fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
     if !group.kind.stores_members() {
-        return Err(ApiError::not_allowed(
-            "nobody can be put into an AVChatRoom",
-        ));
+        return Err(ApiError::not_allowed("nobody can be put into an AVChatRoom"));
     }
     let number = group.number;
-    let users: Vec<&str> = objects(body, "MemberList")
-        .map(|member| text(member, "Member_Account"))
-        .collect();
+    let users: Vec<&str> = objects(body, "MemberList").map(|member| text(member, "Member_Account")).collect();
     if users.is_empty() {
         return Err(ApiError::field("MemberList", "must not be empty"));
     }
@@ -148,15 +115,11 @@ fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::new(10037, "the users are in too many groups"));
     }
     if unknown == users.len() {
-        return Err(ApiError::no_such_account(
-            users.first().copied().unwrap_or_default(),
-        ));
+        return Err(ApiError::no_such_account(users.first().copied().unwrap_or_default()));
     }
     if added > 0 && !switch(body, "Silence") {
         let now = ctx.now;
-        ctx.app
-            .group_mut(text(body, "GroupId"))?
-            .store_member_notice(now);
+        ctx.app.group_mut(text(body, "GroupId"))?.store_member_notice(now);
     }
     answer(json!({"MemberList": results}))
 }
@@ -167,10 +130,7 @@ const DELETE_PER_CALL: usize = 100;
 fn delete_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
     if !group.kind.stores_members() {
-        return Err(ApiError::new(
-            10004,
-            "GroupId names an AVChatRoom, whose members cannot be removed",
-        ));
+        return Err(ApiError::new(10004, "GroupId names an AVChatRoom, whose members cannot be removed"));
     }
     let number = group.number;
     let users = texts(body, "MemberToDel_Account").unwrap_or_default();
@@ -189,9 +149,7 @@ fn delete_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         ctx.note_left(user, number);
     }
     if removed && !switch(body, "Silence") {
-        ctx.app
-            .group_mut(text(body, "GroupId"))?
-            .store_member_notice(now);
+        ctx.app.group_mut(text(body, "GroupId"))?.store_member_notice(now);
     }
     done()
 }
@@ -209,20 +167,13 @@ fn get_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !(0..=PAGE).contains(&limit) {
         return Err(ApiError::field("Limit", "must be 0 to 6000"));
     }
-    let limit = if limit == 0 {
-        PAGE as usize
-    } else {
-        limit as usize
-    };
+    let limit = if limit == 0 { PAGE as usize } else { limit as usize };
     let Ok(offset) = usize::try_from(offset) else {
         return Err(ApiError::field("Offset", "must not be negative"));
     };
     let by_cursor = group.kind == GroupType::Community;
     if by_cursor && offset > 0 {
-        return Err(ApiError::field(
-            "Offset",
-            "is not for communities, which page with Next",
-        ));
+        return Err(ApiError::field("Offset", "is not for communities, which page with Next"));
     }
     let start = if by_cursor { cursor(body)? } else { offset };
     let roles = roles(body)?;
@@ -239,11 +190,7 @@ fn get_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     answer.insert("MemberNum".to_owned(), json!(group.members.len()));
     answer.insert("MemberList".to_owned(), Value::Array(list));
     if by_cursor {
-        let next = if more {
-            (start + shown).to_string()
-        } else {
-            String::new()
-        };
+        let next = if more { (start + shown).to_string() } else { String::new() };
         answer.insert("Next".to_owned(), json!(next));
     }
     Ok(answer)
@@ -254,9 +201,7 @@ fn cursor(body: &Body) -> Result<usize, ApiError> {
     match body.get("Next") {
         None => Ok(0),
         Some(Value::String(text)) if text.is_empty() => Ok(0),
-        Some(Value::String(text)) => text
-            .parse()
-            .map_err(|_| ApiError::field("Next", "did not come from an answer")),
+        Some(Value::String(text)) => text.parse().map_err(|_| ApiError::field("Next", "did not come from an answer")),
         Some(number) => Ok(number.as_u64().unwrap_or(0) as usize),
     }
 }
@@ -269,10 +214,7 @@ fn roles(body: &Body) -> Result<Vec<Role>, ApiError> {
             "Owner" => Ok(Role::Owner),
             "Admin" => Ok(Role::Admin),
             "Member" => Ok(Role::Member),
-            _ => Err(ApiError::field(
-                "MemberRoleFilter",
-                "must hold Owner, Admin or Member",
-            )),
+            _ => Err(ApiError::field("MemberRoleFilter", "must hold Owner, Admin or Member")),
         })
         .collect()
 }
@@ -288,9 +230,7 @@ fn modify_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     };
     let role = optional_text(body, "Role");
     if role.is_some() && (!group.kind.has_admins() || member.role == Role::Owner) {
-        return Err(ApiError::not_allowed(
-            "the role of this member cannot be set",
-        ));
+        return Err(ApiError::not_allowed("the role of this member cannot be set"));
     }
     if body.contains_key("MuteTime") && !group.kind.can_mute() {
         return Err(ApiError::not_allowed("a Work group knows no muting"));
@@ -299,19 +239,10 @@ fn modify_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let now = ctx.now;
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
     if let Some(role) = role {
-        group.members.set_role(
-            user,
-            if role == "Admin" {
-                Role::Admin
-            } else {
-                Role::Member
-            },
-        );
+        group.members.set_role(user, if role == "Admin" { Role::Admin } else { Role::Member });
     }
     if let Some(member) = group.members.get_mut(user) {
-        member.msg_flag = optional_text(body, "MsgFlag")
-            .and_then(MsgFlag::parse)
-            .unwrap_or(member.msg_flag);
+        member.msg_flag = optional_text(body, "MsgFlag").and_then(MsgFlag::parse).unwrap_or(member.msg_flag);
         if let Some(card) = optional_text(body, "NameCard") {
             member.name_card = card.into();
         }
@@ -335,11 +266,7 @@ fn get_joined_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !(0..=JOINED_PAGE).contains(&limit) {
         return Err(ApiError::field("Limit", "must be at most 5000"));
     }
-    let limit = if limit == 0 {
-        JOINED_PAGE as usize
-    } else {
-        limit as usize
-    };
+    let limit = if limit == 0 { JOINED_PAGE as usize } else { limit as usize };
     let Ok(offset) = usize::try_from(integer(body, "Offset").unwrap_or(0)) else {
         return Err(ApiError::field("Offset", "must not be negative"));
     };
@@ -352,21 +279,11 @@ fn get_joined_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
             && (group.kind.stores_members() || switch(body, "WithHugeGroups"))
             && (group.active || switch(body, "WithNoActiveGroups"))
     };
-    let joined = ctx
-        .app
-        .accounts
-        .get(user)
-        .into_iter()
-        .flat_map(|account| &account.groups);
-    let groups: Vec<&Group> = joined
-        .filter_map(|number| ctx.app.group_by_number(*number))
-        .filter(wanted)
-        .collect();
+    let joined = ctx.app.accounts.get(user).into_iter().flat_map(|account| &account.groups);
+    let groups: Vec<&Group> = joined.filter_map(|number| ctx.app.group_by_number(*number)).filter(wanted).collect();
 
     let filter = body.get("ResponseFilter").and_then(Value::as_object);
-    let base = filter
-        .and_then(|filter| texts(filter, "GroupBaseInfoFilter"))
-        .unwrap_or_default();
+    let base = filter.and_then(|filter| texts(filter, "GroupBaseInfoFilter")).unwrap_or_default();
     let own = filter.and_then(|filter| texts(filter, "SelfInfoFilter"));
     let list: Vec<Value> = groups
         .iter()
@@ -377,20 +294,13 @@ fn get_joined_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
             entry.insert("GroupId".to_owned(), json!(group.id.as_str()));
             base_info(group, Some(&base), &mut entry);
             if group.support_topic {
-                let gross: u64 = group
-                    .topics
-                    .values()
-                    .map(|topic| topic.history.last_seq())
-                    .sum();
+                let gross: u64 = group.topics.values().map(|topic| topic.history.last_seq()).sum();
                 entry.insert("SupportTopic".to_owned(), json!(1));
                 entry.insert("GrossTopicNextMsgSeq".to_owned(), json!(gross + 1));
             }
             if own.is_some() || group.support_topic {
                 let keys = own.as_deref().unwrap_or(SELF_INFO);
-                entry.insert(
-                    "SelfInfo".to_owned(),
-                    self_info(group, group.members.get(user), keys),
-                );
+                entry.insert("SelfInfo".to_owned(), self_info(group, group.members.get(user), keys));
             }
             Value::Object(entry)
         })
@@ -432,10 +342,7 @@ fn get_role_in_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let list: Vec<Value> = users
         .into_iter()
         .map(|user| {
-            let role = group
-                .members
-                .get(user)
-                .map_or("NotMember", |member| member.role.name());
+            let role = group.members.get(user).map_or("NotMember", |member| member.role.name());
             json!({"Member_Account": user, "Role": role})
         })
         .collect();

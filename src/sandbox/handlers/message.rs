@@ -7,9 +7,7 @@ use crate::sandbox::error::ApiError;
 use crate::sandbox::ids::Id;
 use crate::sandbox::limits::GROUP_MESSAGES_PER_SECOND;
 use crate::sandbox::message_body::OFFLINE_PUSH_INFO;
-use crate::sandbox::registry::Kind::{
-    Elements, Flag, Object, Objects, Text, Texts, U32, User, Users,
-};
+use crate::sandbox::registry::Kind::{Elements, Flag, Object, Objects, Text, Texts, U32, User, Users};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType, LiveMessage};
 use crate::sandbox::state::member::Role;
@@ -32,27 +30,14 @@ const SEND: &[Field] = &[
     opt("To_Account", Users),
     opt("TopicId", Text),
     opt("NeedReadReceipt", Flag),
-    opt(
-        "GroupAtInfo",
-        Objects(&[req("GroupAtAllFlag", Flag), opt("GroupAt_Account", User)]),
-    ),
+    opt("GroupAtInfo", Objects(&[req("GroupAtAllFlag", Flag), opt("GroupAt_Account", User)])),
 ];
-const NOTIFY: &[Field] = &[
-    req("GroupId", Text),
-    opt("ToMembers_Account", Users),
-    req("Content", Text),
-    opt("TopicId", Text),
-];
+const NOTIFY: &[Field] =
+    &[req("GroupId", Text), opt("ToMembers_Account", Users), req("Content", Text), opt("TopicId", Text)];
 
 pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "send_group_msg", SEND, send_group_msg),
-    Command::new(
-        SERVICE,
-        "send_group_system_notification",
-        NOTIFY,
-        send_group_system_notification,
-    )
-    .read_only(),
+    Command::new(SERVICE, "send_group_system_notification", NOTIFY, send_group_system_notification).read_only(),
 ];
 
 /// Members that one message may mention, and that a targeted message may go to.
@@ -79,21 +64,14 @@ fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let random = unsigned(body, "Random").unwrap_or(0) as u32;
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
     let duplicates = match topic {
-        Some(topic) => group
-            .topics
-            .get_mut(topic)
-            .map(|topic| &mut topic.duplicates),
+        Some(topic) => group.topics.get_mut(topic).map(|topic| &mut topic.duplicates),
         None => Some(&mut group.duplicates),
     };
-    if let Some((time, seq)) = duplicates.and_then(|duplicates| duplicates.find(&from, random, now))
-    {
+    if let Some((time, seq)) = duplicates.and_then(|duplicates| duplicates.find(&from, random, now)) {
         return sent(time, seq);
     }
     if let Some(pace) = ctx.pace
-        && !pace.admit(
-            || format!("msg/{}/{}", ctx.app.sdkappid, text(body, "GroupId")),
-            GROUP_MESSAGES_PER_SECOND,
-        )
+        && !pace.admit(|| format!("msg/{}/{}", ctx.app.sdkappid, text(body, "GroupId")), GROUP_MESSAGES_PER_SECOND)
     {
         let group = ctx.app.group(text(body, "GroupId"))?;
         if group.kind == GroupType::AVChatRoom && text(body, "MsgPriority") == "Low" {
@@ -144,53 +122,32 @@ fn controls(body: &Body) -> Vec<&str> {
 /// Options that exclude one another or that the group type does not have.
 fn check_options(kind: GroupType, body: &Body) -> Result<(), ApiError> {
     let controls = controls(body);
-    let known = [
-        "NoUnread",
-        "NoLastMsg",
-        "WithMuteNotifications",
-        "NoMsgCheck",
-    ];
+    let known = ["NoUnread", "NoLastMsg", "WithMuteNotifications", "NoMsgCheck"];
     if controls.iter().any(|control| !known.contains(control)) {
-        return Err(ApiError::field(
-            "SendMsgControl",
-            "must hold NoUnread or NoLastMsg",
-        ));
+        return Err(ApiError::field("SendMsgControl", "must hold NoUnread or NoLastMsg"));
     }
     if !controls.is_empty() && switch(body, "OnlineOnlyFlag") {
-        return Err(ApiError::field(
-            "SendMsgControl",
-            "cannot go with OnlineOnlyFlag 1",
-        ));
+        return Err(ApiError::field("SendMsgControl", "cannot go with OnlineOnlyFlag 1"));
     }
     if kind == GroupType::AVChatRoom && (!controls.is_empty() || switch(body, "OnlineOnlyFlag")) {
-        return Err(ApiError::not_allowed(
-            "an AVChatRoom has neither SendMsgControl nor OnlineOnlyFlag",
-        ));
+        return Err(ApiError::not_allowed("an AVChatRoom has neither SendMsgControl nor OnlineOnlyFlag"));
     }
     if kind == GroupType::ChatRoom && controls.contains(&"NoUnread") {
-        return Err(ApiError::not_allowed(
-            "this group type counts no unread messages",
-        ));
+        return Err(ApiError::not_allowed("this group type counts no unread messages"));
     }
-    if let Some(recipients) = texts(body, "To_Account").filter(|recipients| !recipients.is_empty())
-    {
+    if let Some(recipients) = texts(body, "To_Account").filter(|recipients| !recipients.is_empty()) {
         if recipients.len() > RECIPIENTS {
             return Err(ApiError::field("To_Account", "names more than 50 users"));
         }
         if matches!(kind, GroupType::AVChatRoom | GroupType::Community) {
-            return Err(ApiError::not_allowed(
-                "this group type has no targeted messages",
-            ));
+            return Err(ApiError::not_allowed("this group type has no targeted messages"));
         }
     }
     let mentions = objects(body, "GroupAtInfo");
     if mentions.clone().count() > MENTIONS {
         return Err(ApiError::new(10053, "more than 30 mentions"));
     }
-    if mentions
-        .clone()
-        .any(|at| !switch(at, "GroupAtAllFlag") && text(at, "GroupAt_Account").is_empty())
-    {
+    if mentions.clone().any(|at| !switch(at, "GroupAtAllFlag") && text(at, "GroupAt_Account").is_empty()) {
         return Err(ApiError::field("GroupAtInfo.GroupAt_Account", "is missing"));
     }
     Ok(())
@@ -198,41 +155,25 @@ fn check_options(kind: GroupType, body: &Body) -> Result<(), ApiError> {
 
 /// The elements of a message as JSON text, or 80002 when they are too long.
 pub fn elements(body: &Body, most: usize) -> Result<String, ApiError> {
-    let elements = body
-        .get("MsgBody")
-        .map(Value::to_string)
-        .unwrap_or_default();
+    let elements = body.get("MsgBody").map(Value::to_string).unwrap_or_default();
     if elements.len() > most {
-        return Err(ApiError::new(
-            80002,
-            format!("message content is longer than {most} bytes"),
-        ));
+        return Err(ApiError::new(80002, format!("message content is longer than {most} bytes")));
     }
     Ok(elements)
 }
 
 /// 10017 for a sender who is muted, alone or with everybody.
-fn check_may_speak(
-    ctx: &Ctx<'_>,
-    group: &str,
-    topic: Option<&str>,
-    from: &Id,
-) -> Result<(), ApiError> {
+fn check_may_speak(ctx: &Ctx<'_>, group: &str, topic: Option<&str>, from: &Id) -> Result<(), ApiError> {
     if ctx.app.admins.contains(from.as_str()) {
         return Ok(());
     }
     let group = ctx.app.group(group)?;
-    let in_topic = topic
-        .and_then(|topic| group.topics.get(topic)?.mutes.get(from.as_str()).copied())
-        .unwrap_or(0);
+    let in_topic = topic.and_then(|topic| group.topics.get(topic)?.mutes.get(from.as_str()).copied()).unwrap_or(0);
     if group.muted_until(from, ctx.now) > 0 || in_topic > ctx.now {
         return Err(ApiError::new(10017, "the sender is muted"));
     }
-    let leads = group.owner.as_ref() == Some(from)
-        || group
-            .members
-            .get(from)
-            .is_some_and(|member| member.role != Role::Member);
+    let leads =
+        group.owner.as_ref() == Some(from) || group.members.get(from).is_some_and(|member| member.role != Role::Member);
     if group.mute_all && !leads {
         return Err(ApiError::new(10017, "all members are muted"));
     }
@@ -247,9 +188,7 @@ fn message(body: &Body, from: Id, random: u32, elements: &str, now: i64) -> Mess
         _ => 2,
     };
     message.cloud_custom_data = optional_text(body, "CloudCustomData").map(Into::into);
-    message.to = texts(body, "To_Account")
-        .filter(|to| !to.is_empty())
-        .map(|to| to.into_iter().map(Id::from).collect());
+    message.to = texts(body, "To_Account").filter(|to| !to.is_empty()).map(|to| to.into_iter().map(Id::from).collect());
     message.extensible = switch(body, "SupportMessageExtension");
     message.needs_receipt = switch(body, "NeedReadReceipt");
     message
@@ -264,18 +203,11 @@ fn number_live(group: &mut Group, now: i64) -> u64 {
     let live = &mut group.live;
     live.last_seq += 1;
     while live.recent.len() >= LIVE_MESSAGES
-        || live
-            .recent
-            .front()
-            .is_some_and(|old| now - old.time > LIVE_RECALL_SECONDS)
+        || live.recent.front().is_some_and(|old| now - old.time > LIVE_RECALL_SECONDS)
     {
         live.recent.pop_front();
     }
-    live.recent.push_back(LiveMessage {
-        seq: live.last_seq,
-        time: now,
-        recalled: false,
-    });
+    live.recent.push_back(LiveMessage { seq: live.last_seq, time: now, recalled: false });
     group.history.last_message_time = now;
     live.last_seq
 }
@@ -288,9 +220,7 @@ fn send_group_system_notification(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::field("ToMembers_Account", "names too many users"));
     }
     if group.kind == GroupType::AVChatRoom && !recipients.is_empty() {
-        return Err(ApiError::not_allowed(
-            "an AVChatRoom can only be notified as a whole",
-        ));
+        return Err(ApiError::not_allowed("an AVChatRoom can only be notified as a whole"));
     }
     if let Some(topic) = optional_text(body, "TopicId")
         && !group.topics.contains_key(topic)

@@ -52,8 +52,7 @@ impl Ctx<'_> {
 
     /// The account of a user, or 10019.
     pub fn known_account(&mut self, user: &str) -> Result<Id, ApiError> {
-        self.account(user)
-            .ok_or_else(|| ApiError::no_such_account(user))
+        self.account(user).ok_or_else(|| ApiError::no_such_account(user))
     }
 
     /// Notes that a user is in a group now.
@@ -72,12 +71,7 @@ impl Ctx<'_> {
     /// Whether a user may not join yet another group.
     pub fn joined_too_many(&self, user: &str) -> bool {
         let most = self.limits.joined_groups;
-        most > 0
-            && self
-                .app
-                .accounts
-                .get(user)
-                .is_some_and(|account| account.groups.len() >= most)
+        most > 0 && self.app.accounts.get(user).is_some_and(|account| account.groups.len() >= most)
     }
 }
 
@@ -104,17 +98,11 @@ pub fn switch(body: &Body, key: &str) -> bool {
 }
 
 pub fn texts<'b>(body: &'b Body, key: &str) -> Option<Vec<&'b str>> {
-    body.get(key)
-        .and_then(Value::as_array)
-        .map(|items| items.iter().filter_map(Value::as_str).collect())
+    body.get(key).and_then(Value::as_array).map(|items| items.iter().filter_map(Value::as_str).collect())
 }
 
 pub fn objects<'b>(body: &'b Body, key: &str) -> impl Iterator<Item = &'b Body> + Clone {
-    body.get(key)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
+    body.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
 }
 
 /// The object of a `json!` literal as an answer.
@@ -132,14 +120,7 @@ pub fn done() -> Outcome {
 
 /// 10005 when a list names more accounts than one call may.
 pub fn check_count(count: usize, most: usize) -> Result<(), ApiError> {
-    if count > most {
-        Err(ApiError::new(
-            10005,
-            format!("too many accounts: {count}, at most {most}"),
-        ))
-    } else {
-        Ok(())
-    }
+    if count > most { Err(ApiError::new(10005, format!("too many accounts: {count}, at most {most}"))) } else { Ok(()) }
 }
 
 /// Most custom fields of groups and of members in one app.
@@ -159,15 +140,11 @@ pub fn merge_custom(into: &mut BTreeMap<String, String>, from: &[(String, String
 
 /// The custom fields of a request, once every key is a declared one.
 pub fn group_custom(ctx: &mut Ctx<'_>, body: &Body) -> Result<Vec<(String, String)>, ApiError> {
-    pairs(body, "AppDefinedData", |key| {
-        ctx.app.group_fields.admit(key, GROUP_CUSTOM_FIELDS)
-    })
+    pairs(body, "AppDefinedData", |key| ctx.app.group_fields.admit(key, GROUP_CUSTOM_FIELDS))
 }
 
 pub fn member_custom(ctx: &mut Ctx<'_>, body: &Body) -> Result<Vec<(String, String)>, ApiError> {
-    pairs(body, "AppMemberDefinedData", |key| {
-        ctx.app.member_fields.admit(key, MEMBER_CUSTOM_FIELDS)
-    })
+    pairs(body, "AppMemberDefinedData", |key| ctx.app.member_fields.admit(key, MEMBER_CUSTOM_FIELDS))
 }
 
 fn pairs(

@@ -28,13 +28,7 @@ pub static COMMANDS: &[Command] = &[
         get_group_muted_account,
     )
     .read_only(),
-    Command::new(
-        SERVICE,
-        "get_group_shutted_uin",
-        &[req("GroupId", Text)],
-        get_group_shutted_uin,
-    )
-    .read_only(),
+    Command::new(SERVICE, "get_group_shutted_uin", &[req("GroupId", Text)], get_group_shutted_uin).read_only(),
 ];
 
 /// Mutes for so many seconds from now; 0 lifts the mute, and ends saturate at 32 bits.
@@ -42,10 +36,7 @@ pub fn set(mutes: &mut BTreeMap<Id, i64>, user: Id, seconds: u64, now: i64) {
     if seconds == 0 {
         mutes.remove(&user);
     } else {
-        mutes.insert(
-            user,
-            now.saturating_add(seconds as i64).min(i64::from(u32::MAX)),
-        );
+        mutes.insert(user, now.saturating_add(seconds as i64).min(i64::from(u32::MAX)));
     }
 }
 
@@ -59,21 +50,12 @@ fn forbid_send_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let users = texts(body, "Members_Account").unwrap_or_default();
     check_count(users.len(), USERS_PER_CALL)?;
     let seconds = unsigned(body, "MuteTime").unwrap_or(0);
-    let ids: Vec<Id> = users
-        .into_iter()
-        .map(|user| ctx.account(user).unwrap_or_else(|| Id::from(user)))
-        .collect();
+    let ids: Vec<Id> = users.into_iter().map(|user| ctx.account(user).unwrap_or_else(|| Id::from(user))).collect();
     let now = ctx.now;
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
     let mutes = match optional_text(body, "TopicId") {
         None => &mut group.mutes,
-        Some(topic) => {
-            &mut group
-                .topics
-                .get_mut(topic)
-                .ok_or_else(ApiError::no_such_group)?
-                .mutes
-        }
+        Some(topic) => &mut group.topics.get_mut(topic).ok_or_else(ApiError::no_such_group)?.mutes,
     };
     for id in ids {
         set(mutes, id, seconds, now);
@@ -96,13 +78,7 @@ fn muted(ctx: &Ctx<'_>, body: &Body, until_key: &str) -> Result<Vec<Value>, ApiE
     let group = ctx.app.group(text(body, "GroupId"))?;
     let mutes = match optional_text(body, "TopicId") {
         None => &group.mutes,
-        Some(topic) => {
-            &group
-                .topics
-                .get(topic)
-                .ok_or_else(ApiError::no_such_group)?
-                .mutes
-        }
+        Some(topic) => &group.topics.get(topic).ok_or_else(ApiError::no_such_group)?.mutes,
     };
     Ok(mutes
         .iter()

@@ -58,23 +58,12 @@ pub fn base_info(group: &Group, filter: Option<&[&str]>, into: &mut Body) {
     }
     if filter.is_none() && group.enable_permission {
         into.insert("EnablePermission".to_owned(), json!(1));
-        into.insert(
-            "DefaultPermission".to_owned(),
-            json!(group.default_permission),
-        );
+        into.insert("DefaultPermission".to_owned(), json!(group.default_permission));
     }
 }
 
-const MEMBER_INFO: &[&str] = &[
-    "Role",
-    "JoinTime",
-    "MsgSeq",
-    "MsgFlag",
-    "LastSendMsgTime",
-    "MuteUntil",
-    "ShutUpUntil",
-    "NameCard",
-];
+const MEMBER_INFO: &[&str] =
+    &["Role", "JoinTime", "MsgSeq", "MsgFlag", "LastSendMsgTime", "MuteUntil", "ShutUpUntil", "NameCard"];
 
 /// A member record with the keys that the filter names; without a filter all of them, renamed keys in both spellings.
 pub fn member_info(
@@ -106,12 +95,7 @@ pub fn member_info(
 }
 
 /// Writes the custom fields that are set and wanted; nothing when there are none.
-pub fn insert_custom(
-    into: &mut Body,
-    key: &str,
-    all: &BTreeMap<String, String>,
-    wanted: Option<&[&str]>,
-) {
+pub fn insert_custom(into: &mut Body, key: &str, all: &BTreeMap<String, String>, wanted: Option<&[&str]>) {
     let pairs: Vec<Value> = all
         .iter()
         .filter(|(key, _)| wanted.is_none_or(|wanted| wanted.contains(&key.as_str())))

@@ -30,9 +30,8 @@ impl CustomFields {
         if self.declared.contains(key) {
             return Ok(());
         }
-        let well_formed = !key.is_empty()
-            && key.len() <= 16
-            && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let well_formed =
+            !key.is_empty() && key.len() <= 16 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if self.closed || self.declared.len() >= most || !well_formed {
             return Err(ApiError::new(10004, "all defined key is invalid"));
         }
@@ -107,10 +106,7 @@ impl From<App> for Stored {
 
 impl App {
     pub fn new(sdkappid: u64, seed: u64, admins: BTreeSet<Id>) -> Self {
-        let accounts = admins
-            .iter()
-            .map(|admin| (admin.clone(), Account::default()))
-            .collect();
+        let accounts = admins.iter().map(|admin| (admin.clone(), Account::default())).collect();
         Self {
             sdkappid,
             seed,
@@ -153,23 +149,13 @@ impl App {
     }
 
     /// Numbers of the groups of a type after `number`, in order.
-    pub fn numbers_after(
-        &self,
-        number: u64,
-        kind: Option<GroupType>,
-    ) -> Box<dyn Iterator<Item = u64> + '_> {
-        let after = (
-            std::ops::Bound::Excluded(number),
-            std::ops::Bound::Unbounded,
-        );
+    pub fn numbers_after(&self, number: u64, kind: Option<GroupType>) -> Box<dyn Iterator<Item = u64> + '_> {
+        let after = (std::ops::Bound::Excluded(number), std::ops::Bound::Unbounded);
         match kind {
             None => Box::new(self.by_number.range(after).map(|(number, _)| *number)),
-            Some(kind) => Box::new(
-                self.by_type
-                    .get(&kind)
-                    .into_iter()
-                    .flat_map(move |numbers| numbers.range(after).copied()),
-            ),
+            Some(kind) => {
+                Box::new(self.by_type.get(&kind).into_iter().flat_map(move |numbers| numbers.range(after).copied()))
+            }
         }
     }
 
@@ -191,10 +177,7 @@ impl App {
     pub fn insert(&mut self, group: Group) {
         self.last_number = self.last_number.max(group.number);
         self.by_number.insert(group.number, group.id.clone());
-        self.by_type
-            .entry(group.kind)
-            .or_default()
-            .insert(group.number);
+        self.by_type.entry(group.kind).or_default().insert(group.number);
         for member in group.members.iter() {
             if let Some(account) = self.accounts.get_mut(&member.id) {
                 account.groups.insert(group.number);
@@ -210,12 +193,7 @@ impl App {
         if let Some(numbers) = self.by_type.get_mut(&group.kind) {
             numbers.remove(&group.number);
         }
-        for user in group
-            .members
-            .iter()
-            .map(|member| &member.id)
-            .chain(&group.present)
-        {
+        for user in group.members.iter().map(|member| &member.id).chain(&group.present) {
             if let Some(account) = self.accounts.get_mut(user) {
                 account.groups.remove(&group.number);
             }

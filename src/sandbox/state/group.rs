@@ -20,15 +20,8 @@ pub enum GroupType {
 
 impl GroupType {
     /// The words that requests may use.
-    pub const NAMES: &'static [&'static str] = &[
-        "Private",
-        "Public",
-        "ChatRoom",
-        "AVChatRoom",
-        "Community",
-        "Work",
-        "Meeting",
-    ];
+    pub const NAMES: &'static [&'static str] =
+        &["Private", "Public", "ChatRoom", "AVChatRoom", "Community", "Work", "Meeting"];
 
     pub fn parse(name: &str) -> Option<Self> {
         Some(match name {
@@ -213,11 +206,7 @@ impl Group {
     }
 
     pub fn next_seq(&self) -> u64 {
-        if self.kind.stores_history() {
-            self.history.next_seq()
-        } else {
-            self.live.last_seq + 1
-        }
+        if self.kind.stores_history() { self.history.next_seq() } else { self.live.last_seq + 1 }
     }
 
     /// Notes a change of the profile.
@@ -232,13 +221,7 @@ impl Group {
 
     /// Lets a user in at the current end of the history.
     pub fn admit(&mut self, id: Id, role: Role, now: i64) {
-        let mut member = Member::new(
-            id,
-            role,
-            now,
-            self.history.last_seq(),
-            self.kind.default_msg_flag(),
-        );
+        let mut member = Member::new(id, role, now, self.history.last_seq(), self.kind.default_msg_flag());
         member.read_epoch = self.read_reset.epoch;
         self.members.add(member);
     }
@@ -252,20 +235,12 @@ impl Group {
 
     /// When the mute of a user ends, or 0 when the user may speak.
     pub fn muted_until(&self, user: &str, now: i64) -> i64 {
-        self.mutes
-            .get(user)
-            .copied()
-            .filter(|until| *until > now)
-            .unwrap_or(0)
+        self.mutes.get(user).copied().filter(|until| *until > now).unwrap_or(0)
     }
 
     /// The number up to which a member has read.
     pub fn read_seq(&self, member: &Member) -> u64 {
-        if member.read_epoch == self.read_reset.epoch {
-            member.read_seq
-        } else {
-            self.read_reset.seq
-        }
+        if member.read_epoch == self.read_reset.epoch { member.read_seq } else { self.read_reset.seq }
     }
 
     /// Unread messages of a member.
@@ -273,14 +248,8 @@ impl Group {
         if !self.kind.counts_unread() {
             return 0;
         }
-        let own = if member.read_epoch == self.read_reset.epoch {
-            member.own_unread
-        } else {
-            0
-        };
-        self.history
-            .unread_after(self.read_seq(member))
-            .saturating_sub(own)
+        let own = if member.read_epoch == self.read_reset.epoch { member.own_unread } else { 0 };
+        self.history.unread_after(self.read_seq(member)).saturating_sub(own)
     }
 
     /// Sets the number up to which a member has read.
@@ -295,10 +264,7 @@ impl Group {
 
     /// Sets everybody's unread count to 0.
     pub fn mark_all_read(&mut self) {
-        self.read_reset = ReadReset {
-            epoch: self.read_reset.epoch + 1,
-            seq: self.history.last_seq(),
-        };
+        self.read_reset = ReadReset { epoch: self.read_reset.epoch + 1, seq: self.history.last_seq() };
     }
 
     /// Notes that a member sent the message `seq`, which is not unread to its sender.
@@ -308,11 +274,7 @@ impl Group {
         };
         if read + 1 == seq {
             self.set_read_seq(user, seq);
-        } else if self
-            .members
-            .get(user)
-            .is_some_and(|member| member.read_epoch != self.read_reset.epoch)
-        {
+        } else if self.members.get(user).is_some_and(|member| member.read_epoch != self.read_reset.epoch) {
             self.set_read_seq(user, read);
         }
         if let Some(member) = self.members.get_mut(user) {

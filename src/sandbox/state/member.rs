@@ -89,11 +89,7 @@ impl Member {
 
     /// The owner comes first, then everybody in the order of joining.
     fn key(&self) -> u64 {
-        if self.role == Role::Owner {
-            0
-        } else {
-            self.order
-        }
+        if self.role == Role::Owner { 0 } else { self.order }
     }
 }
 
@@ -136,15 +132,9 @@ impl From<Vec<Member>> for Roster {
 impl From<Roster> for Vec<Member> {
     fn from(mut roster: Roster) -> Self {
         let order = std::mem::take(&mut roster.everybody);
-        order
-            .iter()
-            .filter_map(|(_, id)| roster.by_id.remove(id.as_str()))
-            .collect()
+        order.iter().filter_map(|(_, id)| roster.by_id.remove(id.as_str())).collect()
     }
 }
-
-/// A member's place in the order of joining.
-type Place = (u64, Id);
 
 impl Roster {
     pub fn len(&self) -> usize {
@@ -192,47 +182,34 @@ impl Roster {
     pub fn page(&self, roles: &[Role], offset: usize, limit: usize) -> (Vec<&Member>, bool) {
         let has = |role| roles.is_empty() || roles.contains(&role);
         let owner = self.staff.first().filter(|(key, _)| *key == 0);
-        let (head, list): (Option<&Place>, &[Place]) =
-            match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
-                (true, true, true) => (None, &self.everybody),
-                (false, true, true) => (None, &self.everybody[usize::from(owner.is_some())..]),
-                (true, false, true) => (owner, &self.ordinary),
-                (false, false, true) => (None, &self.ordinary),
-                (true, true, false) => (None, &self.staff),
-                (false, true, false) => (None, &self.staff[usize::from(owner.is_some())..]),
-                (true, false, false) => (owner, &[]),
-                (false, false, false) => (None, &[]),
-            };
+        let (head, list): (Option<&Place>, &[Place]) = match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
+            (true, true, true) => (None, &self.everybody),
+            (false, true, true) => (None, &self.everybody[usize::from(owner.is_some())..]),
+            (true, false, true) => (owner, &self.ordinary),
+            (false, false, true) => (None, &self.ordinary),
+            (true, true, false) => (None, &self.staff),
+            (false, true, false) => (None, &self.staff[usize::from(owner.is_some())..]),
+            (true, false, false) => (owner, &[]),
+            (false, false, false) => (None, &[]),
+        };
         let total = list.len() + usize::from(head.is_some());
         let skipped_head = head.filter(|_| offset == 0);
-        let start = offset
-            .saturating_sub(usize::from(head.is_some()))
-            .min(list.len());
+        let start = offset.saturating_sub(usize::from(head.is_some())).min(list.len());
         let rest = limit.saturating_sub(usize::from(skipped_head.is_some()));
         let end = start.saturating_add(rest).min(list.len());
-        let page = skipped_head
-            .into_iter()
-            .take(limit)
-            .chain(&list[start..end]);
-        let page: Vec<&Member> = page
-            .filter_map(|(_, id)| self.by_id.get(id.as_str()))
-            .collect();
+        let page = skipped_head.into_iter().take(limit).chain(&list[start..end]);
+        let page: Vec<&Member> = page.filter_map(|(_, id)| self.by_id.get(id.as_str())).collect();
         let more = offset.saturating_add(page.len()) < total;
         (page, more)
     }
 
     fn resolve<'a>(&'a self, list: &'a [Place]) -> impl Iterator<Item = &'a Member> {
-        list.iter()
-            .filter_map(|(_, id)| self.by_id.get(id.as_str()))
+        list.iter().filter_map(|(_, id)| self.by_id.get(id.as_str()))
     }
 
     fn link(&mut self, member: &Member) {
         let key = member.key();
-        let side = if member.role == Role::Member {
-            &mut self.ordinary
-        } else {
-            &mut self.staff
-        };
+        let side = if member.role == Role::Member { &mut self.ordinary } else { &mut self.staff };
         for list in [&mut self.everybody, side] {
             let at = list.partition_point(|(other, _)| *other < key);
             list.insert(at, (key, member.id.clone()));
@@ -241,11 +218,7 @@ impl Roster {
 
     fn unlink(&mut self, member: &Member) {
         let key = member.key();
-        let side = if member.role == Role::Member {
-            &mut self.ordinary
-        } else {
-            &mut self.staff
-        };
+        let side = if member.role == Role::Member { &mut self.ordinary } else { &mut self.staff };
         for list in [&mut self.everybody, side] {
             if let Ok(at) = list.binary_search_by_key(&key, |(other, _)| *other) {
                 list.remove(at);

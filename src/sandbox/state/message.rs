@@ -80,13 +80,11 @@ impl History {
     }
 
     pub fn get(&self, seq: u64) -> Option<&Message> {
-        self.messages
-            .get(usize::try_from(seq.checked_sub(1)?).ok()?)
+        self.messages.get(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
 
     pub fn get_mut(&mut self, seq: u64) -> Option<&mut Message> {
-        self.messages
-            .get_mut(usize::try_from(seq.checked_sub(1)?).ok()?)
+        self.messages.get_mut(usize::try_from(seq.checked_sub(1)?).ok()?)
     }
 
     /// The newest `count` messages.
@@ -97,10 +95,7 @@ impl History {
 
     /// How many messages after `read_seq` count as unread.
     pub fn unread_after(&self, read_seq: u64) -> u64 {
-        let counted = |seq| {
-            self.get(seq)
-                .map_or(0, |message| u64::from(message.counted))
-        };
+        let counted = |seq| self.get(seq).map_or(0, |message| u64::from(message.counted));
         counted(self.last_seq()).saturating_sub(counted(read_seq))
     }
 }
@@ -126,10 +121,7 @@ pub struct Duplicates {
 
 impl From<VecDeque<Sent>> for Duplicates {
     fn from(queue: VecDeque<Sent>) -> Self {
-        let index = queue
-            .iter()
-            .map(|sent| ((sent.from.clone(), sent.random), (sent.time, sent.seq)))
-            .collect();
+        let index = queue.iter().map(|sent| ((sent.from.clone(), sent.random), (sent.time, sent.seq))).collect();
         Self { queue, index }
     }
 }
@@ -143,16 +135,9 @@ impl From<Duplicates> for VecDeque<Sent> {
 impl Duplicates {
     /// Time and number of the first message with this sender and `Random`, if it is younger than five minutes.
     pub fn find(&mut self, from: &Id, random: u32, now: i64) -> Option<(i64, u64)> {
-        while let Some(sent) = self
-            .queue
-            .pop_front_if(|sent| now - sent.time >= DUPLICATE_SECONDS)
-        {
+        while let Some(sent) = self.queue.pop_front_if(|sent| now - sent.time >= DUPLICATE_SECONDS) {
             let key = (sent.from, sent.random);
-            if self
-                .index
-                .get(&key)
-                .is_some_and(|(time, _)| *time == sent.time)
-            {
+            if self.index.get(&key).is_some_and(|(time, _)| *time == sent.time) {
                 self.index.remove(&key);
             }
         }
@@ -161,11 +146,6 @@ impl Duplicates {
 
     pub fn remember(&mut self, from: &Id, random: u32, time: i64, seq: u64) {
         self.index.insert((from.clone(), random), (time, seq));
-        self.queue.push_back(Sent {
-            from: from.clone(),
-            random,
-            time,
-            seq,
-        });
+        self.queue.push_back(Sent { from: from.clone(), random, time, seq });
     }
 }
