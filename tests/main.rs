@@ -1,7 +1,10 @@
 //! The behaviour of the gateway, one module for each part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod coverage;
 mod golden;
+mod regressions;
 mod sandbox;
+mod streams;
 mod support;
 mod upstream;
