@@ -17,7 +17,17 @@ pub fn emit(model: &Model) -> String {
         enumeration(found, &mut out);
     }
     keys(model, &mut out);
+    names(model, &mut out);
     out
+}
+
+/// A macro that calls another with every message of the JSON, so that tests reach each of them.
+fn names(model: &Model, out: &mut String) {
+    out.push_str("#[doc(hidden)]\n#[macro_export]\nmacro_rules! for_each_json_message {\n    ($call:ident) => {\n");
+    for message in model.messages.values().filter(|m| m.in_json) {
+        let _ = writeln!(out, "        $call!({:?}, {});", message.name, path(&message.name));
+    }
+    out.push_str("    };\n}\n");
 }
 
 fn plain(message: &Message, out: &mut String) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Path, State};
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, SerializeOptions};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde::Deserialize;
 use serde_json::Value;
 use tencent_im_grpc::command::methods::METHODS;
@@ -90,7 +90,7 @@ async fn every_case_is_translated_both_ways() {
             match dynamic::call(channel.clone(), &method, request).await {
                 Ok(reply) if reply == expected => {}
                 Ok(reply) => {
-                    faults.push(format!("{place}: the reply is {}\n  instead of {}", json(&reply), json(&expected)))
+                    faults.push(format!("{place}: the reply is {}\n  instead of {}", dynamic::json(&reply), dynamic::json(&expected)))
                 }
                 Err(status) => faults.push(format!("{place}: {status:?}")),
             }
@@ -172,11 +172,4 @@ fn seen(message: &DynamicMessage, set: &mut BTreeSet<String>) {
             }
         }
     }
-}
-
-fn json(message: &DynamicMessage) -> String {
-    let options = SerializeOptions::new().use_proto_field_name(true);
-    let mut out = serde_json::Serializer::new(Vec::new());
-    message.serialize_with_options(&mut out, &options).unwrap();
-    String::from_utf8(out.into_inner()).unwrap()
 }

@@ -3,6 +3,7 @@
 
 mod coverage;
 mod golden;
+mod properties;
 mod regressions;
 mod sandbox;
 mod streams;

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut};
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use tencent_im_grpc::pb;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -26,6 +26,14 @@ pub fn message(descriptor: &MessageDescriptor, json: &serde_json::Value) -> Dyna
     let options = DeserializeOptions::new().deny_unknown_fields(true);
     DynamicMessage::deserialize_with_options(descriptor.clone(), json, &options)
         .unwrap_or_else(|error| panic!("{}: {error} in {json}", descriptor.full_name()))
+}
+
+/// A message as proto3 JSON.
+pub fn json(message: &DynamicMessage) -> String {
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    let mut out = serde_json::Serializer::new(Vec::new());
+    message.serialize_with_options(&mut out, &options).unwrap();
+    String::from_utf8(out.into_inner()).unwrap()
 }
 
 /// Calls a unary method.
