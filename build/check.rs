@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Card, Enum, Field, Kind, Message, Method, Model, Service, pascal};
-use crate::options::{FieldRule, JsonRule, Shape};
+use super::model::{Card, Enum, Field, Kind, Message, Method, Model, Service, pascal};
+use super::options::{FieldRule, JsonRule, Shape};
 
 /// Scope numbers that the checks know by name.
 const SCOPE_READ: i32 = 1;

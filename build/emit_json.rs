@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::model::{Card, Enum, Field, Kind, Message, Model, Paging};
-use crate::options::Shape;
-use crate::rust::{camel, codec, ident, key_type, oneof, pair_keys, path};
+use super::model::{Card, Enum, Field, Kind, Message, Model, Paging};
+use super::options::Shape;
+use super::rust::{camel, codec, ident, key_type, oneof, pair_keys, path};
 
 /// The Rust text of the translation.
 pub fn emit(model: &Model) -> String {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Card, Field, Kind, Message, Model};
-use crate::options::{FieldRule, Shape};
-use crate::rust::{camel, ident, oneof, path};
+use super::model::{Card, Field, Kind, Message, Model};
+use super::options::{FieldRule, Shape};
+use super::rust::{camel, ident, oneof, path};
 
 /// The Rust text of the validation.
 pub fn emit(model: &Model) -> String {
@@ -40,7 +40,7 @@ fn field_rules(model: &Model, message: &Message, field: &Field, out: &mut String
     if let (Some(page), "page_token") = (&message.paging, name.as_str())
         && page.is_request
     {
-        let style = crate::emit_json::style(page);
+        let style = super::emit_json::style(page);
         line(out, format!("rules::page_token(paging::Style::{style}, &{value}, at, faults);"));
     }
     if name == "page_size" && matches!(field.kind, Kind::Int("i32" | "i64")) {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::model::{Card, Kind, Message, Method, Model, PACKAGE, Service, snake};
-use crate::options::Shape;
-use crate::rust::{constant, ident, path};
+use super::model::{Card, Kind, Message, Method, Model, PACKAGE, Service, snake};
+use super::options::Shape;
+use super::rust::{constant, ident, path};
 
 /// The Rust text of the method table.
 pub fn methods(model: &Model) -> String {

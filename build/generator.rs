@@ -2,8 +2,8 @@
 
 use prost_reflect::DescriptorPool;
 
-use crate::model::Model;
-use crate::{check, emit_json, emit_rules, emit_services};
+use super::model::Model;
+use super::{check, emit_json, emit_rules, emit_services};
 
 /// The generated files.
 pub struct Generated {

@@ -7,7 +7,7 @@ use prost_reflect::{
     MethodDescriptor, Value,
 };
 
-use crate::options::{CommandRule, FieldRule, JsonRule, OneofRule, Options, PagingRule, Shape, ValueRule};
+use super::options::{CommandRule, FieldRule, JsonRule, OneofRule, Options, PagingRule, Shape, ValueRule};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";

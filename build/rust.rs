@@ -1,7 +1,7 @@
 //! How things of the contract are spelled in Rust: as prost spells them.
 
-use crate::model::{Card, Field, Kind, snake};
-use crate::options::Shape;
+use super::model::{Card, Field, Kind, snake};
+use super::options::Shape;
 
 const KEYWORDS: [&str; 12] = ["type", "match", "use", "move", "ref", "in", "for", "where", "loop", "box", "fn", "as"];
 
@@ -30,7 +30,7 @@ pub fn oneof(message: &str, oneof: &str) -> String {
 
 /// `live_room` → `LiveRoom`; also evens out runs of capitals, as prost does.
 pub fn camel(name: &str) -> String {
-    crate::model::pascal(&snake(name))
+    super::model::pascal(&snake(name))
 }
 
 /// `GroupService.CreateGroup` → `GROUP_SERVICE_CREATE_GROUP`.

@@ -89,9 +89,11 @@ async fn every_case_is_translated_both_ways() {
             *shared.lock().unwrap() = Recorder { reply: case.upstream_reply.to_string(), asked: None };
             match dynamic::call(channel.clone(), &method, request).await {
                 Ok(reply) if reply == expected => {}
-                Ok(reply) => {
-                    faults.push(format!("{place}: the reply is {}\n  instead of {}", dynamic::json(&reply), dynamic::json(&expected)))
-                }
+                Ok(reply) => faults.push(format!(
+                    "{place}: the reply is {}\n  instead of {}",
+                    dynamic::json(&reply),
+                    dynamic::json(&expected)
+                )),
                 Err(status) => faults.push(format!("{place}: {status:?}")),
             }
             let asked = shared.lock().unwrap().asked.take();

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use prost::Message as _;
-use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use proptest::prelude::*;
+use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tencent_im_grpc::{pb, wire};
@@ -89,7 +88,9 @@ fn single(random: &mut StdRng, field: &FieldDescriptor, depth: u32) -> Value {
     match field.kind() {
         Kind::String => {
             let hostile = ["\"", "\\", "\n", "\u{0}", "群", "🙂", "a", "</", "{}", "\u{202e}"];
-            Value::String((0..random.random_range(1..6)).map(|_| hostile[random.random_range(0..hostile.len())]).collect())
+            Value::String(
+                (0..random.random_range(1..6)).map(|_| hostile[random.random_range(0..hostile.len())]).collect(),
+            )
         }
         // The one size that no command replaces by another.
         Kind::Int32 if field.name() == "page_size" => Value::I32(1),
@@ -184,9 +185,8 @@ fn elements_within_elements_do_not_exhaust_the_stack() {
 
 #[test]
 fn both_spellings_in_one_reply_are_no_fault() {
-    let json = br#"{"ErrorCode":0,"GroupInfo":[{"GroupId":"g","ErrorCode":0,"ShutUpAllMember":"Off","MuteAllMember":"On"}]}"#;
+    let json =
+        br#"{"ErrorCode":0,"GroupInfo":[{"GroupId":"g","ErrorCode":0,"ShutUpAllMember":"Off","MuteAllMember":"On"}]}"#;
     let reply = wire::decode_reply::<pb::GetGroupsResponse>(json).unwrap();
     assert!(reply.message.results[0].group.as_ref().unwrap().mute_all_members, "the newest spelling wins");
-
-
 }

@@ -124,8 +124,7 @@ async fn a_mute_can_be_lifted() {
     };
     assert_eq!(muted().await.len(), 1);
 
-    let request =
-        pb::UnmuteMembersRequest { group_id: "g".into(), user_ids: vec!["bob".into()], ..Default::default() };
+    let request = pb::UnmuteMembersRequest { group_id: "g".into(), user_ids: vec!["bob".into()], ..Default::default() };
     s.members().unmute_members(request).await.unwrap();
     assert_eq!(muted().await, []);
 }

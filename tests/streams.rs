@@ -73,8 +73,7 @@ async fn a_broken_stream_continues_from_its_token() {
 async fn a_token_of_another_list_is_refused() {
     let s = Sandboxed::start().await;
     s.group("g").await;
-    let request =
-        pb::StreamMembersRequest { group_id: "g".into(), page_token: "s17".into(), ..Default::default() };
+    let request = pb::StreamMembersRequest { group_id: "g".into(), page_token: "s17".into(), ..Default::default() };
     let status = s.members().stream_members(request).await.unwrap_err();
     assert_eq!(status.code(), Code::InvalidArgument);
     assert!(status.message().contains("page_token"), "{}", status.message());
@@ -161,8 +160,7 @@ async fn every_joined_group_is_streamed_once() {
         group_fields: vec![pb::GroupField::Name.into()],
         self_fields: vec![pb::SelfField::Role.into()],
     };
-    let request =
-        pb::StreamJoinedGroupsRequest { user_id: "alice".into(), filter: Some(filter), ..Default::default() };
+    let request = pb::StreamJoinedGroupsRequest { user_id: "alice".into(), filter: Some(filter), ..Default::default() };
     let mut stream = s.groups().stream_joined_groups(request).await.unwrap().into_inner();
     let mut seen = Vec::new();
     while let Some(chunk) = stream.message().await.unwrap() {

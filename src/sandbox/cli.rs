@@ -23,7 +23,7 @@ pub struct Args {
     /// PEM private key of the certificate.
     #[arg(long, requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// A further app as ID:KEY[:ADMIN]; may be given several times.
+    /// A further app as `ID:KEY[:ADMIN]`; may be given several times.
     #[arg(long = "app", value_parser = parse_app)]
     pub apps: Vec<AppSettings>,
     /// Seed file or snapshot to start from.

@@ -62,7 +62,7 @@ pub fn write<M: SerializeMap>(
     }
 }
 
-/// Reads a position that [`write`] wrote.
+/// Reads a position that [`write()`] wrote.
 pub fn read<'de, A: MapAccess<'de>>(map: &mut A, style: Style, key: &str) -> Result<String, A::Error> {
     Ok(match style {
         Style::NextText => text_token(&get::<String, Text, A>(map)?),
