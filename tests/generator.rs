@@ -8,19 +8,19 @@ mod emit_json;
 mod emit_rules;
 #[path = "../build/emit_services.rs"]
 mod emit_services;
-#[path = "../build/generator.rs"]
-mod generator;
 #[path = "../build/model.rs"]
 mod model;
 #[path = "../build/options.rs"]
 mod options;
 #[path = "../build/rust.rs"]
 mod rust;
+#[path = "../build/generator.rs"]
+mod whole;
 
 use std::fs;
 use std::path::Path;
 
-use generator::Generated;
+use whole::Generated;
 
 const HEAD: &str = r#"
 syntax = "proto3";
@@ -41,7 +41,7 @@ fn generate(proto: &str) -> Result<Generated, Vec<String>> {
     fs::write(scratch.path().join("tencentim/group/v1/scratch.proto"), format!("{HEAD}{proto}")).unwrap();
     let mut compiler = protox::Compiler::new([scratch.path()]).unwrap();
     compiler.open_file("tencentim/group/v1/scratch.proto").unwrap_or_else(|error| panic!("{error:?}\n{proto}"));
-    generator::generate(&compiler.descriptor_pool())
+    whole::generate(&compiler.descriptor_pool())
 }
 
 /// A service `S` with one mapped method `M`, around the given options and fields.

@@ -7,6 +7,7 @@ mod golden;
 mod properties;
 mod regressions;
 mod sandbox;
+mod server;
 mod streams;
 mod support;
 mod upstream;

@@ -1,0 +1,167 @@
+//! The server around the services: health, reflection, deadlines, settings, and the way down.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use tencent_im_grpc::config::Config;
+use tencent_im_grpc::pb;
+use tokio::net::TcpListener;
+use tonic::{Code, Request};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_types::StatusExt;
+
+use crate::support::Gateway;
+
+/// An upstream that takes connections and says nothing.
+async fn silent() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    (format!("http://{}", listener.local_addr().unwrap()), listener)
+}
+
+fn read() -> pb::GetGroupRequest {
+    pb::GetGroupRequest { group_id: "g".into(), filter: None }
+}
+
+#[tokio::test]
+async fn health_is_serving_as_a_whole_and_for_each_service() {
+    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
+    let mut health = HealthClient::new(gateway.channel().await);
+    for service in ["", "tencentim.group.v1.GroupService", "tencentim.group.v1.TopicService"] {
+        let reply = health.check(HealthCheckRequest { service: service.into() }).await.unwrap().into_inner();
+        assert_eq!(reply.status(), ServingStatus::Serving, "{service}");
+    }
+    let status = health.check(HealthCheckRequest { service: "nobody".into() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn reflection_carries_the_comments() {
+    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
+    let mut reflection = ServerReflectionClient::new(gateway.channel().await);
+    let ask = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::FileContainingSymbol("tencentim.group.v1.GroupService".into())),
+    };
+    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+    let reply = replies.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::FileDescriptorResponse(files) = reply else { panic!("{reply:?}") };
+    let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
+    assert!(text.contains("Creates a group, with its first members."));
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_call_with_deadline_exceeded() {
+    let (base_url, _listener) = silent().await;
+    let gateway = Gateway::start(&base_url, &[]).await;
+    let mut groups = pb::group_service_client::GroupServiceClient::new(gateway.channel().await);
+    let mut request = Request::new(read());
+    // Written by hand: the client's own timeout would answer for the server.
+    request.metadata_mut().insert("grpc-timeout", "300m".parse().unwrap());
+    let status = groups.get_group(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn a_request_id_comes_back() {
+    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
+    let mut groups = pb::group_service_client::GroupServiceClient::new(gateway.channel().await);
+    let mut request = Request::new(pb::GetGroupRequest::default());
+    request.metadata_mut().insert("x-request-id", "caller-17".parse().unwrap());
+    let status = groups.get_group(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(status.metadata().get("x-request-id").unwrap(), "caller-17");
+    assert_eq!(status.get_error_details().error_info().unwrap().metadata["request_id"], "caller-17");
+    let violations = &status.get_error_details().bad_request().unwrap().field_violations.clone();
+    assert_eq!(violations[0].field, "group_id");
+}
+
+#[tokio::test]
+async fn more_calls_than_there_is_room_for_are_refused_with_a_pause() {
+    let (base_url, _listener) = silent().await;
+    let gateway = Gateway::start(&base_url, &[("limits.max_in_flight", "1")]).await;
+    let groups = pb::group_service_client::GroupServiceClient::new(gateway.channel().await);
+    let calls = (0..2).map(|_| {
+        let mut groups = groups.clone();
+        async move {
+            let mut request = Request::new(read());
+            request.metadata_mut().insert("grpc-timeout", "800m".parse().unwrap());
+            groups.get_group(request).await.unwrap_err()
+        }
+    });
+    let statuses = futures::future::join_all(calls).await;
+    let refused = statuses.iter().find(|status| status.code() == Code::ResourceExhausted).expect("one is refused");
+    assert!(refused.get_error_details().retry_info().is_some());
+    assert!(refused.metadata().contains_key("grpc-retry-pushback-ms"));
+    assert!(statuses.iter().any(|status| status.code() == Code::DeadlineExceeded), "the other was served");
+}
+
+#[test]
+fn bad_settings_are_all_told_and_exit_with_64() {
+    let run = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
+        .args(["config", "check", "--listen=nowhere", "--region=atlantis"])
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(64));
+    let told = String::from_utf8(run.stderr).unwrap();
+    for setting in ["listen", "region", "sdk_app_id", "secret_key"] {
+        assert!(told.contains(setting), "{setting} in {told}");
+    }
+}
+
+#[test]
+fn flags_beat_the_environment_and_the_environment_beats_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "sdk_app_id = 1\nidentifier = \"file\"\nregion = \"tokyo\"\n").unwrap();
+    let env = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let environment = env(&[("TIM_SECRET_KEY", "k"), ("TIM_SDK_APP_ID", "2"), ("TIM_IDENTIFIER", "env")]);
+    let flags = env(&[("identifier", "flag")]);
+    let config = Config::load(&flags, &environment, Some(file.path())).unwrap();
+    let app = &config.apps.by_name["default"].upstream;
+    assert_eq!((app.sdk_app_id, app.identifier.as_str()), (2, "flag"));
+    assert_eq!(app.base_urls[0], "https://adminapijpn.im.qcloud.com");
+
+    std::fs::write(file.path(), "sdk_app_idd = 1\n").unwrap();
+    let problems = Config::load(&flags, &environment, Some(file.path())).unwrap_err().to_string();
+    assert!(problems.contains("sdk_app_idd"), "{problems}");
+}
+
+/// SIGTERM while a call hangs: the process ends with 0 within pause and drain.
+#[tokio::test]
+async fn a_stuck_call_cannot_hold_the_process() {
+    let (base_url, _listener) = silent().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut process = tokio::process::Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
+        .args(["serve", &format!("--listen=127.0.0.1:{port}"), "--drain-pause=100ms", "--drain-timeout=500ms"])
+        .env_clear()
+        .envs([("TIM_SDK_APP_ID", "1"), ("TIM_SECRET_KEY", "k"), ("TIM_BASE_URLS", &base_url)])
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+    let channel = loop {
+        match endpoint.connect().await {
+            Ok(channel) => break channel,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let mut groups = pb::group_service_client::GroupServiceClient::new(channel.clone());
+    let stuck = tokio::spawn(async move { groups.get_group(read()).await });
+    // The health of the same connection answers after the stuck call was taken.
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
+    let pid = process.id().unwrap().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let exit = tokio::time::timeout(Duration::from_secs(20), process.wait()).await.expect("it ends").unwrap();
+    assert_eq!(exit.code(), Some(0));
+    assert!(stuck.await.unwrap().is_err());
+}
