@@ -25,6 +25,7 @@ use whole::Generated;
 const HEAD: &str = r#"
 syntax = "proto3";
 package tencentim.group.v1;
+import "google/protobuf/descriptor.proto";
 import "google/protobuf/duration.proto";
 import "tencentim/annotations/v1/annotations.proto";
 import "tencentim/group/v1/error_reason.proto";
@@ -167,6 +168,127 @@ fn faulty() -> Vec<(String, &'static str, &'static str)> {
             "taken by the field a",
         ),
         (request("oneof a { string b = 1; }"), "MRequest.a", "a oneof needs"),
+        (
+            request(r#"oneof a { option (tencentim.annotations.v1.oneof) = {tag: "T"}; string b = 1; }"#),
+            "MRequest.a",
+            "go together",
+        ),
+        (
+            request("oneof a { option (tencentim.annotations.v1.oneof) = {required: true}; string b = 1; }"),
+            "MRequest.a",
+            "needs tag and content",
+        ),
+        (
+            request(
+                r#"oneof a { option (tencentim.annotations.v1.oneof) = {tag: "T" content: "C"}; string b = 1; } string c = 2;"#,
+            ),
+            "MRequest.a",
+            "alone in its message",
+        ),
+        (
+            request(
+                r#"oneof a { option (tencentim.annotations.v1.oneof) = {tag: "T" content: "C"}; bool b = 1 [(tencentim.annotations.v1.json) = {shape: SHAPE_FLAG}]; }"#,
+            ),
+            "MRequest.b",
+            "no shape of its own",
+        ),
+        (
+            request("google.protobuf.FieldMask a = 1;").replace("FieldMask", "FileOptions"),
+            "MRequest.a",
+            "not of this package",
+        ),
+        (contract("", "", "map<string, Inner> a = 1;", "", "message Inner {}"), "MRequest.a", "map of messages"),
+        (
+            request(
+                "map<string, string> a = 1 [(tencentim.annotations.v1.json) = {shape: SHAPE_KEY_VALUE_LIST key: \"Key\"}];",
+            ),
+            "MRequest.a",
+            "by default: redundant",
+        ),
+        (
+            request(
+                "map<string, string> a = 1 [(tencentim.annotations.v1.json) = {shape: SHAPE_KEY_VALUE_LIST value: \"Value\"}];",
+            ),
+            "MRequest.a",
+            "by default: redundant",
+        ),
+        (request("uint32 a = 1 [(tencentim.annotations.v1.rule) = {not_prefix: \"x\"}];"), "MRequest.a", "for strings"),
+        (
+            contract(
+                "",
+                "",
+                "repeated Colour a = 1 [(tencentim.annotations.v1.json) = {shape: SHAPE_BITS}];",
+                "",
+                &COLOURS.replace(r#"text: "Red""#, "number: 3"),
+            ),
+            "MRequest.a",
+            "no power of two",
+        ),
+        (
+            contract(
+                "",
+                "",
+                "Colour a = 1 [(tencentim.annotations.v1.json) = {shape: SHAPE_NUMBER}];",
+                "",
+                &COLOURS.replace(r#"text: "Red""#, "number: 3"),
+            ),
+            "MRequest.a",
+            "numbers only",
+        ),
+        (
+            contract("", "paging: {style: STYLE_NEXT_TEXT}", "string page_token = 1;", "", ""),
+            "S.M",
+            "needs next_page_token in the response",
+        ),
+        (
+            contract(
+                "",
+                "paging: {style: STYLE_NEXT_TEXT total: \"a\"}",
+                "string page_token = 1;",
+                "string next_page_token = 1; uint32 a = 2;",
+                "",
+            ),
+            "S.M",
+            "has no total",
+        ),
+        (
+            contract(
+                "",
+                "paging: {style: STYLE_OFFSET_OR_NEXT_TEXT items: \"a\" total: \"b\"}",
+                "string page_token = 1;",
+                "string next_page_token = 1; repeated string a = 2; uint32 b = 3;",
+                "",
+            ),
+            "S.M",
+            "needs group_id",
+        ),
+        (
+            contract(
+                "",
+                "paging: {style: STYLE_NEXT_TEXT filters: \"f\"}",
+                "string page_token = 1;",
+                "string next_page_token = 1;",
+                "",
+            ),
+            "S.M",
+            "paging names f",
+        ),
+        (
+            contract(
+                "",
+                "paging: {style: STYLE_NEXT_TEXT}",
+                "string page_token = 1 [(tencentim.annotations.v1.json) = {name: \"X\"}];",
+                "string next_page_token = 1;",
+                "",
+            ),
+            "MRequest.page_token",
+            "says how it is spelled",
+        ),
+        (
+            request("uint32 a = 1 [(tencentim.annotations.v1.json) = {shape: SHAPE_RANDOM derive_from: \"b\"}];"),
+            "MRequest.a",
+            "must name a string field",
+        ),
         (
             contract("", "", "", "string a = 1 [(tencentim.annotations.v1.rule) = {required: true}];", ""),
             "MResponse.a",
