@@ -57,7 +57,10 @@ pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
 /// Only codes that cannot mean anything else: a group created with an id of the caller's own that "somebody else" owns
 /// (10021) may really be somebody else's.
 pub(super) fn says_done(command: &str, code: i64) -> bool {
-    matches!((command, code), ("destroy_group", 10010) | ("create_group", 10025) | ("add_group_member", 10013))
+    matches!(
+        (command, code),
+        ("destroy_group", 10010) | ("create_group" | "create_topic", 10025) | ("add_group_member", 10013)
+    )
 }
 
 impl Budget {
