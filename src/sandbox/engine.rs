@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::clock::Clock;
@@ -171,9 +172,11 @@ impl Engine {
         if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
             return (Err(error), None);
         }
-        let time = self.clock.now();
+        let conduct = Conduct { limits: &self.limits, auto_import: self.auto_import, pace: Some(&self.pace) };
         let mut app = lock(&namespace.state);
-        let (outcome, changed) = self.run(&mut app, command, caller, &body, time, Some(&self.pace));
+        // Read under the lock, so that time never runs backwards from one command to the next.
+        let time = self.clock.now();
+        let (outcome, changed) = conduct.run(&mut app, command, caller, &body, time);
         let ticket = self.store.get().filter(|_| changed && outcome.is_ok()).map(|store| {
             store.append(&Call {
                 sdkappid: namespace.sdkappid,
@@ -187,33 +190,25 @@ impl Engine {
         (outcome, ticket)
     }
 
-    /// Repeats a command of an earlier run; what succeeded then succeeds now.
-    pub fn replay(&self, call: &Call) {
-        let found = self.namespace(call.sdkappid).zip(registry::find(&call.service, &call.command).ok());
-        let Some((namespace, command)) = found else {
-            tracing::error!(command = call.command, "a recorded command is unknown");
-            return;
-        };
-        let (outcome, _) = self.run(&mut lock(&namespace.state), command, &call.caller, &call.body, call.time, None);
-        if let Err(error) = outcome {
-            tracing::error!(command = call.command, code = error.code, "a recorded command failed");
+    /// Repeats a command of an earlier run under the rules of that run: what succeeded then succeeds now.
+    pub fn replay(&self, call: &Call, rules: &Rules) -> Result<(), String> {
+        let namespace = self
+            .namespace(call.sdkappid)
+            .ok_or_else(|| format!("a recorded command is of an unknown app {}", call.sdkappid))?;
+        let command = registry::find(&call.service, &call.command)
+            .map_err(|error| format!("a recorded command is unknown: {}", error.info))?;
+        let conduct = Conduct { limits: &rules.limits, auto_import: rules.auto_import, pace: None };
+        let app = &mut lock(&namespace.state);
+        let (outcome, _) = conduct.run(app, command, &call.caller, &call.body, call.time);
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("a recorded {} fails: {} {}", call.command, error.code, error.info)),
         }
     }
 
-    /// The outcome, and whether it can have changed anything.
-    fn run(
-        &self,
-        app: &mut App,
-        command: &Command,
-        caller: &str,
-        body: &Body,
-        now: i64,
-        pace: Option<&Pace>,
-    ) -> (Outcome, bool) {
-        let auto_import = self.auto_import;
-        let mut ctx = Ctx { app, limits: &self.limits, now, caller, auto_import, pace, changed: command.writes };
-        let outcome = (command.handler)(&mut ctx, body);
-        (outcome, ctx.changed)
+    /// What a later run must know to repeat the commands of this one.
+    pub fn rules(&self) -> Rules {
+        Rules { limits: self.limits.clone(), auto_import: self.auto_import }
     }
 
     /// Hands the state of every app to `look`, while nothing can change it.
@@ -223,6 +218,39 @@ impl Engine {
         let apps: Vec<(&Namespace, &App)> =
             namespaces.iter().zip(&guards).map(|(namespace, app)| (&**namespace, &**app)).collect();
         look(&apps)
+    }
+}
+
+/// The settings that decide what a command does.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rules {
+    pub limits: Limits,
+    pub auto_import: bool,
+}
+
+/// How commands are run: now, or once more.
+struct Conduct<'a> {
+    limits: &'a Limits,
+    auto_import: bool,
+    /// Absent while recorded commands are repeated: they were admitted once.
+    pace: Option<&'a Pace>,
+}
+
+impl Conduct<'_> {
+    /// The outcome, and whether it can have changed anything.
+    fn run(&self, app: &mut App, command: &Command, caller: &str, body: &Body, now: i64) -> (Outcome, bool) {
+        let mut ctx = Ctx {
+            app,
+            limits: self.limits,
+            now,
+            caller,
+            auto_import: self.auto_import,
+            pace: self.pace,
+            changed: command.writes,
+        };
+        let outcome = (command.handler)(&mut ctx, body);
+        (outcome, ctx.changed)
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use super::sync::lock;
 
 /// What one call, group or message may hold. The defaults are the newest documented ones of the largest edition,
 /// except where an older and larger value keeps older clients working.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Users that one add_group_member call may name.
     #[arg(long = "limit-add-members", default_value_t = 300)]

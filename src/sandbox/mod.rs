@@ -230,10 +230,13 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
     let engine = Arc::new(engine);
     let stop = CancellationToken::new();
-    let tasks = vec![
+    let mut tasks = vec![
         tokio::spawn(http::serve(Arc::clone(&engine), api_listener, tls, stop.clone())),
         tokio::spawn(control::serve(Arc::clone(&engine), control_listener, stop.clone())),
     ];
+    if engine.store.get().is_some() {
+        tasks.push(tokio::spawn(shorten_log(Arc::clone(&engine), stop.clone())));
+    }
     tracing::warn!(%api, %control, "SANDBOX: emulated Tencent IM, for tests only; nothing reaches a real service");
     Ok(Running { api, control, stop, tasks, engine, export: settings.export_on_exit })
 }
@@ -245,6 +248,19 @@ fn open_store(engine: &Engine, directory: &Path) -> Result<bool, String> {
     seed::recover(engine, recovered)?;
     engine.store.set(store).ok();
     Ok(is_fresh)
+}
+
+/// Writes a new base whenever the log has grown long.
+async fn shorten_log(engine: Arc<Engine>, stop: CancellationToken) {
+    while let Some(due) = engine.store.get().map(Store::due) {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = due => {}
+        }
+        if let Err(reason) = seed::rebase(&engine).await {
+            tracing::error!(reason, "the log of the data directory could not be shortened");
+        }
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::DEFAULT_APP;
-use super::engine::{Engine, Namespace};
+use super::engine::{Engine, Namespace, Rules};
 use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 use super::ids::Id;
 use super::registry::{self, Body};
@@ -90,6 +90,8 @@ fn snapshot_of(engine: &Engine, apps: &[(&Namespace, &App)]) -> Value {
 #[derive(Serialize, Deserialize)]
 struct Base {
     keys: BTreeMap<u64, String>,
+    /// Of the run that writes the log after this base.
+    rules: Rules,
     state: Value,
 }
 
@@ -101,7 +103,7 @@ pub async fn rebase(engine: &Engine) -> Result<(), String> {
     // Submitted while nothing can change: a command is either in the base or logged after it.
     let ticket = engine.frozen(|apps| {
         let keys = apps.iter().map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned())).collect();
-        let base = Base { keys, state: snapshot_of(engine, apps) };
+        let base = Base { keys, rules: engine.rules(), state: snapshot_of(engine, apps) };
         serde_json::to_vec(&base).map(|base| store.rebase(base)).map_err(|error| error.to_string())
     })?;
     if ticket.written().await { Ok(()) } else { Err("the data directory cannot be written".to_owned()) }
@@ -109,15 +111,17 @@ pub async fn rebase(engine: &Engine) -> Result<(), String> {
 
 /// Takes what an earlier run left in the store.
 pub fn recover(engine: &Engine, recovered: Recovered) -> Result<(), String> {
+    let mut rules = engine.rules();
     if let Some(base) = recovered.base {
         let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
+        rules = base.rules;
         for (sdkappid, key) in base.keys {
             engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
         }
         restore(engine, base.state)?;
     }
-    recovered.calls.iter().for_each(|call| engine.replay(call));
-    Ok(())
+    // Whatever cannot be repeated must stop the start: the next base would make its loss final.
+    recovered.calls.iter().try_for_each(|call| engine.replay(call, &rules))
 }
 
 /// Takes a seed file, or a snapshot, which replaces the state of the apps that it names.

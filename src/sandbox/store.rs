@@ -3,12 +3,14 @@
 //! Handlers are deterministic, so a command, its caller and its time are enough to repeat it. Every record is on disk before
 //! its command is answered; commands that arrive together share one commit.
 
+use std::error::Error;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::registry::Body;
 
@@ -17,6 +19,9 @@ const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
 /// Records that one commit takes at most.
 const BATCH: usize = 1_024;
+
+/// Bytes of the log below which nobody minds its length.
+const LOG_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A command that succeeded, as it is repeated after a restart.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,6 +53,9 @@ impl Ticket {
 /// The open store; its writer ends with it.
 pub struct Store {
     changes: mpsc::Sender<(Change, oneshot::Sender<()>)>,
+    base_bytes: AtomicU64,
+    log_bytes: AtomicU64,
+    is_due: Arc<Notify>,
 }
 
 /// What an earlier run left.
@@ -82,17 +90,33 @@ impl Store {
             .name("sandbox-store".to_owned())
             .spawn(writer)
             .map_err(|error| error.to_string())?;
-        Ok((Self { changes }, recovered))
+        let store =
+            Self { changes, base_bytes: AtomicU64::new(0), log_bytes: AtomicU64::new(0), is_due: Arc::default() };
+        Ok((store, recovered))
     }
 
     /// Logs a command. Call it under the lock that ordered the command.
     pub fn append(&self, call: &Call) -> Ticket {
-        self.submit(Change::Append(serde_json::to_vec(call).unwrap_or_default()))
+        let record = serde_json::to_vec(call).unwrap_or_default();
+        let size = record.len() as u64;
+        let log = self.log_bytes.fetch_add(size, Ordering::Relaxed) + size;
+        if log > LOG_BYTES.max(self.base_bytes.load(Ordering::Relaxed)) {
+            self.is_due.notify_one();
+        }
+        self.submit(Change::Append(record))
     }
 
     /// Replaces base and log by a new base.
     pub fn rebase(&self, base: Vec<u8>) -> Ticket {
+        self.base_bytes.store(base.len() as u64, Ordering::Relaxed);
+        self.log_bytes.store(0, Ordering::Relaxed);
         self.submit(Change::Rebase(base))
+    }
+
+    /// Resolves when the log has outgrown the base, so that a new base is worth its writing.
+    pub fn due(&self) -> impl Future<Output = ()> + 'static {
+        let is_due = Arc::clone(&self.is_due);
+        async move { is_due.notified().await }
     }
 
     fn submit(&self, change: Change) -> Ticket {
@@ -102,7 +126,7 @@ impl Store {
     }
 }
 
-fn recover(database: &Database) -> Result<Recovered, redb::Error> {
+fn recover(database: &Database) -> Result<Recovered, Box<dyn Error>> {
     let write = database.begin_write()?;
     write.open_table(BASE)?;
     write.open_table(LOG)?;
@@ -112,12 +136,9 @@ fn recover(database: &Database) -> Result<Recovered, redb::Error> {
     let mut calls = Vec::new();
     for record in read.open_table(LOG)?.iter()? {
         let (number, record) = record?;
-        match serde_json::from_slice(record.value()) {
-            Ok(call) => calls.push(call),
-            Err(error) => {
-                tracing::error!(number = number.value(), %error, "a record of the data directory is unreadable")
-            }
-        }
+        let call = serde_json::from_slice(record.value())
+            .map_err(|error| format!("record {} is unreadable: {error}", number.value()))?;
+        calls.push(call);
     }
     Ok(Recovered { base, calls })
 }
