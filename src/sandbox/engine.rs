@@ -143,7 +143,7 @@ impl Engine {
             return Err(ApiError::new(70020, "sdkappid does not exist"));
         };
         let now = self.clock.now();
-        let verified = namespace.verify(usersig, identifier, now);
+        let verified = self.verify(&namespace, usersig, identifier, now);
         if let Err(error) = verified {
             let (minute, bad) = &mut *lock(&namespace.bad_signatures);
             if *minute != now / 60 {
@@ -158,6 +158,24 @@ impl Engine {
             return Err(ApiError::new(code, "identifier is not an app admin"));
         }
         Ok((namespace, identifier))
+    }
+
+    /// Verifies a UserSig, unless it is the one that was verified last and has not expired since.
+    fn verify(&self, namespace: &Namespace, usersig: &str, identifier: &str, now: i64) -> Result<(), ApiError> {
+        if namespace.knows(usersig, identifier, now) {
+            return Ok(());
+        }
+        let signature = UserSig::unpack(usersig)?;
+        // A genuine one of another app is told from a forged one.
+        let signer = self.namespace(signature.sdkappid());
+        let key = signer.as_deref().unwrap_or(namespace).key();
+        signature.verify(key.expose_secret(), namespace.sdkappid, identifier, now)?;
+        *lock(&namespace.verified) = Some(Verified {
+            usersig: usersig.to_owned(),
+            identifier: identifier.to_owned(),
+            valid_until: signature.valid_until(),
+        });
+        Ok(())
     }
 
     /// Checks the body against the command's table and runs the command. The ticket, if any, must be awaited before answering.
@@ -255,25 +273,14 @@ impl Conduct<'_> {
 }
 
 impl Namespace {
-    /// Verifies a UserSig, unless it is the one that was verified last and has not expired since.
-    fn verify(&self, usersig: &str, identifier: &str, now: i64) -> Result<(), ApiError> {
-        let known = lock(&self.verified).as_ref().is_some_and(|known| {
-            known.usersig == usersig && known.identifier == identifier && now <= known.valid_until
-        });
-        if known {
-            return Ok(());
-        }
-        let signature = UserSig::unpack(usersig)?;
-        signature.verify(read(&self.key).expose_secret(), self.sdkappid, identifier, now)?;
-        *lock(&self.verified) = Some(Verified {
-            usersig: usersig.to_owned(),
-            identifier: identifier.to_owned(),
-            valid_until: signature.valid_until(),
-        });
-        Ok(())
+    /// Whether this UserSig was the last to be verified, and has not expired since.
+    fn knows(&self, usersig: &str, identifier: &str, now: i64) -> bool {
+        lock(&self.verified)
+            .as_ref()
+            .is_some_and(|known| known.usersig == usersig && known.identifier == identifier && now <= known.valid_until)
     }
 
-    /// The secret key, for the store alone.
+    /// The secret key.
     pub fn key(&self) -> SecretString {
         read(&self.key).clone()
     }

@@ -65,6 +65,11 @@ impl UserSig {
         self.time.saturating_add(self.expire)
     }
 
+    /// The application that it was made for, if that is true.
+    pub fn sdkappid(&self) -> u64 {
+        self.sdkappid
+    }
+
     /// Checks the signature and then the claims against the query and the clock.
     pub fn verify(&self, key: &str, sdkappid: u64, identifier: &str, now: i64) -> Result<(), ApiError> {
         let mut text = format!(

@@ -68,7 +68,7 @@ fn group_msg_get_simple(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 
     let oldest = newest - shown + 1;
     let messages = (oldest..=newest).rev().filter_map(|seq| Some((seq, history.get(seq)?)));
-    let all_expired = shown > 0 && messages.clone().all(|(_, message)| message.time < expired_before);
+    let all_expired = shown > 0 && messages.clone().all(|(_, message)| message.stored < expired_before);
     let finished = if all_expired { 2 } else { u8::from(shown == count) };
     let with_recalled = switch(body, "WithRecalledMsg");
     let list: Vec<Value> = messages.map(|(seq, message)| entry(seq, message, with_recalled, expired_before)).collect();
@@ -78,7 +78,7 @@ fn group_msg_get_simple(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 /// A message as history shows it.
 fn entry(seq: u64, message: &Message, with_recalled: bool, expired_before: i64) -> Value {
     let place = match message.state {
-        _ if message.time < expired_before => 1,
+        _ if message.stored < expired_before => 1,
         MessageState::Normal => 0,
         MessageState::Recalled if with_recalled => 2,
         MessageState::Recalled | MessageState::Deleted => 1,
@@ -132,7 +132,7 @@ const NOT_RECALLABLE: i64 = 10032;
 fn recall(history: &mut History, seq: u64, expired_before: i64) -> i64 {
     match history.get_mut(seq) {
         None => NO_SUCH_MESSAGE,
-        Some(message) if message.time < expired_before => TOO_LATE,
+        Some(message) if message.stored < expired_before => TOO_LATE,
         Some(message) if message.from.is_none() || message.state != MessageState::Normal => NOT_RECALLABLE,
         Some(message) => {
             message.state = MessageState::Recalled;

@@ -166,6 +166,7 @@ fn import_message(
         return Err(ApiError::field("SendTime", "is out of range"));
     }
     let mut stored = Message::new(Some(from.clone()), time, random.unwrap_or(0), &elements);
+    stored.stored = now;
     stored.cloud_custom_data = optional_text(message, "CloudCustomData").map(Into::into);
     history.last_message_time = time;
     let seq = history.push(stored, true);

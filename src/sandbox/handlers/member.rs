@@ -175,13 +175,14 @@ fn get_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if by_cursor && offset > 0 {
         return Err(ApiError::field("Offset", "is not for communities, which page with Next"));
     }
-    let start = if by_cursor { cursor(body)? } else { offset };
     let roles = roles(body)?;
-
-    let (page, more) = group.members.page(&roles, start, limit);
+    let (page, next) = if by_cursor {
+        group.members.page_from(&roles, cursor(body)?, limit)
+    } else {
+        (group.members.page(&roles, offset, limit), None)
+    };
     let filter = texts(body, "MemberInfoFilter");
     let custom = texts(body, "AppDefinedDataFilter_GroupMember");
-    let shown = page.len();
     let list: Vec<Value> = page
         .into_iter()
         .map(|member| member_info(group, member, filter.as_deref(), custom.as_deref(), ctx.now))
@@ -190,19 +191,19 @@ fn get_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     answer.insert("MemberNum".to_owned(), json!(group.members.len()));
     answer.insert("MemberList".to_owned(), Value::Array(list));
     if by_cursor {
-        let next = if more { (start + shown).to_string() } else { String::new() };
+        let next = next.map(|place| place.to_string()).unwrap_or_default();
         answer.insert("Next".to_owned(), json!(next));
     }
     Ok(answer)
 }
 
 /// A community's `Next`: "" or 0 at the start, else the decimal text of the answer before.
-fn cursor(body: &Body) -> Result<usize, ApiError> {
+fn cursor(body: &Body) -> Result<u64, ApiError> {
     match body.get("Next") {
         None => Ok(0),
         Some(Value::String(text)) if text.is_empty() => Ok(0),
         Some(Value::String(text)) => text.parse().map_err(|_| ApiError::field("Next", "did not come from an answer")),
-        Some(number) => Ok(number.as_u64().unwrap_or(0) as usize),
+        Some(number) => Ok(number.as_u64().unwrap_or(0)),
     }
 }
 

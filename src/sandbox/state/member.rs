@@ -178,29 +178,45 @@ impl Roster {
         }
     }
 
-    /// A page of the members that have one of the roles (all members when `roles` is empty), and whether more follow.
-    pub fn page(&self, roles: &[Role], offset: usize, limit: usize) -> (Vec<&Member>, bool) {
+    /// A page of the members that have one of the roles (all members when `roles` is empty).
+    pub fn page(&self, roles: &[Role], offset: usize, limit: usize) -> Vec<&Member> {
+        let (head, list) = self.lists(roles);
+        let skipped = offset.saturating_sub(usize::from(head.is_some()));
+        let head = head.filter(|_| offset == 0);
+        self.take(head, list.get(skipped..).unwrap_or_default(), limit)
+    }
+
+    /// The same for cursors: a page from a place on, and the place after it while more follow. A place stays right
+    /// while members come and go, which an offset does not.
+    pub fn page_from(&self, roles: &[Role], from: u64, limit: usize) -> (Vec<&Member>, Option<u64>) {
+        let (head, list) = self.lists(roles);
+        let start = list.partition_point(|(key, _)| *key < from);
+        let head = head.filter(|_| from == 0);
+        let rest = list.get(start..).unwrap_or_default();
+        let mut page = self.take(head, rest, limit.saturating_add(1));
+        let next = if page.len() > limit { page.pop().map(Member::key) } else { None };
+        (page, next)
+    }
+
+    /// The members of some roles: perhaps the owner, then the others as far as they lie in one list.
+    fn lists(&self, roles: &[Role]) -> (Option<&Place>, &[Place]) {
         let has = |role| roles.is_empty() || roles.contains(&role);
         let owner = self.staff.first().filter(|(key, _)| *key == 0);
-        let (head, list): (Option<&Place>, &[Place]) = match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
+        let after_owner = usize::from(owner.is_some());
+        match (has(Role::Owner), has(Role::Admin), has(Role::Member)) {
             (true, true, true) => (None, &self.everybody),
-            (false, true, true) => (None, &self.everybody[usize::from(owner.is_some())..]),
+            (false, true, true) => (None, self.everybody.get(after_owner..).unwrap_or_default()),
             (true, false, true) => (owner, &self.ordinary),
             (false, false, true) => (None, &self.ordinary),
             (true, true, false) => (None, &self.staff),
-            (false, true, false) => (None, &self.staff[usize::from(owner.is_some())..]),
+            (false, true, false) => (None, self.staff.get(after_owner..).unwrap_or_default()),
             (true, false, false) => (owner, &[]),
             (false, false, false) => (None, &[]),
-        };
-        let total = list.len() + usize::from(head.is_some());
-        let skipped_head = head.filter(|_| offset == 0);
-        let start = offset.saturating_sub(usize::from(head.is_some())).min(list.len());
-        let rest = limit.saturating_sub(usize::from(skipped_head.is_some()));
-        let end = start.saturating_add(rest).min(list.len());
-        let page = skipped_head.into_iter().take(limit).chain(&list[start..end]);
-        let page: Vec<&Member> = page.filter_map(|(_, id)| self.by_id.get(id.as_str())).collect();
-        let more = offset.saturating_add(page.len()) < total;
-        (page, more)
+        }
+    }
+
+    fn take(&self, head: Option<&Place>, list: &[Place], limit: usize) -> Vec<&Member> {
+        head.into_iter().chain(list).take(limit).filter_map(|(_, id)| self.by_id.get(id.as_str())).collect()
     }
 
     fn resolve<'a>(&'a self, list: &'a [Place]) -> impl Iterator<Item = &'a Member> {

@@ -20,6 +20,8 @@ pub struct Message {
     /// Nobody for system messages.
     pub from: Option<Id>,
     pub time: i64,
+    /// When it entered the history; later than `time` for an imported message. Its age counts from here.
+    pub stored: i64,
     pub random: u32,
     /// As history shows it: 1 High, 2 Normal, 3 Low.
     pub priority: u8,
@@ -41,6 +43,7 @@ impl Message {
         Self {
             from,
             time,
+            stored: time,
             random,
             priority: 2,
             state: MessageState::Normal,
