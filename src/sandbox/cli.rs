@@ -41,6 +41,9 @@ pub struct Args {
     /// Makes an account of every unknown user that a request mentions.
     #[arg(long)]
     pub auto_import: bool,
+    /// Lets custom fields declare themselves on their first use.
+    #[arg(long)]
+    pub open_fields: bool,
     /// Server-made ids follow from this number.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -77,6 +80,7 @@ impl From<Args> for Settings {
             data_dir: args.data_dir,
             loose: args.loose,
             auto_import: args.auto_import,
+            open_fields: args.open_fields,
             seed: args.seed,
             rate_scale: args.rate_scale,
             journal: args.journal,
@@ -91,7 +95,7 @@ impl From<Args> for Settings {
 pub enum RunError {
     /// The environment configures access to the real service.
     #[error("{0} is set: the sandbox does not start beside credentials or a region of the real service")]
-    BesideRealService(&'static str),
+    BesideRealService(String),
     /// The sandbox could not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -100,12 +104,20 @@ pub enum RunError {
     Signals(std::io::Error),
 }
 
-/// Variables that point the gateway at the real service.
-const REAL_SERVICE: &[&str] = &["TIM_SECRET_KEY", "TIM_SECRET_KEY_FILE", "TIM_REGION"];
+/// How the names of variables end that point the gateway at the real service, for one app or for one of many.
+const REAL_SERVICE: &[&str] = &["SECRET_KEY", "SECRET_KEY_FILE", "SDK_APP_ID", "REGION", "BASE_URLS"];
+
+/// The first variable of the environment that configures access to the real service.
+fn real_service() -> Option<String> {
+    std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("TIM_"))
+        .find(|name| REAL_SERVICE.iter().any(|end| name.ends_with(end)))
+}
 
 /// Serves until the process is interrupted or terminated.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    if let Some(name) = REAL_SERVICE.iter().find(|name| std::env::var_os(name).is_some()) {
+    if let Some(name) = real_service() {
         return Err(RunError::BesideRealService(name));
     }
     let running = start(args.into()).await?;

@@ -41,6 +41,7 @@ struct Verified {
 pub struct Engine {
     pub loose: bool,
     pub auto_import: bool,
+    pub open_fields: bool,
     pub seed: u64,
     pub limits: Limits,
     pub clock: Clock,
@@ -56,10 +57,19 @@ pub struct Engine {
 pub type Query = HashMap<String, String>;
 
 impl Engine {
-    pub fn new(loose: bool, auto_import: bool, seed: u64, limits: Limits, rate_scale: f64, journal: usize) -> Self {
+    pub fn new(
+        loose: bool,
+        auto_import: bool,
+        open_fields: bool,
+        seed: u64,
+        limits: Limits,
+        rate_scale: f64,
+        journal: usize,
+    ) -> Self {
         Self {
             loose,
             auto_import,
+            open_fields,
             seed,
             limits,
             clock: Clock::default(),
@@ -190,7 +200,12 @@ impl Engine {
         if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
             return (Err(error), None);
         }
-        let conduct = Conduct { limits: &self.limits, auto_import: self.auto_import, pace: Some(&self.pace) };
+        let conduct = Conduct {
+            limits: &self.limits,
+            auto_import: self.auto_import,
+            open_fields: self.open_fields,
+            pace: Some(&self.pace),
+        };
         let mut app = lock(&namespace.state);
         // Read under the lock, so that time never runs backwards from one command to the next.
         let time = self.clock.now();
@@ -215,7 +230,12 @@ impl Engine {
             .ok_or_else(|| format!("a recorded command is of an unknown app {}", call.sdkappid))?;
         let command = registry::find(&call.service, &call.command)
             .map_err(|error| format!("a recorded command is unknown: {}", error.info))?;
-        let conduct = Conduct { limits: &rules.limits, auto_import: rules.auto_import, pace: None };
+        let conduct = Conduct {
+            limits: &rules.limits,
+            auto_import: rules.auto_import,
+            open_fields: rules.open_fields,
+            pace: None,
+        };
         let app = &mut lock(&namespace.state);
         let (outcome, _) = conduct.run(app, command, &call.caller, &call.body, call.time);
         match outcome {
@@ -226,7 +246,7 @@ impl Engine {
 
     /// What a later run must know to repeat the commands of this one.
     pub fn rules(&self) -> Rules {
-        Rules { limits: self.limits.clone(), auto_import: self.auto_import }
+        Rules { limits: self.limits.clone(), auto_import: self.auto_import, open_fields: self.open_fields }
     }
 
     /// Hands the state of every app to `look`, while nothing can change it.
@@ -245,12 +265,14 @@ impl Engine {
 pub struct Rules {
     pub limits: Limits,
     pub auto_import: bool,
+    pub open_fields: bool,
 }
 
 /// How commands are run: now, or once more.
 struct Conduct<'a> {
     limits: &'a Limits,
     auto_import: bool,
+    open_fields: bool,
     /// Absent while recorded commands are repeated: they were admitted once.
     pace: Option<&'a Pace>,
 }
@@ -264,6 +286,7 @@ impl Conduct<'_> {
             now,
             caller,
             auto_import: self.auto_import,
+            open_fields: self.open_fields,
             pace: self.pace,
             changed: command.writes,
         };

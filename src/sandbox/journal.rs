@@ -73,12 +73,28 @@ impl Filter {
 #[derive(Debug)]
 pub struct Journal {
     capacity: usize,
-    entries: Mutex<(u64, VecDeque<Entry>)>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: u64,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+/// Bytes of bodies and replies that are kept, whatever their number.
+const BYTES: usize = 64 * 1024 * 1024;
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.body.len() + self.reply.len()
+    }
 }
 
 impl Journal {
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, entries: Mutex::default() }
+        Self { capacity, kept: Mutex::default() }
     }
 
     pub fn is_off(&self) -> bool {
@@ -86,24 +102,28 @@ impl Journal {
     }
 
     pub fn record(&self, mut entry: Entry) {
-        let (last, entries) = &mut *lock(&self.entries);
-        *last += 1;
-        entry.number = *last;
-        if entries.len() >= self.capacity {
-            entries.pop_front();
+        let kept = &mut *lock(&self.kept);
+        kept.last += 1;
+        entry.number = kept.last;
+        kept.bytes += entry.bytes();
+        kept.entries.push_back(entry);
+        while kept.entries.len() > self.capacity || kept.bytes > BYTES {
+            let Some(oldest) = kept.entries.pop_front() else {
+                break;
+            };
+            kept.bytes -= oldest.bytes();
         }
-        entries.push_back(entry);
     }
 
     pub fn count(&self, filter: &Filter) -> usize {
-        lock(&self.entries).1.iter().filter(|entry| filter.matches(entry)).count()
+        lock(&self.kept).entries.iter().filter(|entry| filter.matches(entry)).count()
     }
 
     /// Matching entries, oldest first.
     pub fn select(&self, filter: &Filter) -> Vec<Entry> {
-        let entries = lock(&self.entries);
-        let mut found: Vec<Entry> = entries
-            .1
+        let kept = lock(&self.kept);
+        let mut found: Vec<Entry> = kept
+            .entries
             .iter()
             .rev()
             .filter(|entry| filter.matches(entry))
@@ -115,6 +135,8 @@ impl Journal {
     }
 
     pub fn clear(&self) {
-        lock(&self.entries).1.clear();
+        let kept = &mut *lock(&self.kept);
+        kept.entries.clear();
+        kept.bytes = 0;
     }
 }

@@ -87,6 +87,8 @@ pub struct Settings {
     pub loose: bool,
     /// Makes an account of every unknown user that a request mentions.
     pub auto_import: bool,
+    /// Lets custom fields declare themselves on their first use.
+    pub open_fields: bool,
     /// Server-made ids follow from it.
     pub seed: u64,
     /// Multiplies the rate limits; 0 switches them off.
@@ -109,6 +111,7 @@ impl Default for Settings {
             data_dir: None,
             loose: false,
             auto_import: false,
+            open_fields: false,
             seed: 1,
             rate_scale: 1.0,
             journal: 10_000,
@@ -197,6 +200,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let engine = Engine::new(
         settings.loose,
         settings.auto_import,
+        settings.open_fields,
         settings.seed,
         settings.limits,
         settings.rate_scale,

@@ -172,16 +172,9 @@ fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
     Ok(())
 }
 
-/// Declares custom fields as the console does; from then on no others are taken.
+/// Declares custom fields as the console does.
 pub fn declare(fields: &mut CustomFields, keys: &[String], most: usize) -> Result<(), String> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    if !fields.closed {
-        fields.declared.clear();
-    }
-    fields.closed = false;
-    let declared = keys.iter().try_for_each(|key| fields.admit(key, most));
-    fields.closed = true;
-    declared.map_err(|_| format!("at most {most} keys of 1 to 16 letters, digits and underscores can be declared"))
+    keys.iter()
+        .try_for_each(|key| fields.declare(key, most))
+        .map_err(|_| format!("at most {most} keys of 1 to 16 letters, digits and underscores can be declared"))
 }

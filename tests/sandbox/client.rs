@@ -39,9 +39,9 @@ pub fn pack(claims: &Value) -> String {
     STANDARD.encode(zlib.finish().unwrap()).replace('+', "*").replace('/', "-").replace('=', "_")
 }
 
-/// The settings of most tests: no pacing.
+/// The settings of most tests: no pacing, and custom fields that need no declaration.
 pub fn unpaced() -> Settings {
-    Settings { rate_scale: 0.0, ..Settings::default() }
+    Settings { rate_scale: 0.0, open_fields: true, ..Settings::default() }
 }
 
 impl Sandbox {

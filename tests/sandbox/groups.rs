@@ -1,6 +1,7 @@
 //! Groups: the statements of the reference in their order.
 
 use serde_json::{Value, json};
+use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, unpaced};
 
@@ -214,7 +215,8 @@ async fn a_profile_changes_key_by_key() {
 /// "must be defined in the console first"; undefined keys: 10004 "all defined key is invalid".
 #[tokio::test]
 async fn custom_fields_are_the_declared_ones() {
-    let sandbox = Sandbox::start().await;
+    let settings = Settings { auto_import: true, ..Settings::default() };
+    let sandbox = Sandbox::start_with(settings).await;
     sandbox.group("g", "Public").await;
     sandbox.control("apps/1400000001/custom_fields", json!({"group": ["level"], "member": ["rank"]})).await;
     let set = |key: &str| json!({"GroupId": "g", "AppDefinedData": [{"Key": key, "Value": "1"}]});

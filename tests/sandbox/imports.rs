@@ -126,3 +126,18 @@ async fn members_are_imported_with_their_past() {
     let live = json!({"GroupId": "live", "MemberList": [{"Member_Account": "bob"}]});
     sandbox.fails("import_group_member", live, 10007).await;
 }
+
+/// History age counts from arrival, so that what a migration brings in can be read.
+#[tokio::test]
+async fn imported_messages_are_as_old_as_their_import() {
+    let sandbox = Sandbox::start().await;
+    let body = json!({"Type": "Public", "Name": "n", "GroupId": "old", "CreateTime": 1_500_000_000});
+    sandbox.ok("import_group", body).await;
+    let message = json!({"From_Account": "alice", "SendTime": 1_500_000_100, "MsgBody": text("first")});
+    sandbox.ok("import_group_msg", json!({"GroupId": "old", "MsgList": [message]})).await;
+    let history = sandbox.history("old").await;
+    assert_eq!(history[0]["MsgBody"], text("first"));
+    assert_eq!(history[0]["MsgTimeStamp"], 1_500_000_100);
+    sandbox.advance(90 * 86_400 + 1).await;
+    assert_eq!(sandbox.history("old").await[0]["IsPlaceMsg"], 1);
+}

@@ -272,3 +272,27 @@ async fn mutes_run_out_and_outlive_leaving() {
     sandbox.ok("forbid_send_msg", json!({"GroupId": "g", "Members_Account": ["carol"], "ShutUpTime": 0})).await;
     sandbox.send("g", "carol", 2).await;
 }
+
+/// "Community answers carry Next; pass it back unchanged": members who leave between two pages hide nobody.
+#[tokio::test]
+async fn a_community_is_paged_by_place_and_not_by_offset() {
+    let sandbox = Sandbox::start().await;
+    let users = ["bob", "carol", "dave", "zoe"];
+    let members: Vec<Value> = users.iter().map(|user| json!({"Member_Account": user})).collect();
+    let body = json!({"Type": "Community", "Name": "n", "GroupId": "@TGS#_c", "Owner_Account": "alice", "MemberList": members});
+    sandbox.ok("create_group", body).await;
+    let page = |next: Value| json!({"GroupId": "@TGS#_c", "Limit": 2, "Next": next});
+    let names = |reply: &Value| -> Vec<String> {
+        let members = reply["MemberList"].as_array().unwrap();
+        members.iter().map(|member| member["Member_Account"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = sandbox.ok("get_group_member_info", page(json!(""))).await;
+    assert_eq!(names(&first), ["alice", "bob"]);
+    let leave = json!({"GroupId": "@TGS#_c", "MemberToDel_Account": ["bob"]});
+    sandbox.ok("delete_group_member", leave).await;
+    let second = sandbox.ok("get_group_member_info", page(first["Next"].clone())).await;
+    assert_eq!(names(&second), ["carol", "dave"]);
+    let third = sandbox.ok("get_group_member_info", page(second["Next"].clone())).await;
+    assert_eq!(names(&third), ["zoe"]);
+    assert_eq!(third["Next"], "");
+}

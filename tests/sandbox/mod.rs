@@ -2,6 +2,7 @@
 
 mod client;
 mod control;
+mod durability;
 mod examples;
 mod groups;
 mod imports;

@@ -49,6 +49,17 @@ async fn every_tampered_usersig_gets_its_documented_code() {
     assert_eq!(code(&sandbox, &no_admin).await, 60010);
 }
 
+/// A genuine UserSig of one app is no forgery at another: `TLS.sdkappid` differs from the query's.
+#[tokio::test]
+async fn a_usersig_of_another_known_app_gets_70014() {
+    let sandbox = Sandbox::start().await;
+    sandbox.control("apps", json!({"sdkappid": 20_000_001, "key": "test-key"})).await;
+    let query = sandbox.query(20_000_001, ADMIN, &usersig(ID, ADMIN, NOW, 60, KEY));
+    assert_eq!(code(&sandbox, &query).await, 70014);
+    let forged = sandbox.query(20_000_001, ADMIN, &usersig(20_000_001, ADMIN, NOW, 60, KEY));
+    assert_eq!(code(&sandbox, &forged).await, 70009);
+}
+
 #[tokio::test]
 async fn a_flood_of_bad_usersigs_gets_70050_for_the_rest_of_the_minute() {
     let mut settings = unpaced();

@@ -30,6 +30,8 @@ pub struct Ctx<'a> {
     pub caller: &'a str,
     /// Whether unknown users become accounts on their first mention.
     pub auto_import: bool,
+    /// Whether custom fields declare themselves on their first use.
+    pub open_fields: bool,
     /// Absent while recorded commands are replayed: they were admitted once.
     pub pace: Option<&'a Pace>,
     /// Whether the command can have changed something; a handler that did not says so.
@@ -140,11 +142,19 @@ pub fn merge_custom(into: &mut BTreeMap<String, String>, from: &[(String, String
 
 /// The custom fields of a request, once every key is a declared one.
 pub fn group_custom(ctx: &mut Ctx<'_>, body: &Body) -> Result<Vec<(String, String)>, ApiError> {
-    pairs(body, "AppDefinedData", |key| ctx.app.group_fields.admit(key, GROUP_CUSTOM_FIELDS))
+    let open = ctx.open_fields;
+    pairs(body, "AppDefinedData", |key| {
+        let fields = &mut ctx.app.group_fields;
+        if open { fields.declare(key, GROUP_CUSTOM_FIELDS) } else { fields.check(key) }
+    })
 }
 
 pub fn member_custom(ctx: &mut Ctx<'_>, body: &Body) -> Result<Vec<(String, String)>, ApiError> {
-    pairs(body, "AppMemberDefinedData", |key| ctx.app.member_fields.admit(key, MEMBER_CUSTOM_FIELDS))
+    let open = ctx.open_fields;
+    pairs(body, "AppMemberDefinedData", |key| {
+        let fields = &mut ctx.app.member_fields;
+        if open { fields.declare(key, MEMBER_CUSTOM_FIELDS) } else { fields.check(key) }
+    })
 }
 
 fn pairs(

@@ -20,24 +20,34 @@ pub struct Account {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CustomFields {
     pub declared: BTreeSet<String>,
-    /// Set once fields are declared; before, the first keys to be used declare themselves.
-    pub closed: bool,
 }
 
 impl CustomFields {
-    /// 10004 for a key that is not declared and cannot declare itself.
-    pub fn admit(&mut self, key: &str, most: usize) -> Result<(), ApiError> {
+    /// 10004 for a key that is not declared.
+    pub fn check(&self, key: &str) -> Result<(), ApiError> {
+        if self.declared.contains(key) {
+            return Ok(());
+        }
+        Err(undeclared())
+    }
+
+    /// Declares a key: 10004 for one that no field can have, or when there are enough.
+    pub fn declare(&mut self, key: &str, most: usize) -> Result<(), ApiError> {
         if self.declared.contains(key) {
             return Ok(());
         }
         let well_formed =
             !key.is_empty() && key.len() <= 16 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if self.closed || self.declared.len() >= most || !well_formed {
-            return Err(ApiError::new(10004, "all defined key is invalid"));
+        if self.declared.len() >= most || !well_formed {
+            return Err(undeclared());
         }
         self.declared.insert(key.to_owned());
         Ok(())
     }
+}
+
+fn undeclared() -> ApiError {
+    ApiError::new(10004, "all defined key is invalid")
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
