@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use bytes::Bytes;
 use secrecy::SecretString;
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engine, Namespace};
+use super::events::{Hook, MailFilter, member_list};
 use super::faults::Rule;
 use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 use super::ids::Id;
@@ -22,6 +23,7 @@ use super::journal::Filter;
 use super::state::app::App;
 use super::state::group::GroupType;
 use super::sync::lock;
+use super::webhook::Plain;
 use super::{DEFAULT_APP, parity, seed};
 
 type Shared = State<Arc<Engine>>;
@@ -61,7 +63,11 @@ fn routes(engine: Arc<Engine>) -> Router {
         .route("/apps", get(list_apps).post(add_app))
         .route("/apps/{sdkappid}/accounts", get(list_accounts).post(add_accounts))
         .route("/apps/{sdkappid}/custom_fields", post(declare_fields))
-        .route("/apps/{sdkappid}/presence", post(change_presence));
+        .route("/apps/{sdkappid}/presence", post(change_presence))
+        .route("/apps/{sdkappid}/deliveries", get(show_deliveries).delete(clear_deliveries))
+        .route("/apps/{sdkappid}/webhook", put(set_webhook).delete(clear_webhook))
+        .route("/webhooks", get(show_webhooks).delete(clear_webhooks))
+        .route("/webhooks/{number}/replay", post(replay_webhook));
     Router::new().nest("/_sandbox", api).with_state(engine)
 }
 
@@ -187,10 +193,12 @@ async fn reset(State(engine): Shared, Query(reset): Query<Reset>) -> Answer {
     for namespace in namespaces {
         let app = &mut *lock(&namespace.state);
         *app = App::new(app.sdkappid, app.seed, app.admins.clone());
+        namespace.mailbox.clear();
     }
     if reset.sdkappid.is_none() {
         engine.faults.remove(None);
         engine.journal.clear();
+        engine.webhooks.clear();
         engine.clock.reset();
     }
     persisted(&engine, json!({})).await
@@ -281,6 +289,54 @@ async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Json(f
     persisted(&engine, declared).await
 }
 
+async fn show_deliveries(State(engine): Shared, Path(sdkappid): Path<u64>, Query(filter): Query<MailFilter>) -> Answer {
+    let namespace = namespace(&engine, sdkappid)?;
+    Ok(Json(json!({"deliveries": namespace.mailbox.select(&filter)})))
+}
+
+async fn clear_deliveries(State(engine): Shared, Path(sdkappid): Path<u64>) -> Answer {
+    namespace(&engine, sdkappid)?.mailbox.clear();
+    Ok(Json(json!({})))
+}
+
+async fn set_webhook(State(engine): Shared, Path(sdkappid): Path<u64>, Json(webhook): Json<Plain>) -> Answer {
+    namespace(&engine, sdkappid)?;
+    seed::set_webhook(&engine, sdkappid, Some(webhook)).map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
+    persisted(&engine, json!({})).await
+}
+
+async fn clear_webhook(State(engine): Shared, Path(sdkappid): Path<u64>) -> Answer {
+    namespace(&engine, sdkappid)?.set_webhook(None);
+    persisted(&engine, json!({})).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SentFilter {
+    sdkappid: Option<u64>,
+    command: Option<String>,
+}
+
+async fn show_webhooks(State(engine): Shared, Query(filter): Query<SentFilter>) -> Json<Value> {
+    let sent = engine.webhooks.select(filter.sdkappid, filter.command.as_deref());
+    Json(json!({"webhooks": sent}))
+}
+
+async fn clear_webhooks(State(engine): Shared) -> Json<Value> {
+    engine.webhooks.clear();
+    Json(json!({}))
+}
+
+async fn replay_webhook(State(engine): Shared, Path(number): Path<u64>) -> Answer {
+    let target = |sdkappid| Some(engine.namespace(sdkappid)?.webhook()?.as_ref().clone());
+    match engine.webhooks.replay(number, target, engine.clock.now()).await {
+        Some(sent) => Ok(Json(json!(sent))),
+        None => {
+            Err(Refused(StatusCode::NOT_FOUND, format!("webhook {number} is not remembered, or its app has none now")))
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Presence {
@@ -289,6 +345,24 @@ struct Presence {
     join: Vec<String>,
     #[serde(default)]
     leave: Vec<String>,
+}
+
+/// Tells the webhook who came and went.
+fn tell_presence(engine: &Engine, namespace: &Namespace, change: &Presence) {
+    let Some(target) = namespace.webhook() else {
+        return;
+    };
+    let moves = [("Online", "Join", &change.join), ("Offline", "Quit", &change.leave)];
+    let hooks = moves.into_iter().filter(|(.., users)| !users.is_empty()).filter_map(|(kind, cause, users)| {
+        let body = json!({
+            "GroupId": change.group,
+            "EventType": kind,
+            "EventCause": cause,
+            "MemberList": member_list(users.iter().map(String::as_str)),
+        });
+        Some(Hook { command: "Group.CallbackOnMemberStateChange", body: body.as_object()?.clone() })
+    });
+    engine.webhooks.tell(namespace.sdkappid, &target, hooks.collect(), engine.clock.now());
 }
 
 /// Moves users in and out of an AVChatRoom, which only client SDKs can do upstream.
@@ -310,6 +384,7 @@ async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(
         Err(error) => return Err(Refused(StatusCode::NOT_FOUND, error.info.into_owned())),
     };
     let number = group.number;
+    tell_presence(&engine, &namespace, &change);
     group.present.extend(joining.iter().cloned());
     for user in &change.leave {
         group.present.remove(user.as_str());

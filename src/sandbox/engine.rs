@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use super::clock::Clock;
 use super::error::ApiError;
+use super::events::{Events, Mailbox};
 use super::faults::Faults;
-use super::handlers::Ctx;
+use super::handlers::{self, Ctx};
 use super::ids::Id;
 use super::journal::Journal;
 use super::limits::{Limits, Pace};
@@ -19,12 +20,16 @@ use super::state::app::App;
 use super::store::{Call, Store, Ticket};
 use super::sync::{lock, read, write};
 use super::usersig::UserSig;
+use super::webhook::{Decision, Target, Webhooks};
 
 /// One app: its credentials and its state, apart from every other.
 pub struct Namespace {
     pub sdkappid: u64,
     key: RwLock<SecretString>,
     pub state: Mutex<App>,
+    /// What clients would have received.
+    pub mailbox: Mailbox,
+    webhook: RwLock<Option<Arc<Target>>>,
     /// The UserSig that was verified last: clients use one for many calls.
     verified: Mutex<Option<Verified>>,
     /// The running minute and its bad UserSigs.
@@ -48,6 +53,7 @@ pub struct Engine {
     pub pace: Pace,
     pub faults: Faults,
     pub journal: Journal,
+    pub webhooks: Webhooks,
     namespaces: RwLock<BTreeMap<u64, Arc<Namespace>>>,
     /// Absent while the state lives in memory only.
     pub store: OnceLock<Store>,
@@ -65,6 +71,7 @@ impl Engine {
         limits: Limits,
         rate_scale: f64,
         journal: usize,
+        webhooks: Webhooks,
     ) -> Self {
         Self {
             loose,
@@ -76,6 +83,7 @@ impl Engine {
             pace: Pace::new(rate_scale),
             faults: Faults::default(),
             journal: Journal::new(journal),
+            webhooks,
             namespaces: RwLock::default(),
             store: OnceLock::new(),
         }
@@ -97,6 +105,8 @@ impl Engine {
             sdkappid,
             key: RwLock::new(key),
             state: Mutex::new(app),
+            mailbox: Mailbox::default(),
+            webhook: RwLock::default(),
             verified: Mutex::default(),
             bad_signatures: Mutex::default(),
         };
@@ -123,13 +133,59 @@ impl Engine {
             Ok(Value::Object(body)) => body,
             _ => return Err(ApiError::new(60003, "the body is not a JSON object")),
         };
-        let (outcome, ticket) = self.execute(&namespace, command, identifier, body);
+        let mut body = body;
+        let decision = self.ask(&namespace, command, identifier, &mut body).await?;
+        if decision.discard {
+            return handlers::answer(json!({"MsgTime": self.clock.now(), "MsgSeq": 0}));
+        }
+        let (outcome, ticket) = if decision.keeps_all_out() {
+            (Ok(Body::new()), None)
+        } else {
+            self.execute(&namespace, command, identifier, body)
+        };
         if let Some(ticket) = ticket
             && !ticket.written().await
         {
             return Err(ApiError::new(10002, "the data directory cannot be written"));
         }
-        outcome
+        let mut answer = outcome?;
+        decision.complete(&mut answer);
+        Ok(answer)
+    }
+
+    /// Asks the app's webhook, where it wants to be asked. Changes of the request go into the body.
+    async fn ask(
+        &self,
+        namespace: &Namespace,
+        command: &Command,
+        caller: &str,
+        body: &mut Body,
+    ) -> Result<Decision, ApiError> {
+        let (Some(target), Some(before)) = (namespace.webhook(), command.before) else {
+            return Ok(Decision::default());
+        };
+        let strictness = Strictness { loose: self.loose, limits: &self.limits };
+        registry::check(command.fields, body, "", strictness)?;
+        let now = self.clock.now();
+        let hook = {
+            let mut app = lock(&namespace.state);
+            let conduct = self.conduct(false);
+            before(&conduct.ctx(&mut app, command, caller, now), body)
+        };
+        match hook {
+            Some(hook) => self.webhooks.ask(namespace.sdkappid, &target, hook, now, body).await,
+            None => Ok(Decision::default()),
+        }
+    }
+
+    fn conduct(&self, hooked: bool) -> Conduct<'_> {
+        Conduct {
+            limits: &self.limits,
+            auto_import: self.auto_import,
+            open_fields: self.open_fields,
+            pace: Some(&self.pace),
+            hooked,
+        }
     }
 
     /// The app and the admin behind a request.
@@ -200,16 +256,16 @@ impl Engine {
         if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
             return (Err(error), None);
         }
-        let conduct = Conduct {
-            limits: &self.limits,
-            auto_import: self.auto_import,
-            open_fields: self.open_fields,
-            pace: Some(&self.pace),
-        };
+        let target = namespace.webhook();
+        let conduct = self.conduct(target.is_some());
         let mut app = lock(&namespace.state);
         // Read under the lock, so that time never runs backwards from one command to the next.
         let time = self.clock.now();
-        let (outcome, changed) = conduct.run(&mut app, command, caller, &body, time);
+        let (outcome, changed, events) = conduct.run(&mut app, command, caller, &body, time);
+        namespace.mailbox.put(events.deliveries, time);
+        if let Some(target) = &target {
+            self.webhooks.tell(namespace.sdkappid, target, events.hooks, time);
+        }
         let ticket = self.store.get().filter(|_| changed && outcome.is_ok()).map(|store| {
             store.append(&Call {
                 sdkappid: namespace.sdkappid,
@@ -235,9 +291,10 @@ impl Engine {
             auto_import: rules.auto_import,
             open_fields: rules.open_fields,
             pace: None,
+            hooked: false,
         };
         let app = &mut lock(&namespace.state);
-        let (outcome, _) = conduct.run(app, command, &call.caller, &call.body, call.time);
+        let (outcome, ..) = conduct.run(app, command, &call.caller, &call.body, call.time);
         match outcome {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("a recorded {} fails: {} {}", call.command, error.code, error.info)),
@@ -275,12 +332,13 @@ struct Conduct<'a> {
     open_fields: bool,
     /// Absent while recorded commands are repeated: they were admitted once.
     pace: Option<&'a Pace>,
+    /// Whether a webhook listens.
+    hooked: bool,
 }
 
 impl Conduct<'_> {
-    /// The outcome, and whether it can have changed anything.
-    fn run(&self, app: &mut App, command: &Command, caller: &str, body: &Body, now: i64) -> (Outcome, bool) {
-        let mut ctx = Ctx {
+    fn ctx<'c>(&'c self, app: &'c mut App, command: &Command, caller: &'c str, now: i64) -> Ctx<'c> {
+        Ctx {
             app,
             limits: self.limits,
             now,
@@ -288,10 +346,16 @@ impl Conduct<'_> {
             auto_import: self.auto_import,
             open_fields: self.open_fields,
             pace: self.pace,
+            events: Events { live: self.pace.is_some(), hooked: self.hooked, ..Events::default() },
             changed: command.writes,
-        };
+        }
+    }
+
+    /// The outcome, whether it can have changed anything, and what it caused.
+    fn run(&self, app: &mut App, command: &Command, caller: &str, body: &Body, now: i64) -> (Outcome, bool, Events) {
+        let mut ctx = self.ctx(app, command, caller, now);
         let outcome = (command.handler)(&mut ctx, body);
-        (outcome, ctx.changed)
+        (outcome, ctx.changed, ctx.events)
     }
 }
 
@@ -301,6 +365,15 @@ impl Namespace {
         lock(&self.verified)
             .as_ref()
             .is_some_and(|known| known.usersig == usersig && known.identifier == identifier && now <= known.valid_until)
+    }
+
+    /// Where the app's webhooks go.
+    pub fn webhook(&self) -> Option<Arc<Target>> {
+        read(&self.webhook).clone()
+    }
+
+    pub fn set_webhook(&self, target: Option<Target>) {
+        *write(&self.webhook) = target.map(Arc::new);
     }
 
     /// The secret key.

@@ -7,6 +7,7 @@ mod clock;
 mod control;
 mod engine;
 mod error;
+mod events;
 mod faults;
 mod handlers;
 mod http;
@@ -22,6 +23,7 @@ mod store;
 mod sync;
 mod tls;
 mod usersig;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,7 @@ pub use limits::Limits;
 
 use engine::Engine;
 use store::Store;
+use webhook::Webhooks;
 
 /// An app that the sandbox knows: its number, secret key and first admin.
 #[derive(Debug, Clone)]
@@ -135,6 +138,9 @@ pub enum StartError {
     /// The certificate or its key is unusable.
     #[error("cannot use the TLS certificate or key: {0}")]
     Tls(String),
+    /// The client for webhooks cannot be made.
+    #[error("cannot send webhooks: {0}")]
+    Webhooks(reqwest::Error),
     /// The seed file is unusable.
     #[error("cannot use the seed file {path}: {reason}")]
     Seed {
@@ -205,6 +211,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         settings.limits,
         settings.rate_scale,
         settings.journal,
+        Webhooks::new().map_err(StartError::Webhooks)?,
     );
     let mut is_fresh = true;
     if let Some(path) = &settings.data_dir {
@@ -238,6 +245,14 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         tokio::spawn(http::serve(Arc::clone(&engine), api_listener, tls, stop.clone())),
         tokio::spawn(control::serve(Arc::clone(&engine), control_listener, stop.clone())),
     ];
+    let webhooks = Arc::clone(&engine);
+    let stopped = stop.clone().cancelled_owned();
+    tasks.push(tokio::spawn(async move {
+        tokio::select! {
+            () = stopped => {}
+            () = webhooks.webhooks.work() => {}
+        }
+    }));
     if engine.store.get().is_some() {
         tasks.push(tokio::spawn(shorten_log(Arc::clone(&engine), stop.clone())));
     }

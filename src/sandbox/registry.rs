@@ -5,7 +5,8 @@
 //! 1. Write `handlers/<topic>.rs` with one `fn name(ctx: &mut Ctx<'_>, body: &Body) -> Outcome` per command. The
 //!    body has passed the field table: types are right, required keys are there, aliases carry their canonical name.
 //! 2. In the same file declare `pub static COMMANDS: &[Command]`, one `Command::new(service, name, fields, handler)`
-//!    each: `.read_only()` when it changes nothing, `.rate(n)` when it may be called other than 200 times a second.
+//!    each: `.read_only()` when it changes nothing, `.rate(n)` when it may be called other than 200 times a second,
+//!    `.before(f)` when the app's webhook is asked first. What clients and webhooks learn goes into `ctx.events`.
 //!    Fields are `req("Key", Kind)` or `opt("Key", Kind)`, then `.alias(&[..])` and `.ignored()` where they apply.
 //! 3. Name the slice in `TABLES` below.
 //!
@@ -17,6 +18,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::events::Hook;
 use super::handlers::{self, Ctx};
 use super::limits::Limits;
 use super::message_body;
@@ -28,6 +30,9 @@ pub type Body = Map<String, Value>;
 pub type Outcome = Result<Body, ApiError>;
 
 pub type Handler = fn(&mut Ctx<'_>, &Body) -> Outcome;
+
+/// What the app's webhook is asked before a command is executed; `None` for a command that will fail anyway.
+pub type Before = fn(&Ctx<'_>, &Body) -> Option<Hook>;
 
 /// Every table of commands.
 static TABLES: &[&[Command]] = &[
@@ -120,11 +125,18 @@ pub struct Command {
     /// Calls a second for each app.
     pub rate: f64,
     pub writes: bool,
+    pub before: Option<Before>,
 }
 
 impl Command {
     pub const fn new(service: &'static str, name: &'static str, fields: &'static [Field], handler: Handler) -> Self {
-        Self { service, name, fields, handler, rate: 200.0, writes: true }
+        Self { service, name, fields, handler, rate: 200.0, writes: true, before: None }
+    }
+
+    /// The app's webhook is asked first.
+    pub const fn before(mut self, before: Before) -> Self {
+        self.before = Some(before);
+        self
     }
 
     pub const fn rate(mut self, per_second: f64) -> Self {

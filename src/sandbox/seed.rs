@@ -14,6 +14,7 @@ use super::registry::{self, Body};
 use super::state::app::{App, CustomFields};
 use super::store::Recovered;
 use super::sync::lock;
+use super::webhook::{Plain, Target};
 
 /// What a seed file says of one app.
 #[derive(Deserialize)]
@@ -31,6 +32,8 @@ struct SeedApp {
     group_fields: Vec<String>,
     #[serde(default)]
     member_fields: Vec<String>,
+    #[serde(default)]
+    webhook: Option<Plain>,
     /// Executed in order, each must succeed.
     #[serde(default)]
     commands: Vec<SeedCommand>,
@@ -92,6 +95,8 @@ struct Base {
     keys: BTreeMap<u64, String>,
     /// Of the run that writes the log after this base.
     rules: Rules,
+    #[serde(default)]
+    webhooks: BTreeMap<u64, Plain>,
     state: Value,
 }
 
@@ -103,7 +108,12 @@ pub async fn rebase(engine: &Engine) -> Result<(), String> {
     // Submitted while nothing can change: a command is either in the base or logged after it.
     let ticket = engine.frozen(|apps| {
         let keys = apps.iter().map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned())).collect();
-        let base = Base { keys, rules: engine.rules(), state: snapshot_of(engine, apps) };
+        let base = Base {
+            keys,
+            rules: engine.rules(),
+            webhooks: apps.iter().filter_map(|(app, _)| Some((app.sdkappid, app.webhook()?.plain()))).collect(),
+            state: snapshot_of(engine, apps),
+        };
         serde_json::to_vec(&base).map(|base| store.rebase(base)).map_err(|error| error.to_string())
     })?;
     if ticket.written().await { Ok(()) } else { Err("the data directory cannot be written".to_owned()) }
@@ -115,6 +125,9 @@ pub fn recover(engine: &Engine, recovered: Recovered) -> Result<(), String> {
     if let Some(base) = recovered.base {
         let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
         rules = base.rules;
+        for (sdkappid, webhook) in base.webhooks {
+            set_webhook(engine, sdkappid, Some(webhook))?;
+        }
         for (sdkappid, key) in base.keys {
             engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
         }
@@ -164,11 +177,21 @@ fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
         declare(&mut app.group_fields, &seed.group_fields, GROUP_CUSTOM_FIELDS)?;
         declare(&mut app.member_fields, &seed.member_fields, MEMBER_CUSTOM_FIELDS)?;
     }
+    if seed.webhook.is_some() {
+        set_webhook(engine, seed.sdkappid, seed.webhook)?;
+    }
     for (position, step) in seed.commands.into_iter().enumerate() {
         registry::find(&step.service, &step.command)
             .and_then(|command| engine.execute(&namespace, command, &seed.admin, step.body).0)
             .map_err(|error| format!("command {position} ({}): {} {}", step.command, error.code, error.info))?;
     }
+    Ok(())
+}
+
+/// Sends an app's webhooks somewhere, or nowhere.
+pub fn set_webhook(engine: &Engine, sdkappid: u64, webhook: Option<Plain>) -> Result<(), String> {
+    let namespace = engine.namespace(sdkappid).ok_or_else(|| format!("there is no app {sdkappid}"))?;
+    namespace.set_webhook(webhook.map(Target::try_from).transpose()?);
     Ok(())
 }
 

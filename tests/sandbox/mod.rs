@@ -11,3 +11,4 @@ mod messages;
 mod model;
 mod platform;
 mod size;
+mod webhooks;

@@ -8,6 +8,7 @@ use super::{
     unsigned,
 };
 use crate::sandbox::error::ApiError;
+use crate::sandbox::events::{Audience, DeliveryKind, Hook, member_list};
 use crate::sandbox::ids::{Id, is_custom_group_id};
 use crate::sandbox::registry::Kind::{Bytes, Flag, Integer, Limited, Object, Objects, Text, Texts, U32, User, Word};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
@@ -98,14 +99,14 @@ const LIST: &[Field] = &[
 
 pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "get_appid_group_list", LIST, get_appid_group_list).rate(1.0).read_only(),
-    Command::new(SERVICE, "create_group", CREATE, create_group),
+    Command::new(SERVICE, "create_group", CREATE, create_group).before(before_create),
     Command::new(SERVICE, "get_group_info", GET_INFO, get_group_info).read_only(),
     Command::new(SERVICE, "modify_group_base_info", MODIFY, modify_group_base_info),
     Command::new(SERVICE, "destroy_group", &[req("GroupId", Text)], destroy_group),
     Command::new(
         SERVICE,
         "change_group_owner",
-        &[req("GroupId", Text), req("NewOwner_Account", User), opt("From_Account", User).ignored()],
+        &[req("GroupId", Text), req("NewOwner_Account", User), opt("From_Account", User)],
         change_group_owner,
     ),
 ];
@@ -152,8 +153,48 @@ fn create_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         answer.insert("Type".to_owned(), json!(group.kind.name()));
         answer.insert("HugeGroupFlag".to_owned(), json!(0));
     }
+    let id = group.id.clone();
+    let owner = group.owner.clone();
+    let kind = group.kind;
+    if kind.stores_members() {
+        let content = json!({"Event": "GroupCreated", "Operator_Account": ctx.caller});
+        ctx.events.deliver(DeliveryKind::Tip, &id, Audience::Members, content);
+    }
+    let caller = ctx.caller;
+    ctx.events.hook("Group.CallbackAfterCreateGroup", || {
+        let mut hook = created(caller, kind, body);
+        hook["GroupId"] = json!(id.as_str());
+        hook["Owner_Account"] = json!(owner.as_deref().unwrap_or_default());
+        if let Some(custom) = body.get("AppDefinedData") {
+            hook["UserDefinedDataList"] = custom.clone();
+        }
+        hook
+    });
     ctx.app.insert(group);
     Ok(answer)
+}
+
+/// A request that breaks a rule fails by itself and need not be asked about.
+fn before_create(ctx: &Ctx<'_>, body: &Body) -> Option<Hook> {
+    let kind = GroupType::parse(text(body, "Type"))?;
+    let is_taken = ctx.app.group(text(body, "GroupId")).is_ok();
+    let has_members = objects(body, "MemberList").next().is_some();
+    if is_taken || (has_members && !kind.stores_members()) {
+        return None;
+    }
+    let body = answer(created(ctx.caller, kind, body)).ok()?;
+    Some(Hook { command: "Group.CallbackBeforeCreateGroup", body })
+}
+
+/// What both webhooks about a new group say.
+fn created(caller: &str, kind: GroupType, body: &Body) -> Value {
+    json!({
+        "Operator_Account": caller,
+        "Owner_Account": text(body, "Owner_Account"),
+        "Type": kind.name(),
+        "Name": text(body, "Name"),
+        "MemberList": member_list(objects(body, "MemberList").map(|member| text(member, "Member_Account"))),
+    })
 }
 
 /// What creating and importing share: the id, the profile, the owner as first member, and the quotas. Not inserted yet.
@@ -345,13 +386,58 @@ fn modify_group_base_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     merge_custom(&mut group.custom, &custom);
     group.touch(now);
+    tell_profile(ctx, kind, body);
     done()
+}
+
+/// Tells members and webhook which texts and custom fields changed; other changes are not told.
+fn tell_profile(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body) {
+    let mut changed = Body::new();
+    for key in ["Name", "Introduction", "Notification", "FaceUrl"] {
+        if let Some(value) = body.get(key) {
+            changed.insert(key.to_owned(), value.clone());
+        }
+    }
+    if let Some(custom) = body.get("AppDefinedData") {
+        changed.insert("UserDefinedDataList".to_owned(), custom.clone());
+    }
+    if changed.is_empty() {
+        return;
+    }
+    let id = text(body, "GroupId");
+    let operator = optional_text(body, "From_Account").unwrap_or(ctx.caller);
+    changed.insert("Operator_Account".to_owned(), json!(operator));
+    let mut tip = changed.clone();
+    tip.insert("Event".to_owned(), json!("GroupInfoChanged"));
+    ctx.events.deliver(DeliveryKind::Tip, id, Audience::Members, Value::Object(tip));
+    ctx.events.hook("Group.CallbackAfterGroupInfoChanged", || {
+        changed.insert("GroupId".to_owned(), json!(id));
+        changed.insert("Type".to_owned(), json!(kind.name()));
+        Value::Object(changed)
+    });
 }
 
 fn destroy_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let id = text(body, "GroupId");
     ctx.app.group(id)?;
-    ctx.app.remove(id);
+    let content = json!({"Event": "GroupDestroyed", "Operator_Account": ctx.caller});
+    ctx.events.deliver(DeliveryKind::Tip, id, Audience::Members, content);
+    let Some(group) = ctx.app.remove(id) else {
+        return done();
+    };
+    ctx.events.hook("Group.CallbackAfterGroupDestroyed", || {
+        let mut hook = json!({
+            "GroupId": id,
+            "Type": group.kind.name(),
+            "Owner_Account": group.owner.as_deref().unwrap_or_default(),
+            "Name": group.name,
+        });
+        // The members of a community are too many to tell.
+        if group.kind != GroupType::Community {
+            hook["MemberList"] = member_list(group.members.iter().map(|member| member.id.as_str()));
+        }
+        hook
+    });
     done()
 }
 
@@ -369,11 +455,25 @@ fn change_group_owner(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return done();
     }
     let id = member.id.clone();
-    if let Some(former) = group.owner.replace(id) {
-        group.members.set_role(&former, Role::Member);
+    let former = group.owner.replace(id);
+    if let Some(former) = &former {
+        group.members.set_role(former, Role::Member);
     }
     group.members.set_role(new_owner, Role::Owner);
     group.touch(now);
+    let (kind, id) = (group.kind, text(body, "GroupId"));
+    let operator = optional_text(body, "From_Account").unwrap_or(ctx.caller);
+    let content = json!({"Event": "OwnerChanged", "Operator_Account": operator, "NewOwner_Account": new_owner});
+    ctx.events.deliver(DeliveryKind::Tip, id, Audience::Members, content);
+    ctx.events.hook("Group.CallbackAfterChangeGroupOwner", || {
+        json!({
+            "GroupId": id,
+            "Type": kind.name(),
+            "Operator_Account": operator,
+            "OldOwner_Account": former.as_deref().unwrap_or_default(),
+            "NewOwner_Account": new_owner,
+        })
+    });
     done()
 }
 

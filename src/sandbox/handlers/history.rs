@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::message::LIVE_RECALL_SECONDS;
 use super::{Ctx, answer, done, integer, objects, optional_text, switch, text, unsigned};
 use crate::sandbox::error::ApiError;
+use crate::sandbox::events::{Audience, DeliveryKind};
 use crate::sandbox::registry::Kind::{Bytes, Flag, Integer, Objects, Text, U32, User};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType};
@@ -23,7 +24,7 @@ const RECALL: &[Field] = &[
     req("GroupId", Text),
     req("MsgSeqList", Objects(&[req("MsgSeq", U32)])),
     opt("TopicId", Text),
-    opt("Reason", Bytes(100)).ignored(),
+    opt("Reason", Bytes(100)),
 ];
 
 pub static COMMANDS: &[Command] = &[
@@ -117,12 +118,40 @@ fn group_msg_recall(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !live {
         history(group, body)?;
     }
+    let kind = group.kind;
     let mut results = Vec::with_capacity(seqs.len());
+    let mut recalled = Vec::new();
     for seq in seqs {
         let code = if live { recall_live(group, seq, now) } else { recall(history(group, body)?, seq, expired_before) };
         results.push(json!({"MsgSeq": seq, "RetCode": code}));
+        if code == 0 {
+            recalled.push(json!({"MsgSeq": seq}));
+        }
+    }
+    if !recalled.is_empty() {
+        tell_recalled(ctx, kind, body, recalled);
     }
     answer(json!({"RecallRetList": results}))
+}
+
+fn tell_recalled(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body, recalled: Vec<Value>) {
+    let (id, caller) = (text(body, "GroupId"), ctx.caller);
+    let topic = optional_text(body, "TopicId");
+    let to = if kind == GroupType::AVChatRoom { Audience::Online } else { Audience::Members };
+    let content = json!({"MsgSeqList": recalled, "Reason": text(body, "Reason")});
+    ctx.events.deliver_in(DeliveryKind::Recall, id, topic, to, content);
+    ctx.events.hook("Group.CallbackAfterRecallMsg", || {
+        let mut hook = json!({
+            "GroupId": id,
+            "Type": kind.name(),
+            "Operator_Account": caller,
+            "MsgSeqList": recalled,
+        });
+        if let Some(topic) = topic {
+            hook["TopicId"] = json!(topic);
+        }
+        hook
+    });
 }
 
 const NO_SUCH_MESSAGE: i64 = 10030;

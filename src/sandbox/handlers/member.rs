@@ -9,6 +9,7 @@ use super::{
     unsigned,
 };
 use crate::sandbox::error::ApiError;
+use crate::sandbox::events::{Audience, DeliveryKind, Hook, member_list};
 use crate::sandbox::registry::Kind::{
     Bytes, Cursor, Flag, Integer, Object, Objects, Text, Texts, U32, User, Users, Word,
 };
@@ -21,7 +22,7 @@ const SERVICE: &str = "group_open_http_svc";
 const ADD: &[Field] =
     &[req("GroupId", Text), opt("Silence", Flag), req("MemberList", Objects(&[req("Member_Account", User)]))];
 const DELETE: &[Field] =
-    &[req("GroupId", Text), opt("Silence", Flag), opt("Reason", Text).ignored(), req("MemberToDel_Account", Users)];
+    &[req("GroupId", Text), opt("Silence", Flag), opt("Reason", Text), req("MemberToDel_Account", Users)];
 const GET: &[Field] = &[
     req("GroupId", Text),
     opt("MemberInfoFilter", Texts),
@@ -53,7 +54,7 @@ const JOINED: &[Field] = &[
 
 pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "get_group_member_info", GET, get_group_member_info).read_only(),
-    Command::new(SERVICE, "add_group_member", ADD, add_group_member),
+    Command::new(SERVICE, "add_group_member", ADD, add_group_member).before(before_invite),
     Command::new(SERVICE, "delete_group_member", DELETE, delete_group_member),
     Command::new(SERVICE, "modify_group_member_info", MODIFY, modify_group_member_info),
     Command::new(SERVICE, "get_joined_group_list", JOINED, get_joined_group_list).read_only(),
@@ -78,7 +79,8 @@ fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     check_count(users.len(), ctx.limits.add_members)?;
 
-    let (mut added, mut unknown, mut full, mut over_quota) = (0, 0, 0, 0);
+    let mut added = Vec::new();
+    let (mut unknown, mut full, mut over_quota) = (0, 0, 0);
     let mut results = Vec::with_capacity(users.len());
     for user in &users {
         let account = ctx.account(user);
@@ -100,7 +102,7 @@ fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
                 FAILED
             }
             Some(id) => {
-                added += 1;
+                added.push(*user);
                 group.admit(id, Role::Member, now);
                 ctx.note_joined(user, number);
                 ADDED
@@ -108,7 +110,8 @@ fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         };
         results.push(json!({"Member_Account": user, "Result": result}));
     }
-    if added == 0 && full > 0 {
+    tell_full(ctx, text(body, "GroupId"), full > 0, !added.is_empty());
+    if added.is_empty() && full > 0 {
         return Err(ApiError::new(10014, "the group is full"));
     }
     if over_quota == users.len() {
@@ -117,11 +120,56 @@ fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if unknown == users.len() {
         return Err(ApiError::no_such_account(users.first().copied().unwrap_or_default()));
     }
-    if added > 0 && !switch(body, "Silence") {
-        let now = ctx.now;
-        ctx.app.group_mut(text(body, "GroupId"))?.store_member_notice(now);
+    if !added.is_empty() {
+        tell_joined(ctx, body, &added)?;
     }
     answer(json!({"MemberList": results}))
+}
+
+/// A request that breaks a rule fails by itself and need not be asked about.
+fn before_invite(ctx: &Ctx<'_>, body: &Body) -> Option<Hook> {
+    let group = ctx.app.group(text(body, "GroupId")).ok()?;
+    let users = objects(body, "MemberList").map(|member| text(member, "Member_Account"));
+    let hook = json!({
+        "GroupId": text(body, "GroupId"),
+        "Type": group.kind.name(),
+        "Operator_Account": ctx.caller,
+        "DestinationMembers": member_list(users),
+    });
+    let body = answer(hook).ok().filter(|_| group.kind.stores_members())?;
+    Some(Hook { command: "Group.CallbackBeforeInviteJoinGroup", body })
+}
+
+fn tell_joined(ctx: &mut Ctx<'_>, body: &Body, added: &[&str]) -> Result<(), ApiError> {
+    let (id, caller, now) = (text(body, "GroupId"), ctx.caller, ctx.now);
+    let group = ctx.app.group_mut(id)?;
+    let kind = group.kind;
+    if !switch(body, "Silence") {
+        group.store_member_notice(now);
+        // A Work group that nobody has written in stays silent.
+        if group.active && kind.stores_member_notices() {
+            let content = json!({"Event": "MembersJoined", "MemberList": member_list(added.iter().copied())});
+            ctx.events.deliver(DeliveryKind::Tip, id, Audience::Members, content);
+        }
+    }
+    ctx.events.hook("Group.CallbackAfterNewMemberJoin", || {
+        json!({
+            "GroupId": id,
+            "Type": kind.name(),
+            "JoinType": "Invited",
+            "Operator_Account": caller,
+            "NewMemberList": member_list(added.iter().copied()),
+        })
+    });
+    Ok(())
+}
+
+/// Tells the webhook that a group is full, or turned somebody away.
+fn tell_full(ctx: &mut Ctx<'_>, id: &str, turned_away: bool, grew: bool) {
+    let is_full = ctx.app.group(id).is_ok_and(Group::is_full);
+    if turned_away || (grew && is_full) {
+        ctx.events.hook("Group.CallbackAfterGroupFull", || json!({"GroupId": id}));
+    }
 }
 
 /// Users that one delete_group_member call may name.
@@ -136,21 +184,44 @@ fn delete_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let users = texts(body, "MemberToDel_Account").unwrap_or_default();
     check_count(users.len(), DELETE_PER_CALL)?;
     let now = ctx.now;
-    let mut removed = false;
+    let mut removed = Vec::new();
     for user in users {
         let group = ctx.app.group_mut(text(body, "GroupId"))?;
         let Some(member) = group.members.remove(user) else {
             continue;
         };
-        removed = true;
+        removed.push(user);
         if member.role == Role::Owner {
             group.owner = None;
         }
         ctx.note_left(user, number);
     }
-    if removed && !switch(body, "Silence") {
-        ctx.app.group_mut(text(body, "GroupId"))?.store_member_notice(now);
+    if removed.is_empty() {
+        return done();
     }
+    let (id, caller) = (text(body, "GroupId"), ctx.caller);
+    let group = ctx.app.group_mut(id)?;
+    let kind = group.kind;
+    if !switch(body, "Silence") {
+        group.store_member_notice(now);
+        if group.active && kind.stores_member_notices() {
+            let content = json!({
+                "Event": "MembersRemoved",
+                "MemberList": member_list(removed.iter().copied()),
+                "Reason": text(body, "Reason"),
+            });
+            ctx.events.deliver(DeliveryKind::Tip, id, Audience::Members, content);
+        }
+    }
+    ctx.events.hook("Group.CallbackAfterMemberExit", || {
+        json!({
+            "GroupId": id,
+            "Type": kind.name(),
+            "ExitType": "Kicked",
+            "Operator_Account": caller,
+            "ExitMemberList": member_list(removed.iter().copied()),
+        })
+    });
     done()
 }
 
@@ -255,6 +326,25 @@ fn modify_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         if let Some(seconds) = unsigned(body, "MuteTime") {
             super::mute::set(&mut group.mutes, id, seconds, now);
         }
+    }
+    let (kind, caller) = (group.kind, ctx.caller);
+    let card = optional_text(body, "NameCard");
+    if role.is_some() || card.is_some() {
+        ctx.events.hook("Group.CallbackAfterMemberFieldChanged", || {
+            let mut hook = json!({
+                "GroupId": text(body, "GroupId"),
+                "Type": kind.name(),
+                "Operator_Account": caller,
+                "Member_Account": user,
+            });
+            if let Some(role) = role {
+                hook["Role"] = json!(role);
+            }
+            if let Some(card) = card {
+                hook["NameCard"] = json!(card);
+            }
+            hook
+        });
     }
     done()
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Ctx, answer, done, objects, optional_text, switch, text, texts, unsigned};
 use crate::sandbox::error::ApiError;
+use crate::sandbox::events::{Audience, DeliveryKind, Hook};
 use crate::sandbox::ids::Id;
 use crate::sandbox::limits::GROUP_MESSAGES_PER_SECOND;
 use crate::sandbox::message_body::OFFLINE_PUSH_INFO;
@@ -22,7 +23,7 @@ const SEND: &[Field] = &[
     req("MsgBody", Elements),
     opt("From_Account", User),
     opt("OfflinePushInfo", Object(OFFLINE_PUSH_INFO)).ignored(),
-    opt("ForbidCallbackControl", Texts).ignored(),
+    opt("ForbidCallbackControl", Texts),
     opt("OnlineOnlyFlag", U32).alias(&["MsgOnlineOnlyFlag"]),
     opt("SendMsgControl", Texts),
     opt("CloudCustomData", Text),
@@ -36,7 +37,7 @@ const NOTIFY: &[Field] =
     &[req("GroupId", Text), opt("ToMembers_Account", Users), req("Content", Text), opt("TopicId", Text)];
 
 pub static COMMANDS: &[Command] = &[
-    Command::new(SERVICE, "send_group_msg", SEND, send_group_msg),
+    Command::new(SERVICE, "send_group_msg", SEND, send_group_msg).before(before_send),
     Command::new(SERVICE, "send_group_system_notification", NOTIFY, send_group_system_notification).read_only(),
 ];
 
@@ -45,6 +46,62 @@ const MENTIONS: usize = 30;
 const RECIPIENTS: usize = 50;
 
 fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let sent = send(ctx, body);
+    if let Err(error) = &sent
+        && let Ok(group) = ctx.app.group(text(body, "GroupId"))
+    {
+        let (kind, caller) = (group.kind, ctx.caller);
+        ctx.events.hook("Group.CallbackSendMsgException", || {
+            let mut hook = message_hook(caller, kind, body);
+            hook["ErrorCode"] = json!(error.code);
+            hook["ErrorInfo"] = json!(error.info);
+            hook
+        });
+    }
+    sent
+}
+
+/// A message that breaks a rule fails by itself and need not be asked about.
+fn before_send(ctx: &Ctx<'_>, body: &Body) -> Option<Hook> {
+    let group = ctx.app.group(text(body, "GroupId")).ok()?;
+    let from = ctx.app.account_id(sender(ctx.caller, body));
+    let is_muted =
+        from.is_some_and(|from| check_may_speak(ctx, &group.id, optional_text(body, "TopicId"), &from).is_err());
+    if is_muted || forbids(body, "ForbidBeforeSendMsgCallback") || check_options(group.kind, body).is_err() {
+        return None;
+    }
+    let body = answer(message_hook(ctx.caller, group.kind, body)).ok()?;
+    Some(Hook { command: "Group.CallbackBeforeSendMsg", body })
+}
+
+fn forbids(body: &Body, hook: &str) -> bool {
+    texts(body, "ForbidCallbackControl").is_some_and(|forbidden| forbidden.contains(&hook))
+}
+
+fn sender<'a>(caller: &'a str, body: &'a Body) -> &'a str {
+    optional_text(body, "From_Account").filter(|from| !from.is_empty()).unwrap_or(caller)
+}
+
+/// What every webhook about a message says.
+fn message_hook(caller: &str, kind: GroupType, body: &Body) -> Value {
+    let mut hook = json!({
+        "GroupId": text(body, "GroupId"),
+        "Type": kind.name(),
+        "From_Account": sender(caller, body),
+        "Operator_Account": caller,
+        "Random": unsigned(body, "Random"),
+        "OnlineOnlyFlag": u8::from(switch(body, "OnlineOnlyFlag")),
+        "MsgBody": body.get("MsgBody"),
+    });
+    for key in ["CloudCustomData", "TopicId"] {
+        if let Some(value) = body.get(key) {
+            hook[key] = value.clone();
+        }
+    }
+    hook
+}
+
+fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
     let topic = optional_text(body, "TopicId");
     if let Some(topic) = topic
@@ -108,7 +165,48 @@ fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         None => &mut group.duplicates,
     };
     duplicates.remember(&from, random, now, seq);
+    let kind = group.kind;
+    let to = audience(group, body);
+    tell_sent(ctx, kind, to, body, seq);
     sent(now, seq)
+}
+
+/// Who receives a message. Targets that are not members do not.
+fn audience(group: &Group, body: &Body) -> Audience {
+    match texts(body, "To_Account").filter(|targets| !targets.is_empty()) {
+        Some(targets) => {
+            let members = targets.into_iter().filter_map(|user| group.members.get(user));
+            Audience::Users(members.map(|member| member.id.clone()).collect())
+        }
+        None if switch(body, "OnlineOnlyFlag") || group.kind == GroupType::AVChatRoom => Audience::Online,
+        None => Audience::Members,
+    }
+}
+
+fn tell_sent(ctx: &mut Ctx<'_>, kind: GroupType, to: Audience, body: &Body, seq: u64) {
+    let (id, caller, now) = (text(body, "GroupId"), ctx.caller, ctx.now);
+    let delivery = if switch(body, "OnlineOnlyFlag") { DeliveryKind::OnlineMessage } else { DeliveryKind::Message };
+    let content = json!({
+        "From_Account": sender(caller, body),
+        "MsgSeq": seq,
+        "Random": unsigned(body, "Random"),
+        "MsgBody": body.get("MsgBody"),
+        "CloudCustomData": body.get("CloudCustomData"),
+        "GroupAtInfo": body.get("GroupAtInfo"),
+        "SendMsgControl": body.get("SendMsgControl"),
+    });
+    ctx.events.deliver_in(delivery, id, optional_text(body, "TopicId"), to, content);
+    if !forbids(body, "ForbidAfterSendMsgCallback") {
+        ctx.events.hook("Group.CallbackAfterSendMsg", || {
+            let mut hook = message_hook(caller, kind, body);
+            hook["MsgSeq"] = json!(seq);
+            hook["MsgTime"] = json!(now);
+            if let Some(mentions) = body.get("GroupAtInfo") {
+                hook["GroupAtInfo"] = mentions.clone();
+            }
+            hook
+        });
+    }
 }
 
 fn sent(time: i64, seq: u64) -> Outcome {
@@ -212,7 +310,7 @@ fn number_live(group: &mut Group, now: i64) -> u64 {
     live.last_seq
 }
 
-/// Nothing is stored: the notification reaches those who are online, and nobody is in the emulator.
+/// Nothing is stored: the notification reaches those who are online.
 fn send_group_system_notification(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
     let recipients = texts(body, "ToMembers_Account").unwrap_or_default();
@@ -227,5 +325,15 @@ fn send_group_system_notification(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     {
         return Err(ApiError::new(10010, "this topic does not exist"));
     }
+    let to = if recipients.is_empty() {
+        Audience::Online
+    } else {
+        // Strangers are skipped silently.
+        let members = recipients.into_iter().filter_map(|user| group.members.get(user));
+        Audience::Users(members.map(|member| member.id.clone()).collect())
+    };
+    let content = json!({"Content": text(body, "Content")});
+    let topic = optional_text(body, "TopicId");
+    ctx.events.deliver_in(DeliveryKind::Notification, text(body, "GroupId"), topic, to, content);
     done()
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::events::Events;
 use super::ids::Id;
 use super::limits::{Limits, Pace};
 use super::registry::{Body, Outcome};
@@ -34,6 +35,8 @@ pub struct Ctx<'a> {
     pub open_fields: bool,
     /// Absent while recorded commands are replayed: they were admitted once.
     pub pace: Option<&'a Pace>,
+    /// What clients and webhooks learn of it.
+    pub events: Events,
     /// Whether the command can have changed something; a handler that did not says so.
     pub changed: bool,
 }

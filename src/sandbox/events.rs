@@ -1,0 +1,158 @@
+//! What a command causes beside its answer: what clients would receive, and what webhooks are told.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::ids::Id;
+use super::registry::Body;
+use super::sync::lock;
+
+/// Something that clients would receive.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// Counts all deliveries of an app from 1.
+    pub number: u64,
+    pub time: i64,
+    pub kind: DeliveryKind,
+    pub group: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    pub to: Audience,
+    pub content: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryKind {
+    /// A stored message, or one of a live room.
+    Message,
+    /// A message that is not stored.
+    OnlineMessage,
+    /// A notice of what happened to the group.
+    Tip,
+    /// A text of the system.
+    Notification,
+    Recall,
+}
+
+/// Who receives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Every member, now or later.
+    Members,
+    /// Those who are online, or present in a live room.
+    Online,
+    Users(Vec<Id>),
+}
+
+/// One request to a webhook.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// `CallbackCommand`.
+    pub command: &'static str,
+    pub body: Body,
+}
+
+/// What one command causes.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// Off while recorded commands are repeated: what they caused has happened.
+    pub live: bool,
+    /// Whether a webhook listens.
+    pub hooked: bool,
+    pub deliveries: Vec<Delivery>,
+    pub hooks: Vec<Hook>,
+}
+
+impl Events {
+    pub fn deliver(&mut self, kind: DeliveryKind, group: &str, to: Audience, content: Value) {
+        self.deliver_in(kind, group, None, to, content);
+    }
+
+    /// The same for a topic.
+    pub fn deliver_in(&mut self, kind: DeliveryKind, group: &str, topic: Option<&str>, to: Audience, content: Value) {
+        if self.live {
+            self.deliveries.push(Delivery {
+                number: 0,
+                time: 0,
+                kind,
+                group: group.to_owned(),
+                topic: topic.map(str::to_owned),
+                to,
+                content,
+            });
+        }
+    }
+
+    /// Tells the webhook, if one listens.
+    pub fn hook(&mut self, command: &'static str, body: impl FnOnce() -> Value) {
+        if self.live
+            && self.hooked
+            && let Value::Object(body) = body()
+        {
+            self.hooks.push(Hook { command, body });
+        }
+    }
+}
+
+/// Users as webhooks and notices list them.
+pub fn member_list<'u>(users: impl IntoIterator<Item = &'u str>) -> Value {
+    users.into_iter().map(|user| json!({"Member_Account": user})).collect()
+}
+
+/// Deliveries of one app that are kept.
+const KEPT: usize = 10_000;
+
+/// The newest deliveries of one app.
+#[derive(Debug, Default)]
+pub struct Mailbox(Mutex<(u64, VecDeque<Delivery>)>);
+
+/// Which deliveries to show; absent criteria match everything.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailFilter {
+    pub group: Option<String>,
+    pub kind: Option<DeliveryKind>,
+    /// Only what came after this number.
+    pub after: Option<u64>,
+}
+
+impl Mailbox {
+    pub fn put(&self, deliveries: Vec<Delivery>, now: i64) {
+        if deliveries.is_empty() {
+            return;
+        }
+        let (last, kept) = &mut *lock(&self.0);
+        for mut delivery in deliveries {
+            *last += 1;
+            delivery.number = *last;
+            delivery.time = now;
+            if kept.len() >= KEPT {
+                kept.pop_front();
+            }
+            kept.push_back(delivery);
+        }
+    }
+
+    /// Matching deliveries, oldest first.
+    pub fn select(&self, filter: &MailFilter) -> Vec<Delivery> {
+        lock(&self.0)
+            .1
+            .iter()
+            .filter(|delivery| {
+                filter.group.as_ref().is_none_or(|group| *group == delivery.group)
+                    && filter.kind.is_none_or(|kind| kind == delivery.kind)
+                    && filter.after.is_none_or(|after| delivery.number > after)
+            })
+            .cloned()
+            .collect()
+    }
+
+    pub fn clear(&self) {
+        lock(&self.0).1.clear();
+    }
+}
