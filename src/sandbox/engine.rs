@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Settings;
 use super::clock::Clock;
 use super::error::ApiError;
 use super::events::{Events, Mailbox};
@@ -63,26 +64,17 @@ pub struct Engine {
 pub type Query = HashMap<String, String>;
 
 impl Engine {
-    pub fn new(
-        loose: bool,
-        auto_import: bool,
-        open_fields: bool,
-        seed: u64,
-        limits: Limits,
-        rate_scale: f64,
-        journal: usize,
-        webhooks: Webhooks,
-    ) -> Self {
+    pub fn new(settings: &Settings, webhooks: Webhooks) -> Self {
         Self {
-            loose,
-            auto_import,
-            open_fields,
-            seed,
-            limits,
+            loose: settings.loose,
+            auto_import: settings.auto_import,
+            open_fields: settings.open_fields,
+            seed: settings.seed,
+            limits: settings.limits.clone(),
             clock: Clock::default(),
-            pace: Pace::new(rate_scale),
+            pace: Pace::new(settings.rate_scale),
             faults: Faults::default(),
-            journal: Journal::new(journal),
+            journal: Journal::new(settings.journal),
             webhooks,
             namespaces: RwLock::default(),
             store: OnceLock::new(),

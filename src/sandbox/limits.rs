@@ -50,6 +50,9 @@ pub struct Limits {
     /// Groups that one user may be in; 0 means no limit.
     #[arg(long = "limit-joined-groups", default_value_t = 0)]
     pub joined_groups: usize,
+    /// Groups that one app may gain in a day (UTC): created less dissolved; 0 means no limit.
+    #[arg(long = "limit-new-groups", default_value_t = 10_000)]
+    pub new_groups: i64,
     /// Days that messages stay readable.
     #[arg(long = "limit-history-days", default_value_t = 90)]
     pub history_days: i64,
@@ -73,6 +76,7 @@ impl Default for Limits {
             groups: 0,
             live_rooms: 0,
             joined_groups: 0,
+            new_groups: 10_000,
             history_days: 90,
             bad_signatures: 1_000,
         }

@@ -203,16 +203,8 @@ impl Running {
 
 /// Starts a sandbox.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
-    let engine = Engine::new(
-        settings.loose,
-        settings.auto_import,
-        settings.open_fields,
-        settings.seed,
-        settings.limits,
-        settings.rate_scale,
-        settings.journal,
-        Webhooks::new().map_err(StartError::Webhooks)?,
-    );
+    let webhooks = Webhooks::new().map_err(StartError::Webhooks)?;
+    let engine = Engine::new(&settings, webhooks);
     let mut is_fresh = true;
     if let Some(path) = &settings.data_dir {
         is_fresh = open_store(&engine, path).map_err(|reason| StartError::DataDir { path: path.clone(), reason })?;

@@ -37,6 +37,7 @@ pub type Before = fn(&Ctx<'_>, &Body) -> Option<Hook>;
 /// Every table of commands.
 static TABLES: &[&[Command]] = &[
     handlers::account::COMMANDS,
+    handlers::lists::COMMANDS,
     handlers::group::COMMANDS,
     handlers::member::COMMANDS,
     handlers::mute::COMMANDS,

@@ -212,6 +212,24 @@ async fn a_profile_changes_key_by_key() {
     sandbox.fails("modify_group_base_info", change(json!({"From_Account": "nobody"})), 10019).await;
 }
 
+/// create_group: 10006 "daily net growth of groups"; what is dissolved makes room, and so does the next day.
+#[tokio::test]
+async fn an_app_grows_by_so_many_groups_a_day() {
+    let mut settings = unpaced();
+    settings.limits.new_groups = 2;
+    let sandbox = Sandbox::start_with(settings).await;
+    sandbox.freeze(NOW).await;
+    let group = |id: &str| json!({"Type": "Public", "Name": "n", "GroupId": id});
+    sandbox.ok("create_group", group("a")).await;
+    sandbox.ok("create_group", group("b")).await;
+    sandbox.fails("create_group", group("c"), 10006).await;
+    sandbox.ok("destroy_group", json!({"GroupId": "a"})).await;
+    sandbox.ok("create_group", group("c")).await;
+    sandbox.fails("create_group", group("d"), 10006).await;
+    sandbox.advance(86_400).await;
+    sandbox.ok("create_group", group("d")).await;
+}
+
 /// "must be defined in the console first"; undefined keys: 10004 "all defined key is invalid".
 #[tokio::test]
 async fn custom_fields_are_the_declared_ones() {

@@ -12,11 +12,14 @@ use tokio::sync::Notify;
 
 use super::client::{NOW, Sandbox, message, text, unpaced};
 
+/// The query and the body of one webhook.
+type Told = (HashMap<String, String>, Value);
+
 /// A webhook server that remembers what it was told and answers as it was set to.
 #[derive(Clone, Default)]
 struct Receiver {
     answers: Arc<Mutex<HashMap<String, Value>>>,
-    told: Arc<Mutex<Vec<(HashMap<String, String>, Value)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
     arrived: Arc<Notify>,
 }
 
@@ -51,7 +54,7 @@ impl Receiver {
         self.first_with_query(command).await.1
     }
 
-    async fn first_with_query(&self, command: &str) -> (HashMap<String, String>, Value) {
+    async fn first_with_query(&self, command: &str) -> Told {
         let command = format!("Group.{command}");
         let found = async {
             loop {

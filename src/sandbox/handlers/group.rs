@@ -87,18 +87,7 @@ const MODIFY: &[Field] = &[
     opt("HistoryMsgBeforeJoin", Word(ON_OFF)),
 ];
 
-const LIST: &[Field] = &[
-    opt("Limit", Integer),
-    opt("Next", Integer),
-    opt(
-        "GroupType",
-        Word(&["Public", "Private", "ChatRoom", "AVChatRoom", "BChatRoom", "Community", "Work", "Meeting"]),
-    )
-    .alias(&["Type"]),
-];
-
 pub static COMMANDS: &[Command] = &[
-    Command::new(SERVICE, "get_appid_group_list", LIST, get_appid_group_list).rate(1.0).read_only(),
     Command::new(SERVICE, "create_group", CREATE, create_group).before(before_create),
     Command::new(SERVICE, "get_group_info", GET_INFO, get_group_info).read_only(),
     Command::new(SERVICE, "modify_group_base_info", MODIFY, modify_group_base_info),
@@ -171,6 +160,7 @@ fn create_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         hook
     });
     ctx.app.insert(group);
+    ctx.app.count_growth(1, ctx.now);
     Ok(answer)
 }
 
@@ -227,6 +217,9 @@ pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
     let live_rooms = ctx.limits.live_rooms;
     if kind == GroupType::AVChatRoom && live_rooms > 0 && ctx.app.count(Some(kind)) >= live_rooms {
         return Err(ApiError::new(10036, "too many AVChatRoom groups for this edition"));
+    }
+    if ctx.limits.new_groups > 0 && ctx.app.gained(ctx.now) >= ctx.limits.new_groups {
+        return Err(ApiError::new(10006, "too many new groups today"));
     }
     if let Some(owner) = &owner
         && ctx.joined_too_many(owner)
@@ -425,6 +418,7 @@ fn destroy_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let Some(group) = ctx.app.remove(id) else {
         return done();
     };
+    ctx.app.count_growth(-1, ctx.now);
     ctx.events.hook("Group.CallbackAfterGroupDestroyed", || {
         let mut hook = json!({
             "GroupId": id,
@@ -475,37 +469,4 @@ fn change_group_owner(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         })
     });
     done()
-}
-
-/// Ids that one get_appid_group_list answer holds at most.
-const LIST_PAGE: i64 = 10_000;
-
-fn get_appid_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
-    let limit = integer(body, "Limit").unwrap_or(LIST_PAGE);
-    if !(1..=LIST_PAGE).contains(&limit) {
-        return Err(ApiError::field("Limit", "must be 1 to 10000"));
-    }
-    let Ok(next) = u64::try_from(integer(body, "Next").unwrap_or(0)) else {
-        return Err(ApiError::field("Next", "must not be negative"));
-    };
-    let kind = match optional_text(body, "GroupType") {
-        // Retired: known, but no group has it.
-        Some("BChatRoom") => return answer(json!({"TotalCount": 0, "GroupIdList": [], "Next": 0})),
-        Some(name) => GroupType::parse(name),
-        None => None,
-    };
-    // The cursor is the last number shown, moved up so that nobody takes it for an offset.
-    let mut numbers = ctx.app.numbers_after(next >> 32, kind);
-    let page: Vec<u64> = numbers.by_ref().take(limit as usize).collect();
-    let next = match (numbers.next(), page.last()) {
-        (Some(_), Some(last)) => (last << 32) | 1,
-        _ => 0,
-    };
-    drop(numbers);
-    let ids: Vec<Value> = page
-        .into_iter()
-        .filter_map(|number| ctx.app.group_by_number(number))
-        .map(|group| json!({"GroupId": group.id.as_str()}))
-        .collect();
-    answer(json!({"TotalCount": ctx.app.count(kind), "GroupIdList": ids, "Next": next}))
 }

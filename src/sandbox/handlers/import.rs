@@ -104,6 +104,7 @@ fn import_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     let id = group.id.clone();
     ctx.app.insert(group);
+    ctx.app.count_growth(1, ctx.now);
     answer(json!({"GroupId": id.as_str()}))
 }
 

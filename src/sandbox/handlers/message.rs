@@ -43,6 +43,8 @@ pub static COMMANDS: &[Command] = &[
 
 /// Members that one message may mention, and that a targeted message may go to.
 const MENTIONS: usize = 30;
+/// Members of the largest group that keeps read receipts.
+const RECEIPT_MEMBERS: usize = 200;
 const RECIPIENTS: usize = 50;
 
 fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
@@ -110,6 +112,9 @@ fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::new(10010, "this topic does not exist"));
     }
     check_options(group.kind, body)?;
+    if switch(body, "NeedReadReceipt") && group.members.len() > RECEIPT_MEMBERS {
+        return Err(ApiError::new(10060, "the group is too large for read receipts"));
+    }
     let elements = elements(body, ctx.limits.message_bytes)?;
     let from = match optional_text(body, "From_Account").filter(|from| !from.is_empty()) {
         Some(from) => ctx.known_account(from)?,
@@ -241,7 +246,13 @@ fn check_options(kind: GroupType, body: &Body) -> Result<(), ApiError> {
             return Err(ApiError::not_allowed("this group type has no targeted messages"));
         }
     }
+    if switch(body, "NeedReadReceipt") && matches!(kind, GroupType::AVChatRoom | GroupType::Community) {
+        return Err(ApiError::not_allowed("this group type has no read receipts"));
+    }
     let mentions = objects(body, "GroupAtInfo");
+    if kind == GroupType::AVChatRoom && mentions.clone().any(|at| switch(at, "GroupAtAllFlag")) {
+        return Err(ApiError::not_allowed("an AVChatRoom cannot be mentioned as a whole"));
+    }
     if mentions.clone().count() > MENTIONS {
         return Err(ApiError::new(10053, "more than 30 mentions"));
     }

@@ -4,6 +4,7 @@ pub mod account;
 pub mod group;
 pub mod history;
 pub mod import;
+pub mod lists;
 pub mod live_room;
 pub mod member;
 pub mod message;

@@ -65,6 +65,14 @@ pub struct App {
     by_type: BTreeMap<GroupType, BTreeSet<u64>>,
     last_number: u64,
     ids_made: u64,
+    growth: Growth,
+}
+
+/// How many groups were created less those dissolved on one day (UTC).
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Growth {
+    day: i64,
+    groups: i64,
 }
 
 /// What a snapshot holds; the indexes are rebuilt from it.
@@ -79,6 +87,8 @@ struct Stored {
     groups: Vec<Group>,
     last_number: u64,
     ids_made: u64,
+    #[serde(default)]
+    growth: Growth,
 }
 
 impl From<Stored> for App {
@@ -92,6 +102,7 @@ impl From<Stored> for App {
         }
         app.last_number = stored.last_number;
         app.ids_made = stored.ids_made;
+        app.growth = stored.growth;
         app
     }
 }
@@ -110,6 +121,7 @@ impl From<App> for Stored {
             groups,
             last_number: app.last_number,
             ids_made: app.ids_made,
+            growth: app.growth,
         }
     }
 }
@@ -129,7 +141,19 @@ impl App {
             by_type: BTreeMap::new(),
             last_number: 0,
             ids_made: 0,
+            growth: Growth::default(),
         }
+    }
+
+    /// How many groups the app has gained on the day of `now`.
+    pub fn gained(&self, now: i64) -> i64 {
+        if self.growth.day == now.div_euclid(86_400) { self.growth.groups } else { 0 }
+    }
+
+    /// Counts a group that is created (1) or dissolved (-1).
+    pub fn count_growth(&mut self, groups: i64, now: i64) {
+        let groups = self.gained(now) + groups;
+        self.growth = Growth { day: now.div_euclid(86_400), groups };
     }
 
     /// The live group of an id: 10015 for an id that breaks the syntax, 10010 when there is none.
