@@ -165,6 +165,10 @@ fn sandbox(matches: &ArgMatches) -> ExitCode {
     };
     match runtime.block_on(crate::sandbox::cli::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error @ crate::sandbox::cli::RunError::BesideRealService(_)) => {
+            eprintln!("{error}");
+            ExitCode::from(USAGE)
+        }
         Err(error) => failure(&error),
     }
 }

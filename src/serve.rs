@@ -109,8 +109,12 @@ impl InProcess {
 /// Starts the sandbox and points the sandbox application's client at it.
 #[cfg(feature = "sandbox")]
 async fn start_sandbox(address: SocketAddr, config: &mut Config) -> Result<InProcess, Error> {
-    let settings =
-        crate::sandbox::Settings { listen: address, auto_import: true, open_fields: true, ..crate::sandbox::Settings::default() };
+    let settings = crate::sandbox::Settings {
+        listen: address,
+        auto_import: true,
+        open_fields: true,
+        ..crate::sandbox::Settings::default()
+    };
     let running = crate::sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
     for app in config.apps.by_name.values_mut() {
         app.upstream.base_urls = vec![format!("http://{}", running.api_addr())];
