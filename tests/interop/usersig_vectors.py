@@ -5,7 +5,7 @@ same at the same time; both must say the same. Then one UserSig of the package's
 other direction. Run by the test `the_vendors_package_agrees`:
 
     python3 -m venv venv && venv/bin/pip install tls-sig-api-v2
-    TIM_TEST_PYTHON=venv/bin/python cargo test --test main usersig
+    INTEROP_PYTHON=venv/bin/python cargo test --test main usersig
 """
 
 import base64

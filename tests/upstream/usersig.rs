@@ -96,10 +96,10 @@ async fn a_usersig_is_renewed_before_it_expires_and_once() {
     assert!(std::sync::Arc::ptr_eq(&second, &signer.replace(&first)));
 }
 
-/// Runs the vendor's package where `TIM_TEST_PYTHON` names a Python that has `tls-sig-api-v2`.
+/// Runs the vendor's package where `INTEROP_PYTHON` names a Python that has `tls-sig-api-v2`.
 #[test]
 fn the_vendors_package_agrees() {
-    let Ok(python) = std::env::var("TIM_TEST_PYTHON") else {
+    let Ok(python) = std::env::var("INTEROP_PYTHON") else {
         return;
     };
     let ours = VECTORS.iter().map(sign_vector);
