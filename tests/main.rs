@@ -1,6 +1,7 @@
 //! The behaviour of the gateway, one module for each part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod chaos;
 mod coverage;
 mod generator;
 mod golden;

@@ -1,0 +1,199 @@
+//! The mix of calls, and what each caller was told.
+
+use std::time::Duration;
+
+use tencent_im_grpc::pb;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt as _;
+
+/// The deadline of every call.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Groups that messages and members go to.
+const GROUPS: usize = 64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Read,
+    Send,
+    /// A group whose id Tencent makes: executing it twice makes two.
+    Create,
+    CreateNamed,
+    AddMember,
+    Destroy,
+}
+
+/// The answer to one call.
+#[derive(Debug)]
+pub enum Answer {
+    /// With the message's number or the group's id, where the reply has one.
+    Ok(String),
+    NotExecuted,
+    Unknown,
+}
+
+/// What a caller knows after its call.
+#[derive(Debug)]
+pub struct Told {
+    pub kind: Kind,
+    pub number: usize,
+    pub answer: Answer,
+}
+
+impl Told {
+    pub fn is_ok(&self) -> bool {
+        matches!(self.answer, Answer::Ok(_))
+    }
+}
+
+/// The group that a call with this number is for.
+pub fn group_of(number: usize) -> String {
+    format!("g{}", number % GROUPS)
+}
+
+/// Sends calls by generated stubs.
+#[derive(Clone)]
+pub struct Caller {
+    channel: Channel,
+}
+
+impl Caller {
+    pub fn new(channel: Channel) -> Self {
+        Self { channel }
+    }
+
+    /// Creates what the mix needs, before anything fails.
+    pub async fn prepare(&self, calls: usize) {
+        for group in 0..GROUPS {
+            self.create(&format!("g{group}"), "stays").await.unwrap();
+        }
+        for number in (0..calls).filter(|number| kind(*number) == Kind::Destroy) {
+            self.create(&format!("d{number}"), "goes").await.unwrap();
+        }
+    }
+
+    /// Makes the call with this number.
+    pub async fn call(&self, number: usize) -> Told {
+        let kind = kind(number);
+        let result = match kind {
+            Kind::Read => self.read(number).await,
+            Kind::Send => self.send(number).await,
+            Kind::Create => self.create("", &format!("c{number}")).await,
+            Kind::CreateNamed => self.create(&format!("n{number}"), "named").await,
+            Kind::AddMember => self.add_member(number).await,
+            Kind::Destroy => self.destroy(number).await,
+        };
+        let answer = match result {
+            Ok(detail) => Answer::Ok(detail),
+            Err(status) => judge(&status),
+        };
+        Told { kind, number, answer }
+    }
+
+    async fn read(&self, number: usize) -> Result<String, Status> {
+        let group_id = group_of(number);
+        let mut groups = pb::group_service_client::GroupServiceClient::new(self.channel.clone());
+        let mut members = pb::member_service_client::MemberServiceClient::new(self.channel.clone());
+        let mut messages = pb::message_service_client::MessageServiceClient::new(self.channel.clone());
+        match number % 3 {
+            0 => {
+                let request = pb::GetGroupRequest { group_id, ..Default::default() };
+                groups.get_group(timed(request)).await.map(drop)?;
+            }
+            1 => {
+                let request = pb::ListMembersRequest { group_id, page_size: 20, ..Default::default() };
+                members.list_members(timed(request)).await.map(drop)?;
+            }
+            _ => {
+                let request = pb::ListMessagesRequest { group_id, page_size: 5, ..Default::default() };
+                messages.list_messages(timed(request)).await.map(drop)?;
+            }
+        }
+        Ok(String::new())
+    }
+
+    async fn send(&self, number: usize) -> Result<String, Status> {
+        let text = pb::message_element::Element::Text(pb::TextElement { text: format!("m{number}") });
+        let request = pb::SendMessageRequest {
+            group_id: group_of(number),
+            sender_user_id: format!("s{}", number % 7),
+            // Half of the callers name their message, the others leave it to the gateway.
+            request_id: if number.is_multiple_of(4) { format!("r{number}") } else { String::new() },
+            elements: vec![pb::MessageElement { element: Some(text) }],
+            ..Default::default()
+        };
+        let mut messages = pb::message_service_client::MessageServiceClient::new(self.channel.clone());
+        messages.send_message(timed(request)).await.map(|reply| reply.into_inner().seq.to_string())
+    }
+
+    async fn create(&self, group_id: &str, name: &str) -> Result<String, Status> {
+        let request = pb::CreateGroupRequest {
+            r#type: pb::GroupType::Public.into(),
+            group_id: group_id.to_owned(),
+            name: name.to_owned(),
+            owner_user_id: format!("owner-{group_id}"),
+            ..Default::default()
+        };
+        let mut groups = pb::group_service_client::GroupServiceClient::new(self.channel.clone());
+        groups.create_group(timed(request)).await.map(|reply| reply.into_inner().group_id)
+    }
+
+    async fn add_member(&self, number: usize) -> Result<String, Status> {
+        let user_id = format!("u{number}");
+        let members = vec![pb::MemberToAdd { user_id }];
+        let request = pb::AddMembersRequest { group_id: group_of(number), members, silent: true };
+        let mut client = pb::member_service_client::MemberServiceClient::new(self.channel.clone());
+        let results = client.add_members(timed(request)).await.map(Response::into_inner)?.results;
+        let outcome = results[0].outcome();
+        assert!(
+            matches!(outcome, pb::AddMemberOutcome::Added | pb::AddMemberOutcome::AlreadyMember),
+            "{number}: {outcome:?}"
+        );
+        Ok(String::new())
+    }
+
+    async fn destroy(&self, number: usize) -> Result<String, Status> {
+        let mut groups = pb::group_service_client::GroupServiceClient::new(self.channel.clone());
+        let request = pb::DestroyGroupRequest { group_id: format!("d{number}") };
+        groups.destroy_group(timed(request)).await.map(|_| String::new())
+    }
+}
+
+fn timed<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(DEADLINE);
+    request
+}
+
+/// Three reads, three sends, and one of each other kind.
+fn kind(number: usize) -> Kind {
+    match number % 10 {
+        0..3 => Kind::Read,
+        3..6 => Kind::Send,
+        6 => Kind::Create,
+        7 => Kind::CreateNamed,
+        8 => Kind::AddMember,
+        _ => Kind::Destroy,
+    }
+}
+
+/// What an error says about the work. Every error but one of the caller's own clock must say it.
+fn judge(status: &Status) -> Answer {
+    let details = status.get_error_details();
+    let outcome = details.error_info().and_then(|info| info.metadata.get("outcome")).map(String::as_str);
+    match (outcome, status.code()) {
+        (Some("not_executed"), code) => {
+            assert!(
+                matches!(code, Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Internal),
+                "{status:?}"
+            );
+            Answer::NotExecuted
+        }
+        (Some("unknown"), code) => {
+            assert!(matches!(code, Code::Unknown | Code::DeadlineExceeded), "{status:?}");
+            Answer::Unknown
+        }
+        (None, Code::Cancelled | Code::DeadlineExceeded) => Answer::Unknown,
+        _ => panic!("an error that does not say what became of the call: {status:?}"),
+    }
+}

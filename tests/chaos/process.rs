@@ -1,0 +1,99 @@
+//! The gateway as a process of its own, so that its memory, its log and its way down can be seen.
+
+use std::fs::File;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::NamedTempFile;
+use tonic::transport::{Channel, Endpoint};
+
+use super::PATIENCE;
+
+/// A secret key that opens nothing but sandboxes.
+const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// A running gateway.
+pub struct Process {
+    child: Child,
+    address: String,
+    log: NamedTempFile,
+}
+
+impl Process {
+    /// Starts it in front of an upstream and waits until it serves.
+    pub async fn start(base_url: &str, flags: &[&str]) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let child = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
+            .args(["serve", "--listen", &address, "--base-urls", base_url, "--sdk-app-id", "1400000001"])
+            .args(["--upstream-attempt-timeout", "1s", "--upstream-retry-budget", "0.5"])
+            .args(["--upstream-rate-factor", "100", "--drain-pause", "0s", "--log-format", "json"])
+            .args(flags)
+            .env("TIM_SECRET_KEY", KEY)
+            .stdout(Stdio::null())
+            .stderr(File::create(log.path()).unwrap())
+            .spawn()
+            .unwrap();
+        let process = Self { child, address, log };
+        process.channel().await;
+        process
+    }
+
+    /// A connection, as soon as it takes one.
+    pub async fn channel(&self) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        let connected = async {
+            loop {
+                match endpoint.connect().await {
+                    Ok(channel) => return channel,
+                    Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, connected).await.expect("the gateway serves")
+    }
+
+    /// Memory in use, in KiB.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended, which must be in good order.
+    pub async fn ended(&mut self) {
+        let ended = async {
+            loop {
+                match self.child.try_wait().unwrap() {
+                    Some(status) => return status,
+                    None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                }
+            }
+        };
+        let status = tokio::time::timeout(PATIENCE, ended).await.expect("the gateway ends");
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    /// Both.
+    pub async fn stop(&mut self) {
+        self.terminate();
+        self.ended().await;
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
