@@ -17,16 +17,16 @@ use crate::support::{Gateway, dynamic};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Golden {
-    method: String,
-    cases: Vec<Case>,
+pub struct Golden {
+    pub method: String,
+    pub cases: Vec<Case>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
+pub struct Case {
     name: String,
-    grpc_request: Value,
+    pub grpc_request: Value,
     upstream_request: Value,
     upstream_reply: Value,
     grpc_reply: Value,
@@ -37,7 +37,7 @@ fn folder() -> PathBuf {
 }
 
 /// Command name and file.
-fn goldens() -> BTreeMap<String, Golden> {
+pub fn goldens() -> BTreeMap<String, Golden> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();

@@ -5,6 +5,7 @@ mod chaos;
 mod coverage;
 mod generator;
 mod golden;
+mod hostile;
 mod properties;
 mod regressions;
 mod sandbox;

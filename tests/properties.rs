@@ -12,7 +12,7 @@ use tencent_im_grpc::{pb, wire};
 use crate::support::dynamic;
 
 /// Protobuf bytes through JSON and back, for a message by its name.
-type Through = fn(&[u8]) -> Result<Vec<u8>, String>;
+pub type Through = fn(&[u8]) -> Result<Vec<u8>, String>;
 
 fn through<T: wire::JsonMessage + prost::Message + Default>(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let message = T::decode(bytes).map_err(|error| error.to_string())?;
@@ -22,9 +22,9 @@ fn through<T: wire::JsonMessage + prost::Message + Default>(bytes: &[u8]) -> Res
 }
 
 /// JSON that may be anything.
-type Read = fn(&[u8]) -> bool;
+pub type Read = fn(&[u8]) -> bool;
 
-fn messages() -> BTreeMap<&'static str, (Through, Read)> {
+pub fn messages() -> BTreeMap<&'static str, (Through, Read)> {
     let mut all: BTreeMap<&'static str, (Through, Read)> = BTreeMap::new();
     macro_rules! add {
         ($name:literal, $path:path) => {{
@@ -37,7 +37,7 @@ fn messages() -> BTreeMap<&'static str, (Through, Read)> {
 }
 
 /// A message with nearly every field set, as the JSON can hold it.
-fn arbitrary(random: &mut StdRng, descriptor: &MessageDescriptor, depth: u32) -> DynamicMessage {
+pub fn arbitrary(random: &mut StdRng, descriptor: &MessageDescriptor, depth: u32) -> DynamicMessage {
     let mut message = DynamicMessage::new(descriptor.clone());
     if let Some(oneof) = descriptor.oneofs().find(|oneof| !oneof.is_synthetic()) {
         // The last arm takes what the others do not; its text is not canonical.
@@ -152,7 +152,7 @@ proptest! {
 }
 
 /// An object with the contract's keys and values of any type.
-fn hostile(random: &mut StdRng, descriptor: &MessageDescriptor, depth: u32) -> serde_json::Value {
+pub fn hostile(random: &mut StdRng, descriptor: &MessageDescriptor, depth: u32) -> serde_json::Value {
     use serde_json::{Value as Json, json};
     let mut object = serde_json::Map::from_iter([("ErrorCode".to_owned(), json!(0))]);
     for field in descriptor.fields() {

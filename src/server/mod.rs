@@ -39,6 +39,7 @@ use steps::access_log::AccessLog;
 use steps::admission::Admission;
 use steps::catch_panic::CatchPanic;
 use steps::deadline::Deadline;
+use steps::explain::Explain;
 use steps::request_id::RequestId;
 use steps::trace::Trace;
 
@@ -203,9 +204,10 @@ fn steps(config: &Config, catalog: Arc<Catalog>) -> Vec<Box<dyn Step>> {
     vec![
         // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
         Box::new(CatchPanic),
-        Box::new(RequestId { catalog, sandbox: config.sandbox.is_some() }),
+        Box::new(RequestId { catalog: catalog.clone(), sandbox: config.sandbox.is_some() }),
         Box::new(Trace),
         Box::new(AccessLog),
+        Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
         Box::new(Admission::new(config.server.limits.max_in_flight)),
         Box::new(CatchPanic),

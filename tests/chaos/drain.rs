@@ -9,8 +9,7 @@ use tencent_im_grpc::sandbox::{self, Settings};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::PATIENCE;
-use super::process::Process;
+use crate::support::process::{PATIENCE, Process};
 
 const CALLERS: usize = 32;
 /// The longest time that running calls get.

@@ -5,17 +5,15 @@ mod calls;
 mod drain;
 mod ledger;
 mod outage;
-mod process;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tencent_im_grpc::sandbox::{self, Settings};
 
+use crate::support::process::Process;
 use calls::{Caller, Kind};
 use ledger::Ledger;
-use process::Process;
 
 const CALLS: usize = 20_000;
 const CONCURRENCY: usize = 64;
@@ -101,6 +99,3 @@ async fn what_callers_were_told_is_what_happened() {
     println!("memory of the gateway: {warm} KiB after {WARM_UP} calls, {end} KiB at the end");
     assert!(end * 5 <= warm * 6, "memory grew from {warm} to {end} KiB");
 }
-
-/// How long a test waits for what must happen at all.
-const PATIENCE: Duration = Duration::from_secs(60);

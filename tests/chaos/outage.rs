@@ -11,8 +11,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::PATIENCE;
-use super::process::Process;
+use crate::support::process::{PATIENCE, Process};
 
 const CALLERS: usize = 32;
 const DEADLINE: Duration = Duration::from_secs(2);

@@ -1,6 +1,7 @@
 //! What the tests share: the real server on a real port, and calls by the contract's own descriptors.
 
 pub mod dynamic;
+pub mod process;
 pub mod sandboxed;
 
 use std::collections::BTreeMap;

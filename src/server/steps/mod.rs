@@ -4,5 +4,6 @@ pub mod access_log;
 pub mod admission;
 pub mod catch_panic;
 pub mod deadline;
+pub mod explain;
 pub mod request_id;
 pub mod trace;

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use tonic::transport::{Channel, Endpoint};
 
-use super::PATIENCE;
+/// How long a test waits for what must happen at all.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A secret key that opens nothing but sandboxes.
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -45,7 +47,7 @@ impl Process {
             loop {
                 match endpoint.connect().await {
                     Ok(channel) => return channel,
-                    Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }
         };
@@ -71,7 +73,7 @@ impl Process {
             loop {
                 match self.child.try_wait().unwrap() {
                     Some(status) => return status,
-                    None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                    None => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
             }
         };
