@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use secrecy::ExposeSecret;
 
+use crate::command::methods::METHODS;
 use crate::config::table::SETTINGS;
-use crate::config::{Config, Problems, print};
+use crate::config::{Config, Problems, parse_duration, print};
 use crate::serve;
 use crate::server;
+use crate::server::auth::{Permission, keys};
 use crate::telemetry;
 
 /// Bad usage or settings, as in `sysexits.h`.
@@ -31,11 +34,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "sandbox")]
         Some(("sandbox", matches)) => sandbox(matches),
         Some(("healthcheck", matches)) => healthcheck(matches),
+        Some(("keys", matches)) => match matches.subcommand() {
+            Some(("new", matches)) => new_key(matches),
+            _ => ExitCode::from(USAGE),
+        },
         Some(("config", matches)) => match matches.subcommand() {
-            Some(("check", matches)) => with_config(matches, |_| {
-                println!("the settings are fine");
-                ExitCode::SUCCESS
-            }),
+            Some(("check", matches)) => with_config(matches, |config| check(&config)),
             Some(("print", matches)) => with_config(matches, |config| {
                 print!("{}", config.effective);
                 ExitCode::SUCCESS
@@ -75,6 +79,12 @@ fn gateway_command() -> Command {
                 .arg(service.help("Service to ask about; empty means the whole server")),
         )
         .subcommand(
+            Command::new("keys")
+                .about("Makes Bearer keys for callers")
+                .subcommand_required(true)
+                .subcommand(new_key_command()),
+        )
+        .subcommand(
             Command::new("config")
                 .about("Checks or shows settings")
                 .subcommand_required(true)
@@ -82,6 +92,17 @@ fn gateway_command() -> Command {
                 .subcommand(with_settings(Command::new("print").about("Shows the effective settings without secrets")))
                 .subcommand(Command::new("reference").about("Lists all settings as a Markdown table")),
         )
+}
+
+fn new_key_command() -> Command {
+    let caller = Arg::new("caller").long("caller").value_name("NAME").required(true).help("Name in logs and limits");
+    let list = |name: &'static str| Arg::new(name).long(name).value_name("LIST").value_delimiter(',');
+    let scopes = list("scopes").required(true).help("read, message, member, admin, raw, or method patterns");
+    let apps = list("apps").help("Tencent applications that it opens; without it, the default one");
+    let expires = Arg::new("expires-in").long("expires-in").value_name("DURATION").help("Its life, such as 90d");
+    Command::new("new")
+        .about("Makes a key: the caller's half goes to stderr, the entry for the callers file to stdout")
+        .args([caller, scopes, apps, expires])
 }
 
 fn with_settings(command: Command) -> Command {
@@ -130,6 +151,47 @@ fn failure(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(FAILURE)
 }
 
+fn check(config: &Config) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure(&error),
+    };
+    match runtime.block_on(server::check(config, METHODS)) {
+        Ok(()) => {
+            println!("the settings are fine");
+            ExitCode::SUCCESS
+        }
+        Err(server::Error::Settings(problems)) => usage(&problems),
+        Err(error) => failure(&error),
+    }
+}
+
+fn new_key(matches: &ArgMatches) -> ExitCode {
+    let list = |name: &str| matches.get_many::<String>(name).unwrap_or_default().cloned().collect::<Vec<_>>();
+    let caller = matches.get_one::<String>("caller").cloned().unwrap_or_default();
+    let (scopes, apps) = (list("scopes"), list("apps"));
+    for scope in &scopes {
+        if let Err(error) = Permission::parse(scope, METHODS) {
+            eprintln!("{error}");
+            return ExitCode::from(USAGE);
+        }
+    }
+    let life = match matches.get_one::<String>("expires-in") {
+        Some(text) => match parse_duration(text) {
+            Some(life) => Some(life),
+            None => {
+                eprintln!("`{text}` is not a length of time; write one such as 90d");
+                return ExitCode::from(USAGE);
+            }
+        },
+        None => None,
+    };
+    let key = keys::generate(&caller, &scopes, &apps, life);
+    eprintln!("{}", key.token.expose_secret());
+    print!("\n{}", key.entry);
+    ExitCode::SUCCESS
+}
+
 fn serve(config: Config) -> ExitCode {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = config.server.worker_threads {
@@ -140,10 +202,11 @@ fn serve(config: Config) -> ExitCode {
         Err(error) => return failure(&error),
     };
     runtime.block_on(async {
-        if let Err(error) = telemetry::logs::init(&config.log) {
-            return failure(&error);
-        }
-        match serve::serve(config).await {
+        let level = match telemetry::logs::init(&config.log) {
+            Ok(level) => level,
+            Err(error) => return failure(&error),
+        };
+        match serve::serve(config, Some(level)).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(serve::Error::Server(server::Error::Settings(problems))) => usage(&problems),
             Err(error) => failure(&error),

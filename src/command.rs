@@ -68,3 +68,20 @@ pub enum Scope {
     /// Calls a command by name, outside the typed contract.
     Raw,
 }
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Message, Self::Member, Self::Admin, Self::Raw];
+
+    /// Its name in the callers file and in errors.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Message => "message",
+            Self::Member => "member",
+            Self::Admin => "admin",
+            Self::Raw => "raw",
+        }
+    }
+}

@@ -10,6 +10,8 @@ use crate::config::Config;
 use crate::gateway::{Gateway, MessageSizes, routes};
 use crate::pb;
 use crate::server::{self, Application};
+use crate::telemetry::logs::LevelHandle;
+use crate::telemetry::metrics::Metrics;
 use crate::upstream::{SetupError, Upstream};
 
 /// Why the gateway did not start or stopped.
@@ -35,18 +37,22 @@ pub enum Error {
 ///
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
-pub async fn serve(mut config: Config) -> Result<(), Error> {
+pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
+    // Before anything listens, the sandbox included.
+    server::check(&config, METHODS).await?;
     let sandbox = match config.sandbox {
         Some(address) => Some(start_sandbox(address, &mut config).await?),
         None => None,
     };
-    let apps = clients(&config)?;
+    let mut metrics = Metrics::new();
+    let apps = clients(&config, &metrics)?;
+    metrics.watch_usersigs(apps.clone());
     if sandbox.is_none() {
         for (name, upstream) in apps.clone() {
             tokio::spawn(self_test(name, upstream));
         }
     }
-    let application = application(&config, apps);
+    let application = Application { log_level, ..application(&config, apps, Arc::new(metrics)) };
     server::run(config, application).await?;
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
@@ -56,7 +62,7 @@ pub async fn serve(mut config: Config) -> Result<(), Error> {
 
 /// The services of the contract on top of the given clients.
 #[must_use]
-pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>) -> Application {
+pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>, metrics: Arc<Metrics>) -> Application {
     let sizes = MessageSizes {
         decode: config.server.limits.max_request_bytes,
         encode: config.server.limits.max_response_bytes,
@@ -66,16 +72,18 @@ pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>) -> Ap
         services: SERVICES,
         methods: METHODS,
         descriptors: pb::FILE_DESCRIPTOR_SET,
+        metrics,
+        log_level: None,
     }
 }
 
-/// A client for each Tencent application of the settings.
+/// A client for each Tencent application of the settings, counted in `metrics`.
 ///
 /// # Errors
 /// When the settings of one do not make a client.
-pub fn clients(config: &Config) -> Result<BTreeMap<String, Arc<Upstream>>, Error> {
+pub fn clients(config: &Config, metrics: &Metrics) -> Result<BTreeMap<String, Arc<Upstream>>, Error> {
     let client = |(name, app): (&String, &crate::config::App)| match Upstream::new(&app.upstream) {
-        Ok(upstream) => Ok((name.clone(), Arc::new(upstream))),
+        Ok(upstream) => Ok((name.clone(), Arc::new(upstream.with_observer(metrics.upstream.clone())))),
         Err(source) => Err(Error::App { app: name.clone(), source }),
     };
     config.apps.by_name.iter().map(client).collect()

@@ -1,6 +1,7 @@
 //! The behaviour of the gateway, one module for each part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod auth;
 mod chaos;
 mod coverage;
 mod generator;
@@ -12,4 +13,6 @@ mod sandbox;
 mod server;
 mod streams;
 mod support;
+mod telemetry;
+mod tls;
 mod upstream;

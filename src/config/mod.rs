@@ -1,10 +1,12 @@
 //! Settings: flags, then environment, then a TOML file, then defaults; everything is checked before a port is bound.
 
 pub mod apps;
+pub mod auth;
 pub mod print;
 mod reader;
 mod sources;
 pub mod table;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,9 +15,12 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use apps::{App, Apps, Region};
+pub use auth::{Auth, Network};
 pub use print::Effective;
 use reader::Reader;
+pub use reader::parse_duration;
 pub use sources::{Source, Values};
+pub use tls::Tls;
 
 /// One thing that is wrong with the settings, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +57,8 @@ pub struct Config {
 pub struct Server {
     /// Where gRPC is served.
     pub listen: SocketAddr,
+    /// Where the admin port is; `None` switches it off.
+    pub admin_listen: Option<SocketAddr>,
     /// Whether reflection is served.
     pub reflection: bool,
     /// Whether gRPC-Web is served.
@@ -68,6 +75,10 @@ pub struct Server {
     pub connection: Connection,
     /// The way down.
     pub drain: Drain,
+    /// TLS; `None` serves plain text.
+    pub tls: Option<Tls>,
+    /// Who may call.
+    pub auth: Auth,
 }
 
 /// Deadlines of calls.
@@ -90,6 +101,8 @@ pub struct Limits {
     pub max_response_bytes: usize,
     /// Calls at once.
     pub max_in_flight: usize,
+    /// Calls at once of one caller.
+    pub max_in_flight_per_caller: usize,
     /// Connections at once.
     pub max_connections: usize,
     /// Calls at once on one connection.
@@ -169,16 +182,26 @@ impl Config {
 impl Server {
     fn read(reader: &mut Reader<'_>) -> Self {
         let listen = reader.address("listen");
-        if !listen.ip().is_loopback() && !reader.flag("insecure_allow_anonymous") {
+        let (auth, tls) = (Auth::read(reader), Tls::read(reader));
+        if tls.as_ref().is_some_and(|tls| tls.clients.is_some()) && auth.callers_file.is_none() {
+            reader.problem(
+                "tls.client_ca_file",
+                "no identity has a scope",
+                "list the identities in `auth.callers_file`",
+            );
+        }
+        let insecure = reader.flag("insecure_allow_anonymous");
+        if !listen.ip().is_loopback() && auth.callers_file.is_none() && !insecure {
             reader.problem(
                 "listen",
                 format!("{listen} is reachable from other machines, and callers are not authenticated"),
-                "listen on loopback behind a proxy that authenticates, or allow it with `--insecure-allow-anonymous`",
+                "set `auth.callers_file`, or allow it with `--insecure-allow-anonymous`",
             );
         }
         let worker_threads = reader.number("worker_threads", 0usize, 1024);
         Self {
             listen,
+            admin_listen: reader.optional_address("admin_listen"),
             reflection: reader.flag("reflection"),
             grpc_web: reader.flag("grpc_web"),
             cors_origins: reader.list("cors_origins"),
@@ -192,6 +215,8 @@ impl Server {
                 keepalive_timeout: reader.positive("connection.keepalive_timeout"),
             },
             drain: Drain { pause: reader.duration("drain.pause"), timeout: reader.duration("drain.timeout") },
+            tls,
+            auth,
         }
     }
 }
@@ -217,6 +242,7 @@ impl Limits {
             max_request_bytes: reader.bytes("limits.max_request_bytes"),
             max_response_bytes: reader.bytes("limits.max_response_bytes"),
             max_in_flight: reader.number("limits.max_in_flight", 1, MOST),
+            max_in_flight_per_caller: reader.number("limits.max_in_flight_per_caller", 1, MOST),
             max_connections: reader.number("limits.max_connections", 1, MOST),
             max_concurrent_streams: reader.number("limits.max_concurrent_streams", 1, u32::MAX),
             max_header_bytes: u32::try_from(reader.bytes("limits.max_header_bytes")).unwrap_or(u32::MAX),

@@ -100,6 +100,14 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// An address to listen on; `None` when it is `off`.
+    pub fn optional_address(&mut self, key: &str) -> Option<SocketAddr> {
+        match self.values.get(key).0 {
+            "off" | "" => None,
+            _ => Some(self.address(key)),
+        }
+    }
+
     /// An address to listen on.
     pub fn address(&mut self, key: &str) -> SocketAddr {
         let text = self.values.get(key).0;
@@ -137,7 +145,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads a length of time such as `500ms`, `5s`, `2m`, `24h` or `90d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: f64 = number.parse().ok()?;

@@ -54,6 +54,12 @@ pub const APP_KEYS: &[&str] = &["sdk_app_id", "identifier", "secret_key", "secre
 pub const SETTINGS: &[Setting] = &[
     setting("listen", "127.0.0.1:50051", "ADDRESS:PORT", "Where the gRPC server listens."),
     setting(
+        "admin_listen",
+        "127.0.0.1:9090",
+        "ADDRESS:PORT",
+        "Where metrics, probes and the log level are served; `off` switches the port off. It has no authentication: keep it on loopback or inside the cluster.",
+    ),
+    setting(
         "insecure_allow_anonymous",
         "false",
         "BOOL",
@@ -131,6 +137,7 @@ pub const SETTINGS: &[Setting] = &[
         "COUNT",
         "Calls that are served at once; more are refused with RESOURCE_EXHAUSTED.",
     ),
+    setting("limits.max_in_flight_per_caller", "256", "COUNT", "Calls of one caller that are served at once."),
     setting(
         "limits.max_connections",
         "1024",
@@ -172,6 +179,45 @@ pub const SETTINGS: &[Setting] = &[
         "How long the server goes on accepting after it said NOT_SERVING, so that load balancers notice.",
     ),
     setting("drain.timeout", "25s", "DURATION", "How long running calls may go on after that. Then the process ends."),
+    setting(
+        "tls.cert_file",
+        "",
+        "PATH",
+        "Certificate chain (PEM). Together with `tls.key_file` it switches TLS on; both are read again when they change.",
+    ),
+    setting("tls.key_file", "", "PATH", "Private key (PEM)."),
+    setting(
+        "tls.client_ca_file",
+        "",
+        "PATH",
+        "CA certificates (PEM) that client certificates must chain to; switches mutual TLS on.",
+    ),
+    setting(
+        "tls.client_auth",
+        "required",
+        "MODE",
+        "With a client CA: `required`, or `optional` for callers that authenticate by a key.",
+    ),
+    setting("tls.reload_interval", "30s", "DURATION", "How often the files are looked at."),
+    setting(
+        "auth.callers_file",
+        "",
+        "PATH",
+        "TOML file with the callers: hashed keys, client identities and their scopes. It is read again when it changes.",
+    ),
+    setting("auth.reload_interval", "10s", "DURATION", "How often that file is looked at."),
+    setting(
+        "auth.open_reflection",
+        "true",
+        "BOOL",
+        "Lets reflection pass without authentication, as health always does.",
+    ),
+    setting(
+        "auth.xfcc_peers",
+        "",
+        "NETWORKS",
+        "Proxies (addresses or networks, comma-separated) whose `x-forwarded-client-cert` is believed.",
+    ),
     setting("log.level", "info", "FILTER", "Level, or a filter such as `info,tencent_im_grpc::upstream=debug`."),
     setting("log.format", "auto", "FORMAT", "`json`, `pretty`, or `auto`: pretty on a terminal."),
 ];

@@ -87,9 +87,9 @@ impl Catalog {
         self.by_path.get(path).unwrap_or(&self.unknown)
     }
 
-    /// All methods.
+    /// All methods, and the one that stands for everything unknown.
     pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.by_path.values()
+        self.by_path.values().chain([&self.unknown])
     }
 }
 

@@ -11,19 +11,25 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::Service;
 
 use super::preface::Preface;
+use super::tls::{self, Tls};
 use crate::config::Server as Settings;
+use crate::telemetry::metrics::ServerMetrics;
 
 /// What the layers may know of the connection; it lies in the request's extensions.
 #[derive(Debug, Clone)]
 pub struct Peer {
     /// Address of the other side.
     pub address: SocketAddr,
+    /// Whether it showed a client certificate, which then is a valid one.
+    pub certified: bool,
+    /// The SPIFFE identity in that certificate.
+    pub identity: Option<Arc<str>>,
 }
 
 /// Serves connections with one set of settings.
@@ -31,6 +37,8 @@ pub struct Connections<S> {
     builder: Builder<TokioExecutor>,
     service: S,
     settings: Arc<Settings>,
+    tls: Option<Arc<Tls>>,
+    metrics: ServerMetrics,
     /// Asks every connection to finish its calls and close.
     pub closing: CancellationToken,
     /// Ends every connection at once.
@@ -45,11 +53,13 @@ where
     S::Future: Send,
 {
     /// Prepares to serve.
-    pub fn new(settings: Arc<Settings>, service: S) -> Self {
+    pub fn new(settings: Arc<Settings>, tls: Option<Arc<Tls>>, metrics: ServerMetrics, service: S) -> Self {
         Self {
             builder: builder(&settings),
             service,
             settings,
+            tls,
+            metrics,
             closing: CancellationToken::new(),
             killed: CancellationToken::new(),
             age_jitter: rand::random_range(0.9..=1.1),
@@ -58,10 +68,37 @@ where
 
     /// Serves one connection to its end.
     pub async fn serve(&self, stream: TcpStream, address: SocketAddr) {
+        self.metrics.connections.inc();
+        self.handshake(stream, address).await;
+        self.metrics.connections.dec();
+    }
+
+    /// Counts a connection that there was no room for.
+    pub fn refused(&self) {
+        self.metrics.connections_refused.inc();
+    }
+
+    async fn handshake(&self, stream: TcpStream, address: SocketAddr) {
         let deadline = Instant::now() + self.settings.limits.handshake_timeout;
         // Small frames that wait for more would add 40 ms to calls.
         let _ = stream.set_nodelay(true);
-        self.drive(stream, Peer { address }, deadline).await;
+        let peer = Peer { address, certified: false, identity: None };
+        let Some(tls) = &self.tls else { return self.drive(stream, peer, deadline).await };
+        let handshake = timeout_at(deadline, tls.acceptor().accept(stream));
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = self.closing.cancelled() => return,
+        };
+        match handshake {
+            Ok(Ok(stream)) => {
+                let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let identity = certificate.and_then(tls::identity).map(Arc::from);
+                let peer = Peer { certified: certificate.is_some(), identity, ..peer };
+                self.drive(stream, peer, deadline).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
+            Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+        }
     }
 
     async fn drive<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, peer: Peer, deadline: Instant) {

@@ -79,6 +79,11 @@ impl CallContext {
         self.0.caller.get().map_or(ANONYMOUS, |identity| &identity.caller)
     }
 
+    /// The same, to keep.
+    pub(super) fn caller_name(&self) -> Arc<str> {
+        self.0.caller.get().map_or_else(|| ANONYMOUS.into(), |identity| identity.caller.clone())
+    }
+
     /// Name of the Tencent application that the call is for.
     pub fn app(&self) -> &str {
         self.0.caller.get().map_or(DEFAULT_APP, |identity| &identity.app)
@@ -107,6 +112,10 @@ impl CallContext {
     /// Tencent's last answer, if there was one.
     pub fn upstream_code(&self) -> Option<i64> {
         Some(self.0.upstream_code.load(Ordering::Relaxed)).filter(|code| *code != NO_CODE)
+    }
+
+    pub(super) fn set_identity(&self, identity: Identity) {
+        let _ = self.0.caller.set(identity);
     }
 
     pub(super) fn set_deadline(&self, deadline: Instant) {

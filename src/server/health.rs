@@ -1,5 +1,8 @@
 //! `grpc.health.v1`: the whole server (`""`) and each service.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -9,12 +12,13 @@ use tonic_health::server::{HealthReporter, HealthService};
 pub struct Health {
     reporter: HealthReporter,
     services: &'static [&'static str],
+    ready: Arc<AtomicBool>,
 }
 
 impl Health {
     /// Starts as NOT_SERVING; tonic-health would say SERVING from the first moment.
     pub async fn new(services: &'static [&'static str]) -> Self {
-        let health = Self { reporter: HealthReporter::new(), services };
+        let health = Self { reporter: HealthReporter::new(), services, ready: Arc::default() };
         health.set(false).await;
         health
     }
@@ -22,10 +26,16 @@ impl Health {
     /// Says whether calls are welcome. It does not follow Tencent's state: an outage there must not unroute every
     /// replica.
     pub async fn set(&self, serving: bool) {
+        self.ready.store(serving, Ordering::Relaxed);
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in std::iter::once("").chain(self.services.iter().copied()) {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// The same state for the admin port.
+    pub fn ready(&self) -> Arc<AtomicBool> {
+        self.ready.clone()
     }
 
     /// The service to route to.

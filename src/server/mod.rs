@@ -1,5 +1,7 @@
 //! The gRPC server: listener, layers, health, reflection and the way down.
 
+mod admin;
+pub mod auth;
 pub mod catalog;
 pub mod chain;
 mod connection;
@@ -9,7 +11,10 @@ pub mod outcome;
 mod preface;
 mod probe;
 pub mod refusal;
+mod reload;
+mod reloads;
 mod steps;
+mod tls;
 mod web;
 
 use std::io;
@@ -17,9 +22,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::body::Body;
@@ -28,6 +35,10 @@ use tower::Service;
 
 use crate::command::Method;
 use crate::config::{Config, Problems};
+use crate::telemetry::logs::LevelHandle;
+use crate::telemetry::metrics::{Metrics, ServerMetrics};
+use admin::Admin;
+use auth::Authenticator;
 use catalog::Catalog;
 use chain::{Chain, Step};
 use connection::Connections;
@@ -35,13 +46,16 @@ pub use connection::Peer;
 pub use context::{CallContext, Identity};
 use health::Health;
 pub use probe::probe;
+use reloads::Reloads;
 use steps::access_log::AccessLog;
 use steps::admission::Admission;
+use steps::authenticate::Authenticate;
 use steps::catch_panic::CatchPanic;
 use steps::deadline::Deadline;
 use steps::explain::Explain;
 use steps::request_id::RequestId;
 use steps::trace::Trace;
+use tls::Tls;
 
 /// What is served.
 #[derive(Debug, Clone)]
@@ -54,6 +68,10 @@ pub struct Application {
     pub methods: &'static [Method],
     /// Their encoded descriptors, for reflection and labels.
     pub descriptors: &'static [u8],
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+    /// Changes the log level, if logging was set up that way.
+    pub log_level: Option<LevelHandle>,
 }
 
 /// Why the server did not start or stopped.
@@ -84,7 +102,11 @@ pub struct Server {
     local_addr: SocketAddr,
     config: Arc<Config>,
     health: Health,
+    admin: Option<(TcpListener, Admin)>,
+    metrics: Arc<Metrics>,
     chain: Chain,
+    tls: Option<Arc<Tls>>,
+    reloads: Vec<BoxFuture<'static, ()>>,
     shutdown: Shutdown,
 }
 
@@ -95,6 +117,17 @@ pub struct Shutdown {
     asked: CancellationToken,
     /// Leave at once.
     urgent: CancellationToken,
+}
+
+/// Checks the files that the settings name.
+///
+/// # Errors
+/// What is wrong with the first of them.
+pub async fn check(config: &Config, methods: &'static [Method]) -> Result<(), Error> {
+    let mut reloads = Reloads::new(ServerMetrics::default());
+    reloads.authenticator(config, methods).await?;
+    reloads.tls(config).await?;
+    Ok(())
 }
 
 /// Serves until SIGTERM or SIGINT asks to stop.
@@ -124,16 +157,36 @@ impl Server {
         if config.server.reflection {
             routes = with_reflection(routes, application.descriptors)?;
         }
-        let chain = Chain::new(steps(&config, catalog), routes);
+        let metrics = application.metrics;
+        let mut reloads = Reloads::new(metrics.server.clone());
+        let authenticator = reloads.authenticator(&config, application.methods).await?;
+        let tls = reloads.tls(&config).await?;
+        let chain = Chain::new(steps(&config, catalog, authenticator, &metrics), routes);
         let listener = listen(config.server.listen).await?;
         let local_addr =
             listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
-        Ok(Self { listener, local_addr, config, health, chain, shutdown: Shutdown::default() })
+        let admin = match config.server.admin_listen {
+            Some(address) => {
+                let effective = config.effective.clone();
+                let ready = health.ready();
+                let admin = Admin { metrics: metrics.clone(), ready, effective, level: application.log_level };
+                Some((listen(address).await?, admin))
+            }
+            None => None,
+        };
+        let reloads = reloads.tasks;
+        let shutdown = Shutdown::default();
+        Ok(Self { listener, local_addr, config, health, admin, metrics, chain, tls, reloads, shutdown })
     }
 
     /// The address that gRPC is served on.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// The address of the admin port, unless it is off.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
     }
 
     /// A handle to stop the server with.
@@ -146,7 +199,15 @@ impl Server {
     pub async fn serve(self) {
         let settings = Arc::new(self.config.server.clone());
         let service = web::wrap(&settings, self.chain);
-        let connections = Arc::new(Connections::new(settings.clone(), service));
+        let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));
+        // Dropped, and thereby ended, when this function returns.
+        let mut background: JoinSet<()> = self.reloads.into_iter().collect();
+        if let Some((listener, admin)) = self.admin {
+            // It answers to the end, so that probes and the last scrape see the drain.
+            background.spawn(async move {
+                let _ = axum::serve(listener, admin::router(admin)).await;
+            });
+        }
         let tasks = TaskTracker::new();
         self.health.set(true).await;
         tracing::info!(address = %self.local_addr, sandbox = self.config.sandbox.is_some(), "serving");
@@ -200,16 +261,32 @@ impl Shutdown {
     }
 }
 
-fn steps(config: &Config, catalog: Arc<Catalog>) -> Vec<Box<dyn Step>> {
+fn steps(
+    config: &Config,
+    catalog: Arc<Catalog>,
+    authenticator: Option<Arc<Authenticator>>,
+    metrics: &Metrics,
+) -> Vec<Box<dyn Step>> {
+    let counting = steps::metrics::Metrics::new(&catalog, &metrics.server);
+    let limits = config.server.limits;
+    // Without authentication all callers look like one.
+    let per_caller = if authenticator.is_some() { limits.max_in_flight_per_caller } else { limits.max_in_flight };
     vec![
         // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
         Box::new(CatchPanic),
         Box::new(RequestId { catalog: catalog.clone(), sandbox: config.sandbox.is_some() }),
         Box::new(Trace),
+        Box::new(counting),
         Box::new(AccessLog),
+        Box::new(Authenticate {
+            authenticator,
+            open_reflection: config.server.auth.open_reflection,
+            apps: config.apps.by_name.keys().cloned().collect(),
+            default_app: config.apps.default.clone(),
+        }),
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
-        Box::new(Admission::new(config.server.limits.max_in_flight)),
+        Box::new(Admission::new(limits.max_in_flight, per_caller)),
         Box::new(CatchPanic),
     ]
 }
@@ -263,6 +340,7 @@ where
             }
         };
         let Ok(slot) = slots.clone().try_acquire_owned() else {
+            connections.refused();
             tracing::warn!(most, "too many connections; closing a new one");
             continue;
         };

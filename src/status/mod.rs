@@ -24,7 +24,8 @@ pub struct Problem {
     reason: ErrorReason,
     message: String,
     metadata: HashMap<String, String>,
-    details: ErrorDetails,
+    /// Boxed, because it is large and most results are no problem.
+    details: Box<ErrorDetails>,
     retry_after: Option<Duration>,
 }
 
@@ -46,7 +47,7 @@ impl Problem {
             reason,
             message: message.into(),
             metadata: HashMap::new(),
-            details: ErrorDetails::new(),
+            details: Box::new(ErrorDetails::new()),
             retry_after: None,
         }
     }
@@ -54,7 +55,7 @@ impl Problem {
     /// The request breaks the contract. All violations belong into one error.
     #[must_use]
     pub fn invalid_argument(violations: impl IntoIterator<Item = Violation>) -> Self {
-        let mut details = ErrorDetails::new();
+        let mut details = Box::new(ErrorDetails::new());
         let mut message = String::from("the request breaks the contract");
         for (n, Violation { field, description }) in violations.into_iter().enumerate() {
             // The first few are enough for a log line; the details have them all.
@@ -186,7 +187,7 @@ impl Problem {
             let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             trailers.insert(PUSHBACK, millis.into());
         }
-        Status::with_error_details_and_metadata(code, message, details, trailers)
+        Status::with_error_details_and_metadata(code, message, *details, trailers)
     }
 }
 

@@ -1,3 +1,5 @@
 //! Logs, metrics and traces.
 
 pub mod logs;
+pub mod metrics;
+pub mod upstream;

@@ -44,11 +44,20 @@ pub async fn call(
     method: &MethodDescriptor,
     request: DynamicMessage,
 ) -> Result<DynamicMessage, Status> {
+    call_request(channel, method, Request::new(request)).await
+}
+
+/// Calls a unary method with metadata.
+pub async fn call_request(
+    channel: Channel,
+    method: &MethodDescriptor,
+    request: Request<DynamicMessage>,
+) -> Result<DynamicMessage, Status> {
     let mut grpc = Grpc::new(channel).max_decoding_message_size(16 << 20);
     grpc.ready().await.unwrap();
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name()).parse().unwrap();
     let codec = Dynamic(method.output());
-    grpc.unary(Request::new(request), path, codec).await.map(tonic::Response::into_inner)
+    grpc.unary(request, path, codec).await.map(tonic::Response::into_inner)
 }
 
 struct Dynamic(MessageDescriptor);

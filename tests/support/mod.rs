@@ -6,21 +6,30 @@ pub mod sandboxed;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tencent_im_grpc::config::Config;
 use tencent_im_grpc::serve;
 use tencent_im_grpc::server::{Server, Shutdown};
+use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 
 /// A gateway that serves until it is dropped.
 pub struct Gateway {
     pub address: SocketAddr,
-    shutdown: Shutdown,
+    pub admin: SocketAddr,
+    pub shutdown: Shutdown,
 }
 
 /// The settings that every test starts from: any free port, and no pauses on the way down.
 pub fn settings(more: &[(&str, &str)]) -> Config {
-    let base = [("listen", "127.0.0.1:0"), ("drain.pause", "0s"), ("sdk_app_id", "1400000001")];
+    let base = [
+        ("listen", "127.0.0.1:0"),
+        ("admin_listen", "127.0.0.1:0"),
+        ("drain.pause", "0s"),
+        ("sdk_app_id", "1400000001"),
+    ];
     let flags: BTreeMap<String, String> =
         base.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let env = BTreeMap::from([(
@@ -36,18 +45,49 @@ impl Gateway {
         let mut all = vec![("base_urls", base_url), ("upstream.pacing", "false")];
         all.extend_from_slice(more);
         let config = settings(&all);
-        let apps = serve::clients(&config).unwrap();
-        let application = serve::application(&config, apps);
+        let mut metrics = Metrics::new();
+        let apps = serve::clients(&config, &metrics).unwrap();
+        metrics.watch_usersigs(apps.clone());
+        let application = serve::application(&config, apps, Arc::new(metrics));
         let server = Server::bind(config, application).await.unwrap();
-        let (address, shutdown) = (server.local_addr(), server.shutdown());
+        let (address, admin, shutdown) = (server.local_addr(), server.admin_addr(), server.shutdown());
         tokio::spawn(server.serve());
-        Self { address, shutdown }
+        Self { address, admin: admin.unwrap(), shutdown }
+    }
+
+    /// Asks the admin port.
+    pub async fn ask(&self, path: &str) -> reqwest::Response {
+        http().get(format!("http://{}{path}", self.admin)).send().await.unwrap()
+    }
+
+    /// A metric's value; the line must begin with exactly this.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.ask("/metrics").await.text().await.unwrap();
+        let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+        line[series.len()..].trim().parse().ok()
+    }
+
+    /// Waits until a metric has a value.
+    pub async fn wait_for_metric(&self, series: &str, value: f64) {
+        for _ in 0..500 {
+            if self.metric(series).await == Some(value) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{series} is {:?} and not {value}", self.metric(series).await);
     }
 
     /// A connection to it.
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
+}
+
+/// A client for plain HTTP.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 impl Drop for Gateway {

@@ -29,6 +29,7 @@ impl Process {
             .args(["serve", "--listen", &address, "--base-urls", base_url, "--sdk-app-id", "1400000001"])
             .args(["--upstream-attempt-timeout", "1s", "--upstream-retry-budget", "0.5"])
             .args(["--upstream-rate-factor", "100", "--drain-pause", "0s", "--log-format", "json"])
+            .args(["--admin-listen", "127.0.0.1:0"])
             .args(flags)
             .env("TIM_SECRET_KEY", KEY)
             .stdout(Stdio::null())

@@ -9,7 +9,7 @@ use super::Gateway;
 /// Both, until dropped.
 pub struct Sandboxed {
     pub channel: Channel,
-    _gateway: Gateway,
+    gateway: Gateway,
     _sandbox: Running,
 }
 
@@ -19,7 +19,12 @@ impl Sandboxed {
         let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
         let sandbox = sandbox::start(settings).await.unwrap();
         let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), &[]).await;
-        Self { channel: gateway.channel().await, _gateway: gateway, _sandbox: sandbox }
+        Self { channel: gateway.channel().await, gateway, _sandbox: sandbox }
+    }
+
+    /// The gateway.
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
     }
 
     /// Creates a public group with an owner called alice.

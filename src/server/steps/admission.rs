@@ -1,8 +1,9 @@
 //! Bounds how many calls are served at once. What is over the bound is refused at once instead of waiting in a queue that
 //! nobody bounds.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,22 +23,50 @@ use crate::status::Problem;
 /// When a refused caller may try again.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Admits calls while there is room.
+/// Admits calls while there is room, for all and for each caller.
 pub struct Admission {
     room: Arc<Semaphore>,
     most: usize,
+    callers: Arc<Shares>,
 }
 
-/// A response that keeps its place until it has been sent.
+/// Who has how many calls under way. Callers without any are not in it, so that it does not grow.
+struct Shares {
+    most: usize,
+    counts: Mutex<HashMap<Arc<str>, usize>>,
+}
+
+/// What a call holds until its response has been sent.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    shares: Arc<Shares>,
+    caller: Arc<str>,
+}
+
+/// A response with its place.
 struct Held {
     inner: Body,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Admission {
-    /// Room for `most` calls.
-    pub fn new(most: usize) -> Self {
-        Self { room: Arc::new(Semaphore::new(most)), most }
+    /// Room for `most` calls, `most_per_caller` of them of one caller.
+    pub fn new(most: usize, most_per_caller: usize) -> Self {
+        let callers = Arc::new(Shares { most: most_per_caller, counts: Mutex::default() });
+        Self { room: Arc::new(Semaphore::new(most)), most, callers }
+    }
+
+    fn admit(&self, call: &CallContext) -> Result<Place, Problem> {
+        let Ok(permit) = self.room.clone().try_acquire_owned() else {
+            let message = format!("{} calls are being served; no more are taken", self.most);
+            return Err(Problem::overloaded("gateway", message, PAUSE));
+        };
+        let caller = call.caller_name();
+        if !self.callers.take(&caller) {
+            let message = format!("{} calls of this caller are being served; no more are taken", self.callers.most);
+            return Err(Problem::overloaded(format!("caller:{caller}"), message, PAUSE));
+        }
+        Ok(Place { _permit: permit, shares: self.callers.clone(), caller })
     }
 }
 
@@ -48,13 +77,42 @@ impl Step for Admission {
         if call.method().family() != Family::Contract {
             return next.run(request);
         }
-        let Ok(place) = self.room.clone().try_acquire_owned() else {
-            let message = format!("{} calls are being served; no more are taken", self.most);
-            let status = Problem::overloaded("gateway", message, PAUSE).request_id(call.request_id()).into_status();
-            return Box::pin(async move { refusal::response(status) });
-        };
-        let answer = next.run(request);
-        Box::pin(async move { answer.await.map(|inner| Body::new(Held { inner, _place: place })) })
+        match self.admit(&call) {
+            Ok(place) => {
+                let answer = next.run(request);
+                Box::pin(async move { answer.await.map(|inner| Body::new(Held { inner, _place: place })) })
+            }
+            Err(problem) => {
+                let answer = refusal::response(problem, &call);
+                Box::pin(async move { answer })
+            }
+        }
+    }
+}
+
+impl Shares {
+    fn take(&self, caller: &Arc<str>) -> bool {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(caller.clone()).or_default();
+        let room = *count < self.most;
+        *count += usize::from(room);
+        room
+    }
+
+    fn give_back(&self, caller: &Arc<str>) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(caller) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(caller);
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shares.give_back(&self.caller);
     }
 }
 

@@ -4,12 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::FutureExt;
 use http::{Request, Response};
-use tonic::Code;
 use tonic::body::Body;
 
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::server::refusal;
+use crate::status::Problem;
 
 /// Catches panics of everything inside.
 #[derive(Debug, Clone, Copy)]
@@ -30,5 +30,5 @@ impl Step for CatchPanic {
 }
 
 fn internal(call: &CallContext) -> Response<Body> {
-    refusal::response(refusal::status(Code::Internal, "INTERNAL", "the gateway failed; see its log", call))
+    refusal::response(Problem::internal("the gateway failed; see its log"), call)
 }

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request};
 use http_body::Frame;
 use tokio::time::{Sleep, sleep_until, timeout_at};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
 use crate::config::Deadline as Settings;
 use crate::server::catalog::{Family, Kind};
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::server::refusal;
+use crate::status::{Problem, Violation};
 
 /// Bounds every call in time.
 #[derive(Debug, Clone, Copy)]
@@ -38,9 +39,12 @@ impl Step for Deadline {
         let given = match grpc_timeout(request.headers()) {
             Ok(given) => given,
             Err(()) => {
-                let message = "grpc-timeout is not a number of at most eight digits with a unit (H, M, S, m, u, n)";
-                let status = refusal::status(Code::InvalidArgument, "INVALID_TIMEOUT", message, &call);
-                return Box::pin(async move { refusal::response(status) });
+                let violation = Violation {
+                    field: GRPC_TIMEOUT.to_string(),
+                    description: "must be a number of at most eight digits with a unit (H, M, S, m, u, n)".to_owned(),
+                };
+                let answer = refusal::response(Problem::invalid_argument([violation]), &call);
+                return Box::pin(async move { answer });
             }
         };
         let stream = call.method().kind != Kind::Unary;
@@ -60,14 +64,14 @@ impl Step for Deadline {
                     Body::new(Bounded { inner, sleep: Box::pin(sleep_until(deadline)), call, over: false })
                 }),
                 Ok(response) => response,
-                Err(_) => refusal::response(exceeded(&call)),
+                Err(_) => refusal::response(Problem::deadline_exceeded(), &call),
             }
         })
     }
 }
 
 fn exceeded(call: &CallContext) -> Status {
-    refusal::status(Code::DeadlineExceeded, "DEADLINE_EXCEEDED", "the deadline passed before the call was done", call)
+    Problem::deadline_exceeded().request_id(call.request_id()).into_status()
 }
 
 /// `TimeoutValue TimeoutUnit` of the gRPC protocol: up to eight digits and one letter.

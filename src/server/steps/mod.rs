@@ -2,8 +2,10 @@
 
 pub mod access_log;
 pub mod admission;
+pub mod authenticate;
 pub mod catch_panic;
 pub mod deadline;
 pub mod explain;
+pub mod metrics;
 pub mod request_id;
 pub mod trace;

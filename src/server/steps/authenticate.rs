@@ -1,0 +1,92 @@
+//! Who calls, whether they may, and which Tencent application the call is for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::{HeaderName, Request, header};
+use tonic::body::Body;
+
+use crate::server::auth::{Authenticator, Grant, XFCC};
+use crate::server::catalog::Family;
+use crate::server::chain::{Answer, Next, Step};
+use crate::server::connection::Peer;
+use crate::server::context::{CallContext, Identity};
+use crate::server::refusal;
+use crate::status::Problem;
+
+/// Lets in whom the settings let in.
+#[derive(Debug)]
+pub struct Authenticate {
+    /// Knows the callers; `None` lets everybody in.
+    pub authenticator: Option<Arc<Authenticator>>,
+    /// Whether reflection is open to everybody.
+    pub open_reflection: bool,
+    /// The Tencent applications.
+    pub apps: BTreeSet<String>,
+    /// The one for calls that name none.
+    pub default_app: String,
+}
+
+const APP: HeaderName = HeaderName::from_static("x-tim-app");
+
+impl Step for Authenticate {
+    fn handle(&self, mut request: Request<Body>, next: Next<'_>) -> Answer {
+        let call = CallContext::of(request.extensions());
+        let admitted = self.admit(&request, &call);
+        // Nothing behind this layer needs the credential, and what is not there cannot leak.
+        let headers = request.headers_mut();
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(XFCC);
+        match admitted {
+            Ok(Some(identity)) => {
+                call.set_identity(identity);
+                next.run(request)
+            }
+            Ok(None) => next.run(request),
+            Err(problem) => {
+                let answer = refusal::response(problem, &call);
+                Box::pin(async move { answer })
+            }
+        }
+    }
+}
+
+impl Authenticate {
+    fn admit(&self, request: &Request<Body>, call: &CallContext) -> Result<Option<Identity>, Problem> {
+        let family = call.method().family();
+        if family == Family::Health || (family == Family::Reflection && self.open_reflection) {
+            return Ok(None);
+        }
+        let wanted = match request.headers().get(APP) {
+            Some(value) => Some(value.to_str().map_err(|_| Problem::app_not_allowed())?),
+            None => None,
+        };
+        let Some(authenticator) = &self.authenticator else {
+            let app = wanted.unwrap_or(&self.default_app);
+            return self.known(app).map(|app| Some(Identity::anonymous(app)));
+        };
+        let grant = authenticator
+            .identify(request.headers(), request.extensions().get::<Peer>())
+            .map_err(|unknown| Problem::unauthenticated(unknown.message()))?;
+        // From here on the log says who it was, even of calls that are refused.
+        let identity = |app: Arc<str>| Identity { caller: grant.caller.clone(), app };
+        let app =
+            self.app(&grant, wanted).inspect_err(|_| call.set_identity(identity(self.default_app.as_str().into())))?;
+        match &call.method().rule {
+            Some(method) if !grant.allows(method) => {
+                call.set_identity(identity(app));
+                Err(Problem::scope_missing(method.scope.name()))
+            }
+            _ => Ok(Some(identity(app))),
+        }
+    }
+
+    fn app(&self, grant: &Grant, wanted: Option<&str>) -> Result<Arc<str>, Problem> {
+        let app = grant.app(wanted, &self.default_app).ok_or_else(Problem::app_not_allowed)?;
+        self.known(app)
+    }
+
+    fn known(&self, app: &str) -> Result<Arc<str>, Problem> {
+        if self.apps.contains(app) { Ok(app.into()) } else { Err(Problem::app_not_allowed()) }
+    }
+}

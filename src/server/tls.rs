@@ -1,0 +1,123 @@
+//! TLS from files that can change while serving: new connections get the new pair, open ones keep theirs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ServerConfig, WebPkiClientVerifier};
+use rustls::{RootCertStore, crypto};
+use tokio_rustls::TlsAcceptor;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::config::Tls as Settings;
+
+/// The pair in force.
+#[derive(Debug)]
+pub struct Tls {
+    settings: Settings,
+    web: bool,
+    current: ArcSwap<Pair>,
+}
+
+#[derive(Debug)]
+struct Pair {
+    config: Arc<ServerConfig>,
+    /// When the certificate ends, in Unix seconds.
+    not_after: i64,
+}
+
+impl Tls {
+    /// Starts with the contents of the files of [`paths`].
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn new(settings: &Settings, web: bool, contents: &[Vec<u8>]) -> Result<Self, String> {
+        let current = ArcSwap::from_pointee(Pair::new(settings, web, contents)?);
+        Ok(Self { settings: settings.clone(), web, current })
+    }
+
+    /// Puts new contents in force; the old ones stay if they are wrong.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn replace(&self, contents: &[Vec<u8>]) -> Result<(), String> {
+        self.current.store(Arc::new(Pair::new(&self.settings, self.web, contents)?));
+        Ok(())
+    }
+
+    /// For the next connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.current.load().config.clone())
+    }
+
+    /// When the certificate in force ends, in Unix seconds.
+    pub fn not_after(&self) -> i64 {
+        self.current.load().not_after
+    }
+}
+
+/// The files of the settings, in the order in which their contents are expected.
+pub fn paths(settings: &Settings) -> Vec<PathBuf> {
+    let mut paths = vec![settings.cert_file.clone(), settings.key_file.clone()];
+    paths.extend(settings.clients.iter().map(|clients| clients.ca_file.clone()));
+    paths
+}
+
+impl Pair {
+    fn new(settings: &Settings, web: bool, contents: &[Vec<u8>]) -> Result<Self, String> {
+        let [cert, key, rest @ ..] = contents else { return Err("files are missing".to_owned()) };
+        let chain = certificates(cert)?;
+        let not_after = chain.first().map(not_after).ok_or("the certificate file holds no certificate")??;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| "the key file holds no private key")?;
+        let provider = Arc::new(crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = match (&settings.clients, rest) {
+            (Some(clients), [ca]) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates(ca)? {
+                    roots.add(certificate).map_err(|error| format!("the client CA: {error}"))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = if clients.required { verifier } else { verifier.allow_unauthenticated() };
+                builder.with_client_cert_verifier(verifier.build().map_err(|error| format!("the client CA: {error}"))?)
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        let mut config = builder
+            .with_single_cert(chain, key)
+            .map_err(|error| format!("certificate and key do not make a pair: {error}"))?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        if web {
+            config.alpn_protocols.push(b"http/1.1".to_vec());
+        }
+        Ok(Self { config: Arc::new(config), not_after })
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("a certificate file is no PEM: {error}"))
+}
+
+fn not_after(certificate: &CertificateDer<'_>) -> Result<i64, String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| format!("the certificate: {error}"))?;
+    Ok(parsed.validity().not_after.timestamp())
+}
+
+/// The SPIFFE identity of a client certificate: its one URI name that starts with `spiffe://`. Two of them are none, as
+/// the SPIFFE standard has it.
+pub fn identity(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let names = parsed.subject_alternative_name().ok()??;
+    let mut uris = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::URI(uri) if uri.starts_with("spiffe://") => Some((*uri).to_owned()),
+        _ => None,
+    });
+    uris.next().filter(|_| uris.next().is_none())
+}

@@ -1,0 +1,243 @@
+//! Prometheus metrics. The names of the server's part are those of the gRPC interceptors for Go and Java, and of
+//! OpenTelemetry, so that existing dashboards work. No user, group or request id is ever a label.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::upstream::UpstreamMetrics;
+use crate::upstream::Upstream;
+use crate::wire;
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Calls of callers.
+    pub server: ServerMetrics,
+    /// Calls of Tencent.
+    pub upstream: Arc<UpstreamMetrics>,
+}
+
+/// Calls of callers, connections, certificates.
+#[derive(Debug, Clone)]
+pub struct ServerMetrics {
+    /// Calls that began.
+    pub started: Family<MethodLabels, Counter>,
+    /// Calls that ended.
+    pub handled: Family<HandledLabels, Counter>,
+    /// How long they took.
+    pub handling: Family<MethodLabels, Histogram, Buckets>,
+    /// Messages that came in.
+    pub received: Family<MethodLabels, Counter>,
+    /// Messages that went out.
+    pub sent: Family<MethodLabels, Counter>,
+    /// How long they took, as OpenTelemetry names it.
+    pub duration: Family<CallLabels, Histogram, Buckets>,
+    /// Calls that are being served.
+    pub in_flight: Gauge,
+    /// Open connections.
+    pub connections: Gauge,
+    /// Connections that were closed because there were too many.
+    pub connections_refused: Counter,
+    /// When the certificate in force ends, in Unix seconds; 0 without TLS.
+    pub certificate_not_after: Gauge,
+    /// Files that changed and could not be used.
+    pub reload_failures: Family<FileLabels, Counter>,
+}
+
+/// Which method.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MethodLabels {
+    /// `unary`, `client_stream`, `server_stream` or `bidi_stream`.
+    pub grpc_type: &'static str,
+    /// `package.Service`.
+    pub grpc_service: Label,
+    /// `Method`.
+    pub grpc_method: Label,
+}
+
+/// Which method, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HandledLabels {
+    /// `unary`, `client_stream`, `server_stream` or `bidi_stream`.
+    pub grpc_type: &'static str,
+    /// `package.Service`.
+    pub grpc_service: Label,
+    /// `Method`.
+    pub grpc_method: Label,
+    /// The code as Go spells it.
+    pub grpc_code: &'static str,
+}
+
+/// Which method and how it ended, as OpenTelemetry names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CallLabels {
+    /// `grpc`.
+    pub rpc_system_name: &'static str,
+    /// `package.Service/Method`.
+    pub rpc_method: Label,
+    /// The code as the protocol spells it.
+    pub rpc_response_status_code: &'static str,
+}
+
+/// Which file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FileLabels {
+    /// `tls` or `callers`.
+    pub file: &'static str,
+}
+
+/// A label's text that is shared instead of copied.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Label(pub Arc<str>);
+
+/// Makes histograms with bounds in seconds from 1 ms to 60 s.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Buckets;
+
+const BOUNDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A fresh registry with everything in it.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let server = ServerMetrics::default();
+        server.register(&mut registry);
+        let upstream = Arc::new(UpstreamMetrics::default());
+        upstream.register(&mut registry);
+        registry.register_collector(Box::new(Process { started: now() }));
+        Self { registry, server, upstream }
+    }
+
+    /// Shows the age of the UserSigs of these applications from now on.
+    pub fn watch_usersigs(&mut self, apps: BTreeMap<String, Arc<Upstream>>) {
+        self.registry.register_collector(Box::new(Usersigs { apps }));
+    }
+
+    /// Everything in the OpenMetrics text format.
+    ///
+    /// # Errors
+    /// Never, in practice: a text can always grow.
+    pub fn encode(&self) -> Result<String, fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+/// Histograms of seconds.
+pub fn seconds<L: Clone + Eq + Hash>() -> Family<L, Histogram, Buckets> {
+    Family::new_with_constructor(Buckets)
+}
+
+impl Default for ServerMetrics {
+    fn default() -> Self {
+        Self {
+            started: Family::default(),
+            handled: Family::default(),
+            handling: seconds(),
+            received: Family::default(),
+            sent: Family::default(),
+            duration: seconds(),
+            in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            certificate_not_after: Gauge::default(),
+            reload_failures: Family::default(),
+        }
+    }
+}
+
+impl ServerMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("grpc_server_started", "Calls that began", self.started.clone());
+        registry.register("grpc_server_handled", "Calls that ended, by code", self.handled.clone());
+        registry.register("grpc_server_handling_seconds", "How long calls took", self.handling.clone());
+        registry.register("grpc_server_msg_received", "Messages that came in", self.received.clone());
+        registry.register("grpc_server_msg_sent", "Messages that went out", self.sent.clone());
+        let help = "How long calls took";
+        registry.register_with_unit("rpc_server_call_duration", help, Unit::Seconds, self.duration.clone());
+        registry.register("tim_server_in_flight", "Calls that are being served", self.in_flight.clone());
+        registry.register("tim_server_connections", "Open connections", self.connections.clone());
+        let help = "Connections closed because there were too many";
+        registry.register("tim_server_connections_refused", help, self.connections_refused.clone());
+        let help = "When the TLS certificate in force ends, in Unix seconds; 0 without TLS";
+        registry.register("tim_tls_certificate_not_after_seconds", help, self.certificate_not_after.clone());
+        let help = "Files that changed and could not be used";
+        registry.register("tim_reload_failures", help, self.reload_failures.clone());
+        for file in ["tls", "callers"] {
+            let _ = self.reload_failures.get_or_create(&FileLabels { file });
+        }
+    }
+}
+
+/// What is read when somebody asks.
+#[derive(Debug)]
+struct Process {
+    started: f64,
+}
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let unknown = ConstCounter::new(wire::unknown_enum_values());
+        let help = "Enum values of replies that the contract does not know";
+        let metric = encoder.encode_descriptor("tim_unknown_enum_values", help, None, unknown.metric_type())?;
+        unknown.encode(metric)?;
+        let started = ConstGauge::new(self.started);
+        let help = "When the process started, in Unix seconds";
+        let metric = encoder.encode_descriptor("process_start_time_seconds", help, None, started.metric_type())?;
+        started.encode(metric)
+    }
+}
+
+/// The age of every UserSig in use.
+#[derive(Debug)]
+struct Usersigs {
+    apps: BTreeMap<String, Arc<Upstream>>,
+}
+
+impl Collector for Usersigs {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Age of the UserSig in use";
+        let mut family = encoder.encode_descriptor("tim_usersig_age", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        for (app, upstream) in &self.apps {
+            let age = ConstGauge::new(upstream.usersig_age().as_secs_f64());
+            age.encode(family.encode_family(&[("app", app.as_str())])?)?;
+        }
+        Ok(())
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
+}
+
+impl prometheus_client::encoding::EncodeLabelValue for Label {
+    fn encode(&self, encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        fmt::Write::write_str(encoder, &self.0)
+    }
+}
+
+impl prometheus_client::metrics::family::MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(BOUNDS)
+    }
+}

@@ -1,0 +1,191 @@
+//! TLS on the gRPC listener: certificates of clients, and files that change while serving.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tencent_im_grpc::pb;
+use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::support::Gateway;
+
+/// A CA and the folder in which the server finds its files.
+struct Pki {
+    ca: CertifiedIssuer<'static, KeyPair>,
+    folder: tempfile::TempDir,
+}
+
+/// A certificate with its key.
+struct Pair {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Pki {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        Self { ca, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn issue(&self, names: Vec<SanType>) -> Pair {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = names;
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.ca).unwrap();
+        Pair { certificate, key }
+    }
+
+    fn server(&self) -> Pair {
+        self.issue(vec![SanType::DnsName("gateway.test".try_into().unwrap())])
+    }
+
+    fn client(&self, uri: &str) -> Pair {
+        self.issue(vec![SanType::URI(uri.try_into().unwrap())])
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn install(&self, pair: &Pair) {
+        write(&self.path("key.pem"), &pair.key.serialize_pem());
+        write(&self.path("cert.pem"), &pair.certificate.pem());
+    }
+
+    async fn gateway(&self, more: &[(&str, &str)]) -> Gateway {
+        let (cert, key) = (self.path("cert.pem"), self.path("key.pem"));
+        let mut all = vec![
+            ("tls.cert_file", cert.as_str()),
+            ("tls.key_file", key.as_str()),
+            ("tls.reload_interval", "20ms"),
+            ("upstream.max_attempts", "1"),
+        ];
+        all.extend_from_slice(more);
+        Gateway::start("http://127.0.0.1:1", &all).await
+    }
+
+    /// Connects and shows a certificate, if there is one; also tells which certificate the server showed.
+    async fn connect(&self, gateway: &Gateway, client: Option<&Pair>) -> Result<(Channel, Vec<u8>), String> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.ca.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match client {
+            Some(pair) => {
+                let chain = vec![CertificateDer::from(pair.certificate.der().to_vec())];
+                let key = PrivateKeyDer::try_from(pair.key.serialize_der()).unwrap();
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = TcpStream::connect(gateway.address).await.unwrap();
+        let name = ServerName::try_from("gateway.test").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+        let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+        let mut stream = Some(stream);
+        let connector = tower::service_fn(move |_: http::Uri| {
+            let stream = stream.take().ok_or(std::io::ErrorKind::NotConnected);
+            async move { stream.map(TokioIo::new).map_err(std::io::Error::from) }
+        });
+        let channel = Endpoint::from_static("http://gateway.test").connect_with_connector(connector).await;
+        channel.map(|channel| (channel, shown)).map_err(|error| error.to_string())
+    }
+}
+
+fn write(path: &str, text: &str) {
+    // As a mounted secret changes: whole, by a rename.
+    let fresh = format!("{path}.new");
+    std::fs::write(&fresh, text).unwrap();
+    std::fs::rename(&fresh, Path::new(path)).unwrap();
+}
+
+async fn healthy(channel: &Channel) -> bool {
+    HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.is_ok()
+}
+
+async fn read(channel: &Channel) -> Code {
+    let request = pb::GetGroupRequest { group_id: "g".into(), filter: None };
+    GroupServiceClient::new(channel.clone()).get_group(request).await.unwrap_err().code()
+}
+
+#[tokio::test]
+async fn a_new_pair_counts_for_new_connections_and_a_bad_one_for_none() {
+    let pki = Pki::new();
+    let (first, second) = (pki.server(), pki.server());
+    pki.install(&first);
+    let gateway = pki.gateway(&[]).await;
+    let (old, shown) = pki.connect(&gateway, None).await.unwrap();
+    assert_eq!(shown, first.certificate.der().to_vec());
+    let not_after = gateway.metric("tim_tls_certificate_not_after_seconds").await.unwrap();
+    assert!(not_after > 1_800_000_000.0);
+
+    // The certificate of one pair and the key of another.
+    write(&pki.path("cert.pem"), &second.certificate.pem());
+    gateway.wait_for_metric(r#"tim_reload_failures_total{file="tls"}"#, 1.0).await;
+    let (_, shown) = pki.connect(&gateway, None).await.unwrap();
+    assert_eq!(shown, first.certificate.der().to_vec());
+
+    write(&pki.path("key.pem"), &second.key.serialize_pem());
+    for n in 0.. {
+        let (channel, shown) = pki.connect(&gateway, None).await.unwrap();
+        if shown == second.certificate.der().to_vec() {
+            assert!(healthy(&channel).await);
+            break;
+        }
+        assert!(n < 500, "the new pair never counts");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(healthy(&old).await, "an open connection was dropped");
+}
+
+#[tokio::test]
+async fn client_certificates_identify_callers() {
+    let pki = Pki::new();
+    pki.install(&pki.server());
+    write(&pki.path("ca.pem"), &pki.ca.pem());
+    let callers = "[[identity]]\nuri = \"spiffe://mesh.example/shop\"\ncaller = \"shop\"\nscopes = [\"read\"]\n\
+                   [[identity]]\nuri = \"spiffe://mesh.example/mailer\"\ncaller = \"mailer\"\nscopes = [\"message\"]\n";
+    write(&pki.path("callers.toml"), callers);
+    let (ca, callers) = (pki.path("ca.pem"), pki.path("callers.toml"));
+    let settings = [("tls.client_ca_file", ca.as_str()), ("auth.callers_file", callers.as_str())];
+    let gateway = pki.gateway(&settings).await;
+
+    for (uri, expected) in [
+        ("spiffe://mesh.example/shop", Code::Unavailable),
+        ("spiffe://mesh.example/mailer", Code::PermissionDenied),
+        ("spiffe://mesh.example/nobody", Code::Unauthenticated),
+        ("https://mesh.example/shop", Code::Unauthenticated),
+    ] {
+        let (channel, _) = pki.connect(&gateway, Some(&pki.client(uri))).await.unwrap();
+        assert_eq!(read(&channel).await, expected, "{uri}");
+    }
+
+    // Without a certificate, or with one of another CA, there is no connection to speak of.
+    let stranger = Pki::new().client("spiffe://mesh.example/shop");
+    for client in [None, Some(&stranger)] {
+        if let Ok((channel, _)) = pki.connect(&gateway, client).await {
+            assert!(!healthy(&channel).await);
+        }
+    }
+
+    let optional = pki.gateway(&[settings.as_slice(), &[("tls.client_auth", "optional")]].concat()).await;
+    let (channel, _) = pki.connect(&optional, None).await.unwrap();
+    assert!(healthy(&channel).await);
+    assert_eq!(read(&channel).await, Code::Unauthenticated);
+}
