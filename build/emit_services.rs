@@ -18,7 +18,7 @@ pub fn methods(model: &Model) -> String {
                 format!("Some({})", c.group_rate_per_second)
             };
             format!(
-                "Some(Command {{ service: {:?}, name: {:?}, safety: Safety::{}, rate_per_second: {rate}, \
+                "Some(Command {{ service: {0:?}, name: {1:?}, label: {1:?}, safety: Safety::{2}, rate_per_second: {rate}, \
                  group_rate_per_second: {group} }})",
                 c.service,
                 c.name,

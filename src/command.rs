@@ -11,6 +11,15 @@ pub mod methods {
     pub fn find(path: &str) -> Option<&'static Method> {
         METHODS.iter().find(|method| method.path == path)
     }
+
+    /// The command of a path `v4/{service}/{name}`, if the contract has it.
+    #[must_use]
+    pub fn find_command(service: &str, name: &str) -> Option<Command<'static>> {
+        METHODS
+            .iter()
+            .filter_map(|method| method.command)
+            .find(|command| command.service == service && command.name == name)
+    }
 }
 
 /// One RPC of the contract. Generated from the proto options, one constant for each method.
@@ -25,16 +34,19 @@ pub struct Method {
     /// Whether the reply is a stream.
     pub streaming: bool,
     /// The Tencent command; `None` for a composition.
-    pub command: Option<Command>,
+    pub command: Option<Command<'static>>,
 }
 
 /// A Tencent command: `v4/{service}/{name}`, with its documented limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Command {
+pub struct Command<'a> {
     /// Such as `group_open_http_svc`.
-    pub service: &'static str,
+    pub service: &'a str,
     /// Such as `create_group`.
-    pub name: &'static str,
+    pub name: &'a str,
+    /// What metrics call it: its name, or one name for all commands that the contract does not have, so that no caller can
+    /// make labels up.
+    pub label: &'static str,
     /// Whether the call may be repeated, from the method's `idempotency_level`.
     pub safety: Safety,
     /// Calls per second and application.

@@ -46,6 +46,8 @@ pub struct Config {
     pub apps: Apps,
     /// Address of the sandbox to start in this process; `None` with a real application.
     pub sandbox: Option<SocketAddr>,
+    /// Whether RawService is open.
+    pub raw_service: bool,
     /// Logs.
     pub log: Log,
     /// What was set, from where, for `config print` and `/config`; secrets are left out.
@@ -172,6 +174,7 @@ impl Config {
             server: Server::read(&mut reader),
             sandbox: sandbox.then(|| reader.address("sandbox_listen")),
             apps: Apps::read(&mut reader, &values, sandbox),
+            raw_service: reader.flag("raw_service"),
             log: Log::read(&mut reader),
             effective: Effective::new(&values),
         };

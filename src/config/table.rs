@@ -66,6 +66,12 @@ pub const SETTINGS: &[Setting] = &[
         "Lets the server listen beyond loopback without any authentication of callers.",
     ),
     setting("reflection", "true", "BOOL", "Serves gRPC server reflection, v1 and v1alpha."),
+    setting(
+        "raw_service",
+        "false",
+        "BOOL",
+        "Lets callers with the scope `raw` call any Tencent command by its name (RawService).",
+    ),
     setting("grpc_web", "true", "BOOL", "Serves gRPC-Web beside gRPC."),
     setting(
         "cors_origins",

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use tonic::{Code, Extensions, Status};
 
-use crate::command::{Method, Safety};
+use crate::command::{Command, Method, Safety};
 use crate::pb::ErrorReason;
 use crate::server::CallContext;
 use crate::status::{Problem, Violation};
-use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, UpstreamError};
+use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Reply, Upstream, UpstreamError};
 use crate::validate::{self, Validate};
 use crate::wire::{self, JsonMessage};
 
@@ -49,6 +50,8 @@ pub struct Call {
     priority: Priority,
     /// Kept back from the caller's deadline.
     margin: Duration,
+    /// Whether commands may be called by name.
+    pub(super) raw: bool,
 }
 
 /// Why a call of Tencent failed within a call of a caller.
@@ -67,7 +70,7 @@ impl Call {
         let upstream = gateway
             .upstream(context.app())
             .ok_or_else(|| Problem::app_not_allowed().request_id(context.request_id()).into_status())?;
-        Ok(Self { upstream, context, priority: Priority::Interactive, margin: Duration::ZERO })
+        Ok(Self { upstream, context, priority: Priority::Interactive, margin: Duration::ZERO, raw: gateway.raw })
     }
 
     /// The same call, whose calls of Tencent now stand back behind those that somebody waits for.
@@ -112,7 +115,7 @@ impl Call {
             fault: Fault::Code { code, info },
             outcome: Outcome::NotExecuted,
             retry_after: None,
-            command,
+            command: command.name.to_owned(),
             safety: command.safety,
             group_id: Some(group_id.to_owned()),
             request_id: self.context.request_id().to_owned(),
@@ -185,31 +188,42 @@ impl Call {
             let violation = Violation { field: String::new(), description: error.to_string() };
             Failure::Refused(self.problem(Problem::invalid_argument([violation])))
         })?;
-        self.context.set_command(command.name);
+        let safety = if request.guarded() { Safety::Idempotent } else { command.safety };
+        let result = self.post(command, safety, body, request.group_id(), wire::decode_reply::<R::Reply>).await;
+        let mut reply = result.map_err(|error| Failure::Upstream(Box::new(error)))?;
+        request.finish(&mut reply);
+        Ok(reply)
+    }
+
+    /// Calls a command within this call.
+    pub(super) async fn post<R>(
+        &self,
+        command: &Command<'_>,
+        safety: Safety,
+        body: Bytes,
+        group_id: Option<&str>,
+        decode: impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync,
+    ) -> Result<R, UpstreamError> {
+        self.context.set_command(command.label);
         let call = UpstreamCall {
             command,
             body,
-            group_id: request.group_id(),
+            group_id,
             deadline: self.deadline(),
             caller: self.context.caller(),
             priority: self.priority,
-            safety: if request.guarded() { Safety::Idempotent } else { command.safety },
+            safety,
             request_id: self.context.request_id(),
         };
-        let result = self.upstream.call(call, wire::decode_reply::<R::Reply>).await;
-        match result {
-            Ok(mut reply) => {
-                self.context.set_upstream_code(0);
-                request.finish(&mut reply);
-                Ok(reply)
-            }
-            Err(error) => {
-                if let Some(code) = error.upstream_code() {
-                    self.context.set_upstream_code(code);
-                }
-                Err(Failure::Upstream(Box::new(error)))
-            }
+        let result = self.upstream.call(call, decode).await;
+        let code = match &result {
+            Ok(_) => Some(0),
+            Err(error) => error.upstream_code(),
+        };
+        if let Some(code) = code {
+            self.context.set_upstream_code(code);
         }
+        result
     }
 }
 

@@ -30,6 +30,8 @@ pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
 pub struct Gateway {
     /// The Tencent applications by the name that callers choose them by.
     apps: Arc<BTreeMap<String, Arc<Upstream>>>,
+    /// Whether commands may be called by name.
+    raw: bool,
 }
 
 /// How large one gRPC message may be, in bytes.
@@ -45,7 +47,13 @@ impl Gateway {
     /// A gateway to the given Tencent applications.
     #[must_use]
     pub fn new(apps: BTreeMap<String, Arc<Upstream>>) -> Self {
-        Self { apps: Arc::new(apps) }
+        Self { apps: Arc::new(apps), raw: false }
+    }
+
+    /// Whether RawService calls commands by name; it does not unless told so.
+    #[must_use]
+    pub fn with_raw_service(self, raw: bool) -> Self {
+        Self { raw, ..self }
     }
 
     fn upstream(&self, app: &str) -> Option<Arc<Upstream>> {

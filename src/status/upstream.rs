@@ -16,7 +16,7 @@ impl From<UpstreamError> for Problem {
         let (code, reason) = judge(&error);
         let mut problem = Self::new(code, reason, message(&error, reason))
             .request_id(&error.request_id)
-            .with("command", error.command.name);
+            .with("command", &error.command);
         problem = match error.outcome {
             Outcome::NotExecuted => problem.not_executed(),
             Outcome::Unknown => problem.with("outcome", "unknown"),
@@ -61,7 +61,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
 }
 
 fn message(error: &UpstreamError, reason: ErrorReason) -> String {
-    let command = error.command.name;
+    let command = &error.command;
     let what = match &error.fault {
         Fault::Code { code, info } => {
             let meaning = errors::lookup(*code).meaning;
@@ -168,7 +168,7 @@ fn quota_subject(error: &UpstreamError, group: &str) -> String {
     if of_group && !group.is_empty() {
         format!("group:{group}")
     } else if of_command {
-        format!("command:{}", error.command.name)
+        format!("command:{}", error.command)
     } else {
         "app".to_owned()
     }

@@ -9,7 +9,7 @@ use crate::command::{Command, Safety};
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
     /// The command.
-    pub command: &'a Command,
+    pub command: &'a Command<'a>,
     /// The request's JSON.
     pub body: Bytes,
     /// The group it concerns, for the limits that Tencent has for each group.

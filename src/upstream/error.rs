@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::errors::{self, Fate};
 use super::pacing::Throttled;
-use crate::command::{Command, Safety};
+use crate::command::Safety;
 
 /// A call that failed for good. [`crate::status`] turns it into what the caller sees.
 #[derive(Debug, Clone)]
@@ -16,8 +16,8 @@ pub struct UpstreamError {
     pub outcome: Outcome,
     /// When it may be worth another call.
     pub retry_after: Option<Duration>,
-    /// The command.
-    pub command: Command,
+    /// Name of the command.
+    pub command: String,
     /// The class that decided whether it was repeated.
     pub safety: Safety,
     /// The group it was for.
@@ -131,7 +131,7 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.command.name, self.fault)
+        write!(f, "{}: {}", self.command, self.fault)
     }
 }
 

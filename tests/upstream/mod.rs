@@ -42,15 +42,22 @@ fn settings(base_urls: impl IntoIterator<Item = String>) -> Settings {
     }
 }
 
-const fn command(name: &'static str, safety: Safety) -> Command {
-    Command { service: "group_open_http_svc", name, safety, rate_per_second: 200, group_rate_per_second: None }
+const fn command(name: &'static str, safety: Safety) -> Command<'static> {
+    Command {
+        service: "group_open_http_svc",
+        name,
+        label: name,
+        safety,
+        rate_per_second: 200,
+        group_rate_per_second: None,
+    }
 }
 
 const READ: Command = command("get_group_info", Safety::Read);
 const IDEMPOTENT: Command = command("modify_group_base_info", Safety::Idempotent);
 const UNSAFE: Command = command("import_group", Safety::Unsafe);
 
-fn call(command: &Command) -> Call<'_> {
+fn call<'a>(command: &'a Command<'_>) -> Call<'a> {
     Call {
         command,
         body: Bytes::from_static(b"{}"),

@@ -12,6 +12,7 @@ use super::*;
 const SEND: Command = Command {
     service: "group_open_http_svc",
     name: "send_group_msg",
+    label: "send_group_msg",
     safety: Safety::Unsafe,
     rate_per_second: 200,
     group_rate_per_second: Some(40),

@@ -15,7 +15,7 @@ fn failed(command: Command, fault: Fault, outcome: Outcome) -> UpstreamError {
         fault,
         outcome,
         retry_after: Some(Duration::from_millis(1500)),
-        command,
+        command: command.name.to_owned(),
         safety: command.safety,
         group_id: Some("@TGS#1".to_owned()),
         request_id: "request-1".to_owned(),

@@ -57,7 +57,7 @@ impl Http {
     pub(super) async fn post(
         &self,
         base: &str,
-        command: &Command,
+        command: &Command<'_>,
         body: Bytes,
         signature: &Signature,
     ) -> Result<Bytes, Fault> {

@@ -131,11 +131,11 @@ impl Upstream {
                 return Err(course.failed(&call, fault));
             }
             if !self.budget.spend() {
-                self.observer.retry_budget_spent(call.command.name);
+                self.observer.retry_budget_spent(call.command.label);
                 return Err(course.failed(&call, fault));
             }
             course.remember(&fault);
-            self.observer.retried(call.command.name);
+            self.observer.retried(call.command.label);
             sleep(pause).await;
         }
     }
@@ -162,7 +162,7 @@ impl Upstream {
             upstream_code = field::Empty,
             error = field::Empty,
         );
-        let mut watch = Watch::start(&*self.observer, call.command.name);
+        let mut watch = Watch::start(&*self.observer, call.command.label);
         let signature = self.signer.current();
         let posted = self.post(call, limit, &signature).instrument(span.clone()).await;
         let result = posted.and_then(|body| read(&body, &signature, decode));
@@ -216,8 +216,8 @@ impl Upstream {
         };
         let granted = pacer.acquire(ticket).await;
         match &granted {
-            Ok(()) => self.observer.queued(call.command.name, asked.elapsed()),
-            Err(_) => self.observer.queue_refused(call.command.name),
+            Ok(()) => self.observer.queued(call.command.label, asked.elapsed()),
+            Err(_) => self.observer.queue_refused(call.command.label),
         }
         granted.map_err(Fault::Throttled)
     }
@@ -258,7 +258,7 @@ impl Course {
         UpstreamError {
             outcome: if unknown { Outcome::Unknown } else { Outcome::NotExecuted },
             retry_after,
-            command: *call.command,
+            command: call.command.name.to_owned(),
             safety: call.safety,
             group_id: call.group_id.map(str::to_owned),
             request_id: call.request_id.to_owned(),

@@ -13,6 +13,7 @@ use crate::upstream::{Call, Priority, Reply, UpstreamError};
 const PROBE: Command = Command {
     service: "group_open_http_svc",
     name: "get_appid_group_list",
+    label: "get_appid_group_list",
     safety: Safety::Read,
     rate_per_second: 1,
     group_rate_per_second: None,

@@ -19,7 +19,8 @@ pub struct LanePacer {
     quota: Arc<dyn Quota>,
     /// Factor on all documented rates.
     factor: f64,
-    commands: Mutex<Lanes<(&'static str, &'static str)>>,
+    /// By service and command.
+    commands: Mutex<Lanes<String>>,
     /// By documented rate and group: the commands that share a limit are those with the same figure, as for a group's
     /// attributes.
     groups: Mutex<Lanes<(u32, String)>>,
@@ -55,15 +56,13 @@ impl LanePacer {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner).by_key.len()
     }
 
-    fn command_lane(&self, command: &Command) -> Arc<Lane> {
+    fn command_lane(&self, command: &Command<'_>) -> Arc<Lane> {
         let mut lanes = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.get((command.service, command.name), || {
-            let name = format!("{}/{}", command.service, command.name);
-            self.lane(Limit::Command, &name, command.rate_per_second)
-        })
+        let name = format!("{}/{}", command.service, command.name);
+        lanes.get(name.clone(), || self.lane(Limit::Command, &name, command.rate_per_second))
     }
 
-    fn group_lane(&self, command: &Command, group_id: Option<&str>) -> Option<Arc<Lane>> {
+    fn group_lane(&self, command: &Command<'_>, group_id: Option<&str>) -> Option<Arc<Lane>> {
         let (rate, group_id) = command.group_rate_per_second.zip(group_id)?;
         let mut lanes = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         Some(
@@ -93,7 +92,7 @@ impl Pacer for LanePacer {
         .boxed()
     }
 
-    fn throttled(&self, command: &Command, group_id: Option<&str>, code: i64) {
+    fn throttled(&self, command: &Command<'_>, group_id: Option<&str>, code: i64) {
         let group = GROUP_CODES.contains(&code).then(|| self.group_lane(command, group_id)).flatten();
         group.unwrap_or_else(|| self.command_lane(command)).slow_down();
     }

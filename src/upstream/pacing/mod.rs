@@ -32,14 +32,14 @@ pub trait Pacer: fmt::Debug + Send + Sync {
     fn acquire<'a>(&'a self, ticket: Ticket<'a>) -> BoxFuture<'a, Result<(), Throttled>>;
 
     /// Tencent refused a call by rate, in spite of the pacing: slow down for a while.
-    fn throttled(&self, command: &Command, group_id: Option<&str>, code: i64);
+    fn throttled(&self, command: &Command<'_>, group_id: Option<&str>, code: i64);
 }
 
 /// A call that wants to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticket<'a> {
     /// Its command.
-    pub command: &'a Command,
+    pub command: &'a Command<'a>,
     /// The group it concerns.
     pub group_id: Option<&'a str>,
     /// Who calls.
