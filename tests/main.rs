@@ -8,6 +8,7 @@ mod generator;
 mod golden;
 mod hostile;
 mod properties;
+mod raw;
 mod regressions;
 mod sandbox;
 mod server;

@@ -1,6 +1,6 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 
-mod client;
+pub mod client;
 mod control;
 mod durability;
 mod examples;

@@ -89,6 +89,6 @@ fn decode(json: &[u8]) -> serde_json::Result<Reply<Answer>> {
     Ok(Reply { error_code, error_info, message: serde_json::from_slice(json)? })
 }
 
-async fn ask(upstream: &Upstream, command: &Command) -> Result<Answer, UpstreamError> {
+async fn ask(upstream: &Upstream, command: &Command<'_>) -> Result<Answer, UpstreamError> {
     upstream.call(call(command), decode).await
 }

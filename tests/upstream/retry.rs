@@ -20,7 +20,7 @@ fn refusals() -> [Act; 8] {
     [60004, 60005, 60007, 60011, 60014, 60018, 60019, 10023].map(code)
 }
 
-async fn run(script: &[Act], command: &Command) -> (Result<Answer, UpstreamError>, usize) {
+async fn run(script: &[Act], command: &Command<'_>) -> (Result<Answer, UpstreamError>, usize) {
     let server = Server::start(script.to_vec()).await;
     let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
     let result = ask(&upstream, command).await;
@@ -30,7 +30,7 @@ async fn run(script: &[Act], command: &Command) -> (Result<Answer, UpstreamError
 /// Runs each fault as the first of a call's attempts, all calls at once.
 async fn run_each(
     acts: impl IntoIterator<Item = Act>,
-    command: &Command,
+    command: &Command<'_>,
 ) -> Vec<(Act, Result<Answer, UpstreamError>, usize)> {
     let runs = acts.into_iter().map(|act| async move {
         let (result, requests) = run(std::slice::from_ref(&act), command).await;
