@@ -7,6 +7,7 @@ mod coverage;
 mod generator;
 mod golden;
 mod hostile;
+mod mesh;
 mod properties;
 mod raw;
 mod regressions;
