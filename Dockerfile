@@ -1,9 +1,18 @@
+# syntax=docker/dockerfile:1
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --locked --release
+# The caches keep what is built between builds; the binary is copied out of them.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --locked --release --features redis \
+    && install -D target/release/tencent-im-grpc /out/tencent-im-grpc
 
+# No shell, no package manager, root certificates, a user without rights (65532).
 FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /src/target/release/tencent-im-grpc /usr/local/bin/tencent-im-grpc
+COPY --from=build /out/tencent-im-grpc /usr/local/bin/tencent-im-grpc
+EXPOSE 50051 9090
+# SIGTERM drains.
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["tencent-im-grpc"]
 CMD ["serve"]
