@@ -1,14 +1,23 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 
 pub mod client;
+mod bans;
+mod client;
 mod control;
 mod durability;
 mod examples;
+mod examples_messages;
+mod extensions;
 mod groups;
 mod imports;
+mod kept;
 mod members;
+mod message_changes;
 mod messages;
 mod model;
 mod platform;
+mod receipts;
+mod robots;
 mod size;
+mod through_gateway;
 mod webhooks;

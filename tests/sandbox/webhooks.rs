@@ -17,7 +17,7 @@ type Told = (HashMap<String, String>, Value);
 
 /// A webhook server that remembers what it was told and answers as it was set to.
 #[derive(Clone, Default)]
-struct Receiver {
+pub struct Receiver {
     answers: Arc<Mutex<HashMap<String, Value>>>,
     told: Arc<Mutex<Vec<Told>>>,
     arrived: Arc<Notify>,
@@ -50,7 +50,7 @@ impl Receiver {
     }
 
     /// The first webhook of this command, once it has come.
-    async fn first(&self, command: &str) -> Value {
+    pub async fn first(&self, command: &str) -> Value {
         self.first_with_query(command).await.1
     }
 
@@ -71,13 +71,19 @@ impl Receiver {
         tokio::time::timeout(std::time::Duration::from_secs(10), found).await.expect("the webhook comes")
     }
 
+    /// The commands of all webhooks so far.
+    pub fn commands(&self) -> Vec<String> {
+        let command = |(_, body): &Told| body["CallbackCommand"].as_str().unwrap().to_owned();
+        self.told.lock().unwrap().iter().map(command).collect()
+    }
+
     fn was_told(&self, command: &str) -> bool {
         let command = format!("Group.{command}");
         self.told.lock().unwrap().iter().any(|(_, body)| body["CallbackCommand"] == *command)
     }
 }
 
-async fn hooked() -> (Sandbox, Receiver) {
+pub async fn hooked() -> (Sandbox, Receiver) {
     let (receiver, url) = Receiver::start().await;
     let sandbox = Sandbox::start().await;
     put(&sandbox, json!({"url": url, "token": "xxxxyyyy"})).await;
@@ -340,4 +346,21 @@ async fn deliveries_show_who_receives_what() {
     assert_eq!(shown[1]["content"]["MemberList"], json!([{"Member_Account": "zoe"}]), "dave came in silence");
     let only = sandbox.look("apps/1400000001/deliveries?kind=notification&after=4").await;
     assert_eq!(only["deliveries"][0]["content"]["Content"], "noon");
+}
+
+/// send_group_system_notification: "Reaches members who are online at that moment"; "Only the server side can send it; there is
+/// no client call and no before or after callback."
+#[tokio::test]
+async fn a_notification_reaches_who_is_online_and_fires_no_callback() {
+    let (sandbox, receiver) = hooked().await;
+    sandbox.group("g", "Public").await;
+    receiver.first("CallbackAfterCreateGroup").await;
+    let before = receiver.commands();
+    sandbox.ok("send_group_system_notification", json!({"GroupId": "g", "Content": "noon"})).await;
+    let shown = sandbox.look("apps/1400000001/deliveries?group=g&kind=notification").await["deliveries"].clone();
+    assert_eq!(shown[0]["to"], "online");
+    sandbox.ok("destroy_group", json!({"GroupId": "g"})).await;
+    receiver.first("CallbackAfterGroupDestroyed").await;
+    // Webhooks come in order, so those of the notification would have come by now.
+    assert_eq!(receiver.commands()[before.len()..], ["Group.CallbackAfterGroupDestroyed"]);
 }
