@@ -1,8 +1,7 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 
-pub mod client;
 mod bans;
-mod client;
+pub mod client;
 mod control;
 mod durability;
 mod examples;
