@@ -383,6 +383,10 @@ async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(
         }
         Err(error) => return Err(Refused(StatusCode::NOT_FOUND, error.info.into_owned())),
     };
+    let now = engine.clock.now();
+    if joining.iter().any(|user| group.is_banned(user, now)) {
+        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user is banned from the group".to_owned()));
+    }
     let number = group.number;
     tell_presence(&engine, &namespace, &change);
     group.present.extend(joining.iter().cloned());

@@ -115,6 +115,13 @@ impl Engine {
 
     /// Checks and executes a request whose command is known already.
     pub async fn answer(&self, command: &Command, query: &Query, body: &[u8]) -> Outcome {
+        self.attempt(command, query, body).await.map_err(|error| match command.code {
+            Some(code) => ApiError { code: code(&error), ..error },
+            None => error,
+        })
+    }
+
+    async fn attempt(&self, command: &Command, query: &Query, body: &[u8]) -> Outcome {
         let (namespace, identifier) = self.authenticate(command, query)?;
         if !self.pace.admit(|| format!("call/{}/{}", namespace.sdkappid, command.name), command.rate) {
             // A command with an own, lower rate answers like a group operation that comes too often.
@@ -385,7 +392,8 @@ pub fn envelope(outcome: Outcome) -> (Vec<u8>, i64) {
     };
     body.insert("ActionStatus".to_owned(), json!(if code == 0 { "OK" } else { "FAIL" }));
     body.insert("ErrorCode".to_owned(), json!(code));
-    body.insert("ErrorInfo".to_owned(), json!(info));
+    // A few commands have a text for success.
+    body.entry("ErrorInfo").or_insert_with(|| json!(info));
     let bytes = Value::Object(body).to_string().into_bytes();
     if bytes.len() > ANSWER_BYTES {
         return envelope(Err(ApiError::new(10018, "the answer is larger than 1 MB, ask for less")));

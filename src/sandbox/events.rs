@@ -36,6 +36,8 @@ pub enum DeliveryKind {
     /// A text of the system.
     Notification,
     Recall,
+    /// A change of a message, or more of one that grows.
+    Edit,
 }
 
 /// Who receives it.

@@ -53,6 +53,9 @@ pub struct Limits {
     /// Groups that one app may gain in a day (UTC): created less dissolved; 0 means no limit.
     #[arg(long = "limit-new-groups", default_value_t = 10_000)]
     pub new_groups: i64,
+    /// Stream messages that one app may begin in a day (UTC); 0 means no limit. The trial edition has 1,000.
+    #[arg(long = "limit-stream-messages", default_value_t = 0)]
+    pub stream_messages: usize,
     /// Days that messages stay readable.
     #[arg(long = "limit-history-days", default_value_t = 90)]
     pub history_days: i64,
@@ -77,6 +80,7 @@ impl Default for Limits {
             live_rooms: 0,
             joined_groups: 0,
             new_groups: 10_000,
+            stream_messages: 0,
             history_days: 90,
             bad_signatures: 1_000,
         }

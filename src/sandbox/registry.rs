@@ -6,7 +6,7 @@
 //!    body has passed the field table: types are right, required keys are there, aliases carry their canonical name.
 //! 2. In the same file declare `pub static COMMANDS: &[Command]`, one `Command::new(service, name, fields, handler)`
 //!    each: `.read_only()` when it changes nothing, `.rate(n)` when it may be called other than 200 times a second,
-//!    `.before(f)` when the app's webhook is asked first. What clients and webhooks learn goes into `ctx.events`.
+//!    `.codes(f)` when its failures have codes of their own, `.before(f)` when the app's webhook is asked first. What clients and webhooks learn goes into `ctx.events`.
 //!    Fields are `req("Key", Kind)` or `opt("Key", Kind)`, then `.alias(&[..])` and `.ignored()` where they apply.
 //! 3. Name the slice in `TABLES` below.
 //!
@@ -41,10 +41,16 @@ static TABLES: &[&[Command]] = &[
     handlers::group::COMMANDS,
     handlers::member::COMMANDS,
     handlers::mute::COMMANDS,
+    handlers::ban::COMMANDS,
     handlers::message::COMMANDS,
     handlers::history::COMMANDS,
+    handlers::message_change::COMMANDS,
+    handlers::stream::COMMANDS,
+    handlers::receipt::COMMANDS,
+    handlers::extension::COMMANDS,
     handlers::import::COMMANDS,
     handlers::live_room::COMMANDS,
+    handlers::robot::COMMANDS,
 ];
 
 /// Which of a field's meanings the emulator has.
@@ -74,6 +80,8 @@ pub enum Kind {
     U32,
     /// 0 or 1.
     Flag,
+    /// true or false.
+    Boolean,
     Number,
     /// A cursor that editions of the documents type as text or as a number.
     Cursor,
@@ -127,16 +135,24 @@ pub struct Command {
     pub rate: f64,
     pub writes: bool,
     pub before: Option<Before>,
+    /// The family's own code for a failure; absent where the common ones apply.
+    pub code: Option<fn(&ApiError) -> i64>,
 }
 
 impl Command {
     pub const fn new(service: &'static str, name: &'static str, fields: &'static [Field], handler: Handler) -> Self {
-        Self { service, name, fields, handler, rate: 200.0, writes: true, before: None }
+        Self { service, name, fields, handler, rate: 200.0, writes: true, before: None, code: None }
     }
 
     /// The app's webhook is asked first.
     pub const fn before(mut self, before: Before) -> Self {
         self.before = Some(before);
+        self
+    }
+
+    /// Failures have other codes than elsewhere.
+    pub const fn codes(mut self, code: fn(&ApiError) -> i64) -> Self {
+        self.code = Some(code);
         self
     }
 
@@ -250,6 +266,7 @@ fn check_value(
             fail("must be an unsigned 32-bit integer")
         }
         Kind::Flag if value.as_u64().is_none_or(|n| n > 1) => fail("must be 0 or 1"),
+        Kind::Boolean if !value.is_boolean() => fail("must be true or false"),
         Kind::Number if !value.is_number() => fail("must be a number"),
         Kind::Cursor if !(value.is_string() || value.is_u64()) => fail("must be a string"),
         Kind::Any if !value.is_object() => fail("must be an object"),

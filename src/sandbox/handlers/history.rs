@@ -39,7 +39,7 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 /// The history of the group, or of the topic that the request names.
-fn history<'g>(group: &'g mut Group, body: &Body) -> Result<&'g mut History, ApiError> {
+pub fn history<'g>(group: &'g mut Group, body: &Body) -> Result<&'g mut History, ApiError> {
     match optional_text(body, "TopicId") {
         None => Ok(&mut group.history),
         Some(topic) => match group.topics.get_mut(topic) {

@@ -204,6 +204,7 @@ fn import_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         let in_time = (group.create_time..=now).contains(&join_time);
         let result = match account {
             Some(id) if group.members.get(&id).is_some() => 2,
+            Some(id) if group.is_banned(&id, now) => 0,
             Some(_) if group.is_full() => {
                 full += 1;
                 0

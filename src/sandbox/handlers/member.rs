@@ -30,6 +30,13 @@ const GET: &[Field] = &[
     opt("Offset", Integer),
     opt("Next", Cursor),
 ];
+const GET_SPECIFIED: &[Field] = &[
+    req("GroupId", Text),
+    req("Member_List_Account", Users),
+    opt("MemberInfoFilter", Texts),
+    opt("MemberRoleFilter", Texts),
+    opt("AppDefinedDataFilter_GroupMember", Texts),
+];
 const MODIFY: &[Field] = &[
     req("GroupId", Text),
     req("Member_Account", User),
@@ -41,6 +48,8 @@ const MODIFY: &[Field] = &[
 ];
 pub static COMMANDS: &[Command] = &[
     Command::new(SERVICE, "get_group_member_info", GET, get_group_member_info).read_only(),
+    Command::new(SERVICE, "get_specified_group_member_info", GET_SPECIFIED, get_specified_group_member_info)
+        .read_only(),
     Command::new(SERVICE, "add_group_member", ADD, add_group_member).before(before_invite),
     Command::new(SERVICE, "delete_group_member", DELETE, delete_group_member),
     Command::new(SERVICE, "modify_group_member_info", MODIFY, modify_group_member_info),
@@ -79,6 +88,7 @@ fn add_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
                 FAILED
             }
             Some(id) if group.members.get(&id).is_some() => MEMBER_ALREADY,
+            Some(id) if group.is_banned(&id, now) => FAILED,
             Some(_) if too_many => {
                 over_quota += 1;
                 FAILED
@@ -252,6 +262,30 @@ fn get_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         answer.insert("Next".to_owned(), json!(next));
     }
     Ok(answer)
+}
+
+/// Users that one get_specified_group_member_info call may name.
+const SPECIFIED_PER_CALL: usize = 50;
+
+fn get_specified_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    if !group.kind.stores_members() {
+        return Err(ApiError::not_allowed("an AVChatRoom stores no members"));
+    }
+    let users = texts(body, "Member_List_Account").unwrap_or_default();
+    if users.is_empty() || users.len() > SPECIFIED_PER_CALL {
+        return Err(ApiError::field("Member_List_Account", "must hold 1 to 50 users"));
+    }
+    let roles = roles(body)?;
+    let filter = texts(body, "MemberInfoFilter");
+    let custom = texts(body, "AppDefinedDataFilter_GroupMember");
+    let list: Vec<Value> = users
+        .into_iter()
+        .filter_map(|user| group.members.get(user))
+        .filter(|member| roles.is_empty() || roles.contains(&member.role))
+        .map(|member| member_info(group, member, filter.as_deref(), custom.as_deref(), ctx.now))
+        .collect();
+    answer(json!({"GroupId": text(body, "GroupId"), "MemberList": list}))
 }
 
 /// A community's `Next`: "" or 0 at the start, else the decimal text of the answer before.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::receipt::RECEIPT_MEMBERS;
 use super::{Ctx, answer, done, objects, optional_text, switch, text, texts, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::events::{Audience, DeliveryKind, Hook};
@@ -43,8 +44,6 @@ pub static COMMANDS: &[Command] = &[
 
 /// Members that one message may mention, and that a targeted message may go to.
 const MENTIONS: usize = 30;
-/// Members of the largest group that keeps read receipts.
-const RECEIPT_MEMBERS: usize = 200;
 const RECIPIENTS: usize = 50;
 
 fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
@@ -80,7 +79,7 @@ fn forbids(body: &Body, hook: &str) -> bool {
     texts(body, "ForbidCallbackControl").is_some_and(|forbidden| forbidden.contains(&hook))
 }
 
-fn sender<'a>(caller: &'a str, body: &'a Body) -> &'a str {
+pub fn sender<'a>(caller: &'a str, body: &'a Body) -> &'a str {
     optional_text(body, "From_Account").filter(|from| !from.is_empty()).unwrap_or(caller)
 }
 
@@ -161,6 +160,10 @@ fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
                 group.history.last_message_time = now;
                 let seq = group.history.push(message, counts);
                 group.note_sent(&from, seq, counts, now);
+                if switch(body, "NeedReadReceipt") {
+                    let receipt = group.recipients(seq).filter(|user| *user != from).collect();
+                    group.history.receipts.insert(seq, receipt);
+                }
                 seq
             }
         }
@@ -299,7 +302,6 @@ fn message(body: &Body, from: Id, random: u32, elements: &str, now: i64) -> Mess
     message.cloud_custom_data = optional_text(body, "CloudCustomData").map(Into::into);
     message.to = texts(body, "To_Account").filter(|to| !to.is_empty()).map(|to| to.into_iter().map(Id::from).collect());
     message.extensible = switch(body, "SupportMessageExtension");
-    message.needs_receipt = switch(body, "NeedReadReceipt");
     message
 }
 
@@ -308,7 +310,7 @@ pub const LIVE_RECALL_SECONDS: i64 = 3_600;
 const LIVE_MESSAGES: usize = 100_000;
 
 /// Gives a message of an AVChatRoom a number without storing it.
-fn number_live(group: &mut Group, now: i64) -> u64 {
+pub fn number_live(group: &mut Group, now: i64) -> u64 {
     let live = &mut group.live;
     live.last_seq += 1;
     while live.recent.len() >= LIVE_MESSAGES

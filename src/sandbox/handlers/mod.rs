@@ -1,6 +1,8 @@
 //! What each command does, by topic, and what handlers share.
 
 pub mod account;
+pub mod ban;
+pub mod extension;
 pub mod group;
 pub mod history;
 pub mod import;
@@ -8,7 +10,11 @@ pub mod lists;
 pub mod live_room;
 pub mod member;
 pub mod message;
+pub mod message_change;
 pub mod mute;
+pub mod receipt;
+pub mod robot;
+pub mod stream;
 mod view;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,8 @@ use crate::sandbox::ids::{Id, is_group_id, server_group_id};
 pub struct Account {
     pub nick: String,
     pub face_url: String,
+    #[serde(default)]
+    pub self_signature: String,
     /// Numbers of the groups that the user is in.
     pub groups: BTreeSet<u64>,
 }
@@ -66,6 +68,16 @@ pub struct App {
     last_number: u64,
     ids_made: u64,
     growth: Growth,
+    pub robots: BTreeSet<Id>,
+    /// Stream messages of one day.
+    streams: DayCount,
+}
+
+/// How often something was done on one day (UTC).
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct DayCount {
+    day: i64,
+    count: usize,
 }
 
 /// How many groups were created less those dissolved on one day (UTC).
@@ -89,6 +101,10 @@ struct Stored {
     ids_made: u64,
     #[serde(default)]
     growth: Growth,
+    #[serde(default)]
+    robots: BTreeSet<Id>,
+    #[serde(default)]
+    streams: DayCount,
 }
 
 impl From<Stored> for App {
@@ -103,6 +119,8 @@ impl From<Stored> for App {
         app.last_number = stored.last_number;
         app.ids_made = stored.ids_made;
         app.growth = stored.growth;
+        app.robots = stored.robots;
+        app.streams = stored.streams;
         app
     }
 }
@@ -122,6 +140,8 @@ impl From<App> for Stored {
             last_number: app.last_number,
             ids_made: app.ids_made,
             growth: app.growth,
+            robots: app.robots,
+            streams: app.streams,
         }
     }
 }
@@ -142,6 +162,8 @@ impl App {
             last_number: 0,
             ids_made: 0,
             growth: Growth::default(),
+            robots: BTreeSet::new(),
+            streams: DayCount::default(),
         }
     }
 
@@ -154,6 +176,15 @@ impl App {
     pub fn count_growth(&mut self, groups: i64, now: i64) {
         let groups = self.gained(now) + groups;
         self.growth = Growth { day: now.div_euclid(86_400), groups };
+    }
+
+    /// How many stream messages were begun on the day of `now`.
+    pub fn streams_begun(&self, now: i64) -> usize {
+        if self.streams.day == now.div_euclid(86_400) { self.streams.count } else { 0 }
+    }
+
+    pub fn count_stream(&mut self, now: i64) {
+        self.streams = DayCount { day: now.div_euclid(86_400), count: self.streams_begun(now) + 1 };
     }
 
     /// The live group of an id: 10015 for an id that breaks the syntax, 10010 when there is none.

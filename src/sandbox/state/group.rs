@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MsgFlag, Role, Roster};
 use super::message::{Duplicates, History, Message};
+use super::stream::Streams;
 use crate::sandbox::ids::Id;
 use crate::sandbox::limits::Limits;
 
@@ -168,6 +169,14 @@ pub struct Group {
     /// Who is in an AVChatRoom right now; the control API moves them.
     #[serde(default)]
     pub present: BTreeSet<Id>,
+    /// Ends of bans; a ban that is over keeps nobody out.
+    #[serde(default)]
+    pub bans: BTreeMap<Id, i64>,
+    /// Clients cannot load messages up to this number.
+    #[serde(default)]
+    pub hidden_until: u64,
+    #[serde(default)]
+    pub streams: Streams,
 }
 
 impl Group {
@@ -202,6 +211,9 @@ impl Group {
             topics: BTreeMap::new(),
             active: kind != GroupType::Private,
             present: BTreeSet::new(),
+            bans: BTreeMap::new(),
+            hidden_until: 0,
+            streams: Streams::default(),
         }
     }
 
@@ -238,6 +250,11 @@ impl Group {
         self.mutes.get(user).copied().filter(|until| *until > now).unwrap_or(0)
     }
 
+    /// Whether a user is kept out.
+    pub fn is_banned(&self, user: &str, now: i64) -> bool {
+        self.bans.get(user).is_some_and(|until| *until > now)
+    }
+
     /// The number up to which a member has read.
     pub fn read_seq(&self, member: &Member) -> u64 {
         if member.read_epoch == self.read_reset.epoch { member.read_seq } else { self.read_reset.seq }
@@ -265,6 +282,13 @@ impl Group {
     /// Sets everybody's unread count to 0.
     pub fn mark_all_read(&mut self) {
         self.read_reset = ReadReset { epoch: self.read_reset.epoch + 1, seq: self.history.last_seq() };
+    }
+
+    /// The members whom a message reaches.
+    pub fn recipients(&self, seq: u64) -> impl Iterator<Item = Id> + '_ {
+        let targets = self.history.get(seq).and_then(|message| message.to.as_deref());
+        let reached = move |member: &&Member| targets.is_none_or(|targets| targets.contains(&member.id));
+        self.members.iter().filter(reached).map(|member| member.id.clone())
     }
 
     /// Notes that a member sent the message `seq`, which is not unread to its sender.

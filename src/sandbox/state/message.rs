@@ -1,9 +1,11 @@
 //! The stored messages of a group or topic, and the memory that drops duplicates.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::extension::Extensions;
+use super::receipt::Receipt;
 use crate::sandbox::ids::Id;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +35,6 @@ pub struct Message {
     pub to: Option<Box<[Id]>>,
     /// Whether key-value extensions may be set on it.
     pub extensible: bool,
-    pub needs_receipt: bool,
     /// How many messages up to this one count as unread for those who have not read them.
     counted: u32,
 }
@@ -51,7 +52,6 @@ impl Message {
             cloud_custom_data: None,
             to: None,
             extensible: false,
-            needs_receipt: false,
             counted: 0,
         }
     }
@@ -63,6 +63,11 @@ pub struct History {
     messages: Vec<Message>,
     /// 0 when nothing was sent.
     pub last_message_time: i64,
+    /// Of the messages that have any, by number.
+    #[serde(default)]
+    pub receipts: BTreeMap<u64, Receipt>,
+    #[serde(default)]
+    pub extensions: BTreeMap<u64, Extensions>,
 }
 
 impl History {

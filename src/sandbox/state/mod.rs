@@ -1,6 +1,9 @@
 //! What the emulated server remembers of one app.
 
 pub mod app;
+pub mod extension;
 pub mod group;
 pub mod member;
 pub mod message;
+pub mod receipt;
+pub mod stream;
