@@ -1,14 +1,19 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 
+mod bans;
 mod client;
 mod control;
 mod durability;
 mod examples;
+mod extensions;
 mod groups;
 mod imports;
 mod members;
 mod messages;
+mod message_changes;
 mod model;
 mod platform;
+mod receipts;
+mod robots;
 mod size;
 mod webhooks;

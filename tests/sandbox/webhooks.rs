@@ -17,7 +17,7 @@ type Told = (HashMap<String, String>, Value);
 
 /// A webhook server that remembers what it was told and answers as it was set to.
 #[derive(Clone, Default)]
-struct Receiver {
+pub struct Receiver {
     answers: Arc<Mutex<HashMap<String, Value>>>,
     told: Arc<Mutex<Vec<Told>>>,
     arrived: Arc<Notify>,
@@ -50,7 +50,7 @@ impl Receiver {
     }
 
     /// The first webhook of this command, once it has come.
-    async fn first(&self, command: &str) -> Value {
+    pub async fn first(&self, command: &str) -> Value {
         self.first_with_query(command).await.1
     }
 
@@ -77,7 +77,7 @@ impl Receiver {
     }
 }
 
-async fn hooked() -> (Sandbox, Receiver) {
+pub async fn hooked() -> (Sandbox, Receiver) {
     let (receiver, url) = Receiver::start().await;
     let sandbox = Sandbox::start().await;
     put(&sandbox, json!({"url": url, "token": "xxxxyyyy"})).await;

@@ -31,7 +31,7 @@ const SEND: &[Field] = &[
     opt("SupportMessageExtension", Flag),
     opt("To_Account", Users),
     opt("TopicId", Text),
-    opt("NeedReadReceipt", Flag),
+    opt("NeedReadReceipt", Flag).alias(&["IsNeedReadReceipt"]),
     opt("GroupAtInfo", Objects(&[req("GroupAtAllFlag", Flag), opt("GroupAt_Account", User)])),
 ];
 const NOTIFY: &[Field] =
