@@ -1,0 +1,77 @@
+//! What bans, receipts, extensions, streams and robots remember is in snapshots and in the data directory.
+
+use serde_json::{Value, json};
+use tencent_im_grpc::sandbox::Settings;
+
+use super::client::{NOW, Sandbox, message, text, unpaced};
+
+/// One of everything.
+async fn fill(sandbox: &Sandbox) {
+    sandbox.freeze(NOW).await;
+    sandbox.group("g", "Public").await;
+    let mut sent = message("g", "alice", 1);
+    sent["NeedReadReceipt"] = json!(1);
+    sent["SupportMessageExtension"] = json!(1);
+    sandbox.ok("send_group_msg", sent).await;
+    sandbox
+        .ok("group_msg_receipt", json!({"GroupId": "g", "From_Account": "bob", "MsgSeqList": [{"MsgSeq": 1}]}))
+        .await;
+    let pair = json!({"GroupId": "g", "MsgSeq": 1, "OperateType": 1, "ExtensionList": [{"Key": "k", "Value": "v"}]});
+    sandbox.ok_at("openim_msg_ext_http_svc", "group_set_key_values", pair).await;
+    sandbox.ok_at("openim", "modify_group_msg", json!({"GroupId": "g", "MsgSeq": 1, "MsgBody": text("edited")})).await;
+    sandbox.ok("ban_group_member", json!({"GroupId": "g", "Members_Account": ["carol"], "Duration": 600})).await;
+    sandbox.ok_at("openim_robot_http_svc", "create_robot", json!({"UserID": "@RBT#helper"})).await;
+    let first = stream(None, 1);
+    assert_eq!(sandbox.ok_at("stream_msg", "send_group_stream_msg", first).await["StreamMsgID"], "stream-1");
+}
+
+fn stream(id: Option<&str>, index: u64) -> Value {
+    let mut content = json!({"Chunks": [{"EventType": "data", "Index": index, "Markdown": "x"}]});
+    if let Some(id) = id {
+        content["StreamMsgID"] = json!(id);
+    }
+    let body = json!([{"MsgType": "TIMStreamElem", "MsgContent": content}]);
+    json!({"GroupId": "g", "MsgRandom": index, "MsgBody": body})
+}
+
+async fn assert_kept(sandbox: &Sandbox) {
+    let counts = sandbox.ok("get_group_msg_receipt", json!({"GroupId": "g", "MsgSeqList": [{"MsgSeq": 1}]})).await;
+    let expected = json!([{"MsgSeq": 1, "Code": 0, "ReadNum": 1, "UnreadNum": 1}]);
+    assert_eq!(counts["GroupMsgReceiptList"], expected);
+    let pairs = json!({"GroupId": "g", "MsgSeq": 1});
+    let pairs = sandbox.ok_at("openim_msg_ext_http_svc", "group_get_key_values", pairs).await;
+    assert_eq!(pairs["ExtensionList"], json!([{"Key": "k", "Value": "v", "Seq": 1}]));
+    assert_eq!(sandbox.history("g").await[1]["MsgBody"], text("edited"));
+    let bans = sandbox.ok("get_group_ban_member", json!({"GroupId": "g", "Offset": 0})).await;
+    assert_eq!(bans["BannedAccountList"], json!([{"Member_Account": "carol", "BannedUntil": NOW + 600}]));
+    let robots = sandbox.ok_at("openim_robot_http_svc", "get_all_robots", json!({})).await;
+    assert_eq!(robots["Robot_Account"], json!(["@RBT#helper"]));
+    sandbox.ok_at("stream_msg", "send_group_stream_msg", stream(Some("stream-1"), 2)).await;
+}
+
+fn settings() -> Settings {
+    Settings { auto_import: true, ..unpaced() }
+}
+
+#[tokio::test]
+async fn a_snapshot_carries_everything() {
+    let first = Sandbox::start_with(settings()).await;
+    fill(&first).await;
+    let snapshot = first.look("snapshot").await;
+    let second = Sandbox::start_with(settings()).await;
+    second.control("restore", snapshot).await;
+    second.freeze(NOW).await;
+    assert_kept(&second).await;
+}
+
+#[tokio::test]
+async fn a_data_directory_carries_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = || Settings { data_dir: Some(directory.path().to_owned()), ..settings() };
+    let first = Sandbox::start_with(settings()).await;
+    fill(&first).await;
+    first.running.shutdown().await;
+    let second = Sandbox::start_with(settings()).await;
+    second.freeze(NOW).await;
+    assert_kept(&second).await;
+}
