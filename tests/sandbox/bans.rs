@@ -41,8 +41,12 @@ async fn banned_users_receive_no_messages_and_cannot_rejoin_until_the_ban_ends()
     targeted["To_Account"] = json!(["bob", "carol"]);
     sandbox.ok("send_group_msg", targeted).await;
     let told = sandbox.look("apps/1400000001/deliveries?group=g").await;
-    let told: Vec<(&str, &Value)> =
-        told.as_array().unwrap().iter().map(|told| (told["kind"].as_str().unwrap(), &told["to"])).collect();
+    let told: Vec<(&str, &Value)> = told["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|told| (told["kind"].as_str().unwrap(), &told["to"]))
+        .collect();
     assert!(told.contains(&("message", &json!({"users": ["carol"]}))), "{told:?}");
     assert!(told.contains(&("tip", &json!({"users": ["bob"]}))), "the reason is shown to the user: {told:?}");
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::{NOW, Sandbox, text};
 
 /// Everything of `expected` is in `actual`, with equal values.
-fn assert_like(actual: &Value, expected: &Value, path: &str) {
+pub fn assert_like(actual: &Value, expected: &Value, path: &str) {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => {
             for (key, value) in expected {

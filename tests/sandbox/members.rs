@@ -296,3 +296,30 @@ async fn a_community_is_paged_by_place_and_not_by_offset() {
     assert_eq!(names(&third), ["zoe"]);
     assert_eq!(third["Next"], "");
 }
+
+/// get_specified_group_member_info: "Users who are not members are missing from the answer (unverified)."
+#[tokio::test]
+async fn users_who_are_not_members_are_missing_from_the_answer() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    let users = json!({"GroupId": "g", "Member_List_Account": ["carol", "zoe", "alice", "nobody"]});
+    let reply = sandbox.ok("get_specified_group_member_info", users.clone()).await;
+    let names: Vec<&Value> =
+        reply["MemberList"].as_array().unwrap().iter().map(|member| &member["Member_Account"]).collect();
+    assert_eq!(names, ["carol", "alice"]);
+    assert_eq!(reply["GroupId"], "g");
+    let mut filtered = users;
+    filtered["MemberRoleFilter"] = json!(["Owner"]);
+    filtered["MemberInfoFilter"] = json!(["Role"]);
+    let reply = sandbox.ok("get_specified_group_member_info", filtered).await;
+    assert_eq!(reply["MemberList"], json!([{"Member_Account": "alice", "Role": "Owner"}]));
+
+    let many: Vec<String> = (0..51).map(|n| n.to_string()).collect();
+    for (users, code) in [(&many[..], 10004), (&many[..50], 0), (&many[..0], 10004)] {
+        let body = json!({"GroupId": "g", "Member_List_Account": users});
+        assert_eq!(sandbox.call("get_specified_group_member_info", body).await["ErrorCode"], code);
+    }
+    sandbox.group("live", "AVChatRoom").await;
+    let body = json!({"GroupId": "live", "Member_List_Account": ["bob"]});
+    sandbox.fails("get_specified_group_member_info", body, 10007).await;
+}

@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod durability;
 mod examples;
+mod examples_messages;
 mod extensions;
 mod groups;
 mod imports;

@@ -71,6 +71,12 @@ impl Receiver {
         tokio::time::timeout(std::time::Duration::from_secs(10), found).await.expect("the webhook comes")
     }
 
+    /// The commands of all webhooks so far.
+    pub fn commands(&self) -> Vec<String> {
+        let command = |(_, body): &Told| body["CallbackCommand"].as_str().unwrap().to_owned();
+        self.told.lock().unwrap().iter().map(command).collect()
+    }
+
     fn was_told(&self, command: &str) -> bool {
         let command = format!("Group.{command}");
         self.told.lock().unwrap().iter().any(|(_, body)| body["CallbackCommand"] == *command)
