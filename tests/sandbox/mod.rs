@@ -18,4 +18,5 @@ mod platform;
 mod receipts;
 mod robots;
 mod size;
+mod through_gateway;
 mod webhooks;
