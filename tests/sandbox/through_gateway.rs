@@ -48,7 +48,7 @@ impl Group {
     }
 
     async fn add_bob(&self) -> Value {
-        let request = json!({"group_id": "g", "user_ids": ["bob"], "silent": true});
+        let request = json!({"group_id": "g", "members": [{"user_id": "bob"}], "silent": true});
         self.ok("MemberService/AddMembers", request).await["results"][0]["outcome"].clone()
     }
 }
