@@ -260,3 +260,71 @@ async fn ownership_goes_to_a_member() {
     assert_eq!(info["MemberList"][1]["Member_Account"], "alice");
     sandbox.fails("change_group_owner", json!({"GroupId": "live", "NewOwner_Account": "alice"}), 10007).await;
 }
+
+/// create_group: "A Work group starts un-activated". send_group_msg: "The first message activates a Work group, after which its
+/// members see it."
+#[tokio::test]
+async fn a_work_group_starts_un_activated_and_the_first_message_activates_it() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("work", "Private").await;
+    let seen =
+        async || sandbox.ok("get_joined_group_list", json!({"Member_Account": "bob"})).await["TotalCount"].clone();
+    assert_eq!(seen().await, 0);
+    sandbox.send("work", "alice", 1).await;
+    assert_eq!(seen().await, 1);
+}
+
+/// get_group_info: "GroupBaseInfoFilter governs the profile keys, MemberInfoFilter the keys of MemberList entries, and the two
+/// custom-field filters the custom keys."; "Custom fields appear only when set; group level under AppDefinedData, member level
+/// under each member's AppMemberDefinedData."
+#[tokio::test]
+async fn each_filter_governs_its_own_keys() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    let pairs = json!([{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]);
+    sandbox.ok("modify_group_base_info", json!({"GroupId": "g", "AppDefinedData": pairs})).await;
+    let bob = json!({"GroupId": "g", "Member_Account": "bob", "AppMemberDefinedData": pairs});
+    sandbox.ok("modify_group_member_info", bob).await;
+    let info = sandbox.info("g").await;
+    assert_eq!(info["AppDefinedData"], pairs);
+    let custom: Vec<&Value> =
+        info["MemberList"].as_array().unwrap().iter().map(|member| &member["AppMemberDefinedData"]).collect();
+    assert_eq!(custom, [&Value::Null, &pairs, &Value::Null]);
+    let filter = json!({
+        "GroupBaseInfoFilter": ["Name"], "MemberInfoFilter": ["Role"],
+        "AppDefinedDataFilter_Group": ["b"], "AppDefinedDataFilter_GroupMember": ["a"],
+    });
+    let reply = sandbox.ok("get_group_info", json!({"GroupIdList": ["g"], "ResponseFilter": filter})).await;
+    let expected = json!({
+        "GroupId": "g", "ErrorCode": 0, "ErrorInfo": "", "Name": "Name",
+        "AppDefinedData": [{"Key": "b", "Value": "2"}],
+        "MemberList": [
+            {"Member_Account": "alice", "Role": "Owner"},
+            {"Member_Account": "bob", "Role": "Member", "AppMemberDefinedData": [{"Key": "a", "Value": "1"}]},
+            {"Member_Account": "carol", "Role": "Member"},
+        ],
+    });
+    assert_eq!(reply["GroupInfo"][0], expected);
+}
+
+/// destroy_group: "Cannot be undone; members, messages and custom fields go with it."; "The id becomes available to
+/// create_group and import_group again."; "This is the only way to dissolve a Work group."
+#[tokio::test]
+async fn everything_goes_with_a_dissolved_group() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Work").await;
+    let custom = json!([{"Key": "a", "Value": "1"}]);
+    sandbox.ok("modify_group_base_info", json!({"GroupId": "g", "AppDefinedData": custom})).await;
+    sandbox.send("g", "bob", 1).await;
+    // Without members the group is still there.
+    let everybody = json!({"GroupId": "g", "MemberToDel_Account": ["alice", "bob", "carol"]});
+    sandbox.ok("delete_group_member", everybody).await;
+    assert_eq!(sandbox.info("g").await["ErrorCode"], 0);
+    sandbox.ok("destroy_group", json!({"GroupId": "g"})).await;
+    assert_eq!(sandbox.info("g").await["ErrorCode"], 10010);
+
+    sandbox.ok("import_group", json!({"Type": "Private", "Name": "n", "GroupId": "g"})).await;
+    let info = sandbox.info("g").await;
+    assert_eq!((&info["MemberNum"], &info["NextMsgSeq"]), (&json!(0), &json!(1)));
+    assert_eq!(info["AppDefinedData"], Value::Null);
+}

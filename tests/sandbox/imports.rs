@@ -141,3 +141,42 @@ async fn imported_messages_are_as_old_as_their_import() {
     sandbox.advance(90 * 86_400 + 1).await;
     assert_eq!(sandbox.history("old").await[0]["IsPlaceMsg"], 1);
 }
+
+/// import_group: "No MemberList here; bring members in with import_group_member afterwards."; "A migration runs group, messages,
+/// members, unread counts, since importing messages resets the unread counts.". set_unread_msg_num: "Meant for the time of a
+/// migration only."
+#[tokio::test]
+async fn a_migration_runs_group_messages_members_unread_counts() {
+    let sandbox = with_old_group().await;
+    let with_members = json!({"Type": "Public", "Name": "n", "MemberList": [{"Member_Account": "bob"}]});
+    let info = sandbox.fails("import_group", with_members, 10004).await;
+    assert!(info.contains("MemberList"), "{info}");
+    sandbox.ok("import_group_msg", messages(&[CREATED + 1, CREATED + 2])).await;
+    let members = json!({"GroupId": "g", "MemberList": [{"Member_Account": "bob"}, {"Member_Account": "carol"}]});
+    sandbox.ok("import_group_member", members).await;
+    sandbox.ok("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 1})).await;
+    assert_eq!((sandbox.unread("bob").await, sandbox.unread("carol").await), (json!(1), json!(0)));
+    sandbox.send("g", "alice", 1).await;
+    assert_eq!((sandbox.unread("bob").await, sandbox.unread("carol").await), (json!(2), json!(1)));
+}
+
+/// import_group_member: "the group-full case gives 10014".
+#[tokio::test]
+async fn importing_members_into_a_full_group_gives_10014() {
+    let sandbox = Sandbox::start().await;
+    sandbox.ok("import_group", json!({"Type": "Public", "Name": "n", "GroupId": "g", "MaxMemberCount": 1})).await;
+    let import = |user: &str| json!({"GroupId": "g", "MemberList": [{"Member_Account": user}]});
+    sandbox.ok("import_group_member", import("bob")).await;
+    sandbox.fails("import_group_member", import("carol"), 10014).await;
+}
+
+/// import_group: "Nothing is notified and no callback fires."; import_group_msg: "No callback, no push, no online delivery.";
+/// import_group_member: "No callback, no tip."
+#[tokio::test]
+async fn imports_reach_nobody() {
+    let sandbox = with_old_group().await;
+    sandbox.ok("import_group_msg", messages(&[CREATED + 1])).await;
+    sandbox.ok("import_group_member", json!({"GroupId": "g", "MemberList": [{"Member_Account": "bob"}]})).await;
+    sandbox.ok("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 1})).await;
+    assert_eq!(sandbox.look("apps/1400000001/deliveries?group=g").await["deliveries"], json!([]));
+}

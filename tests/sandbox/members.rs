@@ -323,3 +323,68 @@ async fn users_who_are_not_members_are_missing_from_the_answer() {
     let body = json!({"GroupId": "live", "Member_List_Account": ["bob"]});
     sandbox.fails("get_specified_group_member_info", body, 10007).await;
 }
+
+/// add_group_member: "A muted user who left and comes back is still muted."
+#[tokio::test]
+async fn a_muted_user_who_left_and_comes_back_is_still_muted() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    sandbox.ok("forbid_send_msg", json!({"GroupId": "g", "Members_Account": ["bob"], "MuteTime": 60})).await;
+    sandbox.ok("delete_group_member", json!({"GroupId": "g", "MemberToDel_Account": ["bob"]})).await;
+    sandbox.ok("add_group_member", add("g", &["bob"])).await;
+    sandbox.fails("send_group_msg", super::client::message("g", "bob", 1), 10017).await;
+}
+
+/// delete_group_member: "Members are told by a tip unless Silence is 1 or the group is an un-activated Work group."
+#[tokio::test]
+async fn members_are_told_of_a_removal_unless_silence_is_1_or_the_work_group_is_not_activated() {
+    let sandbox = Sandbox::start().await;
+    for (group, kind) in [("g", "Public"), ("work", "Private")] {
+        sandbox.group(group, kind).await;
+        let remove = |user: &str, silence: u8| json!({"GroupId": group, "Silence": silence, "Reason": "spam", "MemberToDel_Account": [user]});
+        sandbox.ok("delete_group_member", remove("bob", 1)).await;
+        sandbox.ok("delete_group_member", remove("carol", 0)).await;
+    }
+    let tips = async |group: &str| {
+        let path = format!("apps/1400000001/deliveries?group={group}&kind=tip");
+        sandbox.look(&path).await["deliveries"].as_array().unwrap().clone()
+    };
+    let told: Vec<Value> = tips("g").await.into_iter().map(|tip| tip["content"].clone()).collect();
+    let removed: Vec<&Value> = told.iter().filter(|tip| tip["Event"] == "MembersRemoved").collect();
+    let expected = json!({"Event": "MembersRemoved", "MemberList": [{"Member_Account": "carol"}], "Reason": "spam"});
+    assert_eq!(removed, [&expected]);
+    assert!(tips("work").await.iter().all(|tip| tip["content"]["Event"] != "MembersRemoved"));
+}
+
+/// get_joined_group_list: "Base-info keys sit next to GroupId, self-info keys inside SelfInfo."; "Private and ChatRoom are the
+/// type words in the answers, not Work and Meeting."
+#[tokio::test]
+async fn base_info_keys_sit_next_to_group_id_and_self_info_keys_inside_self_info() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("room", "Meeting").await;
+    let filter =
+        json!({"GroupBaseInfoFilter": ["Type", "Name"], "SelfInfoFilter": ["Role", "JoinTime", "UnreadMsgNum"]});
+    let body = json!({"Member_Account": "bob", "GroupType": "Meeting", "ResponseFilter": filter});
+    let reply = sandbox.ok("get_joined_group_list", body).await;
+    let own = json!({"Role": "Member", "JoinTime": NOW, "UnreadMsgNum": 0});
+    let expected = json!([{"GroupId": "room", "Type": "ChatRoom", "Name": "Name", "SelfInfo": own}]);
+    assert_eq!(reply["GroupIdList"], expected);
+}
+
+/// forbid_send_msg: "There is no per-user result.". get_group_muted_account: "No paging."; "The sample has no ErrorInfo key
+/// although the table lists it": it is there. get_group_shutted_uin: "the old path still answers".
+#[tokio::test]
+async fn all_mutes_come_in_one_answer() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    for round in 0..3 {
+        let users: Vec<String> = (0..500).map(|n| format!("user-{}", round * 500 + n)).collect();
+        let body = json!({"GroupId": "g", "Members_Account": users, "MuteTime": 60});
+        let reply = sandbox.ok("forbid_send_msg", body).await;
+        assert_eq!(reply, json!({"ActionStatus": "OK", "ErrorCode": 0, "ErrorInfo": ""}));
+    }
+    let muted = sandbox.ok("get_group_muted_account", json!({"GroupId": "g"})).await;
+    assert_eq!((muted["MutedAccountList"].as_array().unwrap().len(), &muted["ErrorInfo"]), (1_500, &json!("")));
+    let old = sandbox.ok("get_group_shutted_uin", json!({"GroupId": "g"})).await;
+    assert_eq!(old["ShuttedUinList"].as_array().unwrap().len(), 1_500);
+}

@@ -285,3 +285,100 @@ async fn presence_is_counted_in_avchatrooms_only() {
     sandbox.control("apps/1400000001/presence", json!({"group": "live", "leave": ["bob"]})).await;
     assert_eq!(sandbox.ok("get_online_member_num", json!({"GroupId": "live"})).await["OnlineMemberNum"], 1);
 }
+
+/// What clients would have received in a group.
+async fn deliveries(sandbox: &Sandbox, group: &str) -> Vec<(Value, Value)> {
+    let shown = sandbox.look(&format!("apps/1400000001/deliveries?group={group}")).await;
+    let pair = |one: &Value| (one["kind"].clone(), one["to"].clone());
+    shown["deliveries"].as_array().unwrap().iter().map(pair).collect()
+}
+
+/// send_group_msg: "AVChatRoom messages are delivered to present users but never stored".
+#[tokio::test]
+async fn avchatroom_messages_are_delivered_to_present_users() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("live", "AVChatRoom").await;
+    sandbox.send("live", "bob", 1).await;
+    assert_eq!(deliveries(&sandbox, "live").await.last().unwrap(), &(json!("message"), json!("online")));
+}
+
+/// send_group_msg: "MsgPriority matters under load only, where Low is dropped first"; "An unknown From_Account is an error,
+/// presumably 10004 or 10019 (unverified)."
+#[tokio::test]
+async fn msg_priority_matters_under_load_only() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("live", "AVChatRoom").await;
+    let low = |random: u32| with(message("live", "bob", random), "MsgPriority", json!("Low"));
+    assert_eq!(sandbox.ok("send_group_msg", low(1)).await["MsgSeq"], 1);
+    sandbox.fails("send_group_msg", message("live", "nobody", 2), 10019).await;
+    sandbox.control("rates", json!({"scale": 0.025})).await;
+    sandbox.send("live", "bob", 3).await;
+    assert_eq!(sandbox.ok("send_group_msg", low(4)).await["MsgSeq"], 0);
+    sandbox.fails("send_group_msg", message("live", "bob", 5), 10023).await;
+}
+
+/// group_msg_recall: "The envelope is OK as long as the request is well formed; failures of single messages sit in RetCode.";
+/// "The local caches of clients lose the message as well."
+#[tokio::test]
+async fn clients_are_told_of_a_recall_and_single_failures_sit_in_ret_code() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    sandbox.send("g", "bob", 1).await;
+    let recall = |seq: u64| json!({"GroupId": "g", "MsgSeqList": [{"MsgSeq": seq}], "Reason": "typo"});
+    let reply = sandbox.ok("group_msg_recall", recall(2)).await;
+    assert_eq!(reply["RecallRetList"], json!([{"MsgSeq": 2, "RetCode": 10030}]));
+    sandbox.ok("group_msg_recall", recall(1)).await;
+    let told = sandbox.look("apps/1400000001/deliveries?group=g&kind=recall").await["deliveries"].clone();
+    assert_eq!(told.as_array().unwrap().len(), 1);
+    assert_eq!(told[0]["to"], "members");
+    assert_eq!(told[0]["content"], json!({"MsgSeqList": [{"MsgSeq": 1}], "Reason": "typo"}));
+}
+
+/// delete_group_msg_by_sender: "Clients get no notice; the effect shows with the next roaming read."; "the placeholder flag is
+/// 2, as after group_msg_recall"; "AVChatRoom answers OK and nothing happens."
+#[tokio::test]
+async fn clients_get_no_notice_of_a_deletion_by_sender() {
+    let sandbox = Sandbox::start().await;
+    for (group, kind) in [("g", "Public"), ("live", "AVChatRoom")] {
+        sandbox.group(group, kind).await;
+        sandbox.send(group, "bob", 1).await;
+        let before = deliveries(&sandbox, group).await;
+        sandbox.ok("delete_group_msg_by_sender", json!({"GroupId": group, "Sender_Account": "bob"})).await;
+        assert_eq!(deliveries(&sandbox, group).await, before);
+    }
+    assert_eq!(sandbox.history("g").await[0]["IsPlaceMsg"], 2);
+    let recall = json!({"GroupId": "live", "MsgSeqList": [{"MsgSeq": 1}]});
+    let reply = sandbox.ok("group_msg_recall", recall).await;
+    assert_eq!(reply["RecallRetList"][0]["RetCode"], 0, "it was not recalled before");
+}
+
+/// group_msg_get_simple: "system tips such as joins and profile changes are the messages marked IsSystemMsg 1": a choice, only
+/// joins and removals are stored; a profile change is told to clients and takes no number.
+#[tokio::test]
+async fn stored_tips_are_marked_is_system_msg_1() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    sandbox.send("g", "bob", 1).await;
+    sandbox.ok("add_group_member", json!({"GroupId": "g", "MemberList": [{"Member_Account": "dave"}]})).await;
+    sandbox.ok("modify_group_base_info", json!({"GroupId": "g", "Notification": "Friday"})).await;
+    let history = sandbox.history("g").await;
+    let marks: Vec<(&Value, &Value)> = history.iter().map(|item| (&item["MsgSeq"], &item["IsSystemMsg"])).collect();
+    assert_eq!(marks, [(&json!(2), &json!(1)), (&json!(1), &Value::Null)]);
+    assert_eq!(history[0].get("From_Account"), None);
+    let told = deliveries(&sandbox, "g").await;
+    assert_eq!(told.last().unwrap(), &(json!("tip"), json!("members")), "of the profile");
+}
+
+/// get_online_member_num: "The number is refreshed every 10 seconds."; "From 300 users on, or when web users are present, changes
+/// may show 10 to 20 seconds late; smaller rooms without web users are exact at once.": a choice, all rooms are.
+#[tokio::test]
+async fn every_room_is_counted_exactly_at_once() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("live", "AVChatRoom").await;
+    let users: Vec<String> = (0..400).map(|n| format!("viewer-{n}")).collect();
+    sandbox.control("apps/1400000001/accounts", json!({"users": users})).await;
+    for users in users.chunks(200) {
+        sandbox.control("apps/1400000001/presence", json!({"group": "live", "join": users})).await;
+    }
+    assert_eq!(sandbox.ok("get_online_member_num", json!({"GroupId": "live"})).await["OnlineMemberNum"], 400);
+}

@@ -157,6 +157,7 @@ async fn two_namespaces_never_see_each_other() {
     assert_eq!(info["GroupInfo"][0]["Name"], "second");
 }
 
+/// get_appid_group_list: "too-fast calls give 10006".
 #[tokio::test]
 async fn rates_are_limited_as_upstream() {
     let sandbox = Sandbox::start_with(Settings::default()).await;
@@ -169,6 +170,8 @@ async fn rates_are_limited_as_upstream() {
     sandbox.ok("create_group", json!({"Type": "Public", "Name": "n"})).await;
 }
 
+/// get_group_info: "for large groups the unfiltered member list can hit 10018, or 10054 which the general error table explains as
+/// too many members, page instead".
 #[tokio::test]
 async fn an_answer_larger_than_1_mb_is_refused() {
     let sandbox = Sandbox::start().await;

@@ -347,3 +347,20 @@ async fn deliveries_show_who_receives_what() {
     let only = sandbox.look("apps/1400000001/deliveries?kind=notification&after=4").await;
     assert_eq!(only["deliveries"][0]["content"]["Content"], "noon");
 }
+
+/// send_group_system_notification: "Reaches members who are online at that moment"; "Only the server side can send it; there is
+/// no client call and no before or after callback."
+#[tokio::test]
+async fn a_notification_reaches_who_is_online_and_fires_no_callback() {
+    let (sandbox, receiver) = hooked().await;
+    sandbox.group("g", "Public").await;
+    receiver.first("CallbackAfterCreateGroup").await;
+    let before = receiver.commands();
+    sandbox.ok("send_group_system_notification", json!({"GroupId": "g", "Content": "noon"})).await;
+    let shown = sandbox.look("apps/1400000001/deliveries?group=g&kind=notification").await["deliveries"].clone();
+    assert_eq!(shown[0]["to"], "online");
+    sandbox.ok("destroy_group", json!({"GroupId": "g"})).await;
+    receiver.first("CallbackAfterGroupDestroyed").await;
+    // Webhooks come in order, so those of the notification would have come by now.
+    assert_eq!(receiver.commands()[before.len()..], ["Group.CallbackAfterGroupDestroyed"]);
+}
