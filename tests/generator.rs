@@ -82,7 +82,7 @@ fn a_command_is_a_proto_edit_and_nothing_else() {
     assert!(generated.json.contains("impl JsonMessage for pb::MRequest"));
     assert!(generated.json.contains(r#"put::<_, Flag, M>(map, "Silence", value)"#), "{}", generated.json);
     assert!(generated.rules.contains(r#"rules::required(self.group_id.is_empty(), at, "group_id", faults)"#));
-    assert!(generated.methods.contains(r#"name: "m", safety: Safety::Unsafe, rate_per_second: 200"#));
+    assert!(generated.methods.contains(r#"name: "m", label: "m", safety: Safety::Unsafe, rate_per_second: 200"#));
     assert!(generated.services.contains("impl pb::s_server::S for Gateway"));
     assert!(generated.services.contains("impl Mapped for pb::MRequest"));
 }

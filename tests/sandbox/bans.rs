@@ -106,7 +106,7 @@ async fn repeating_a_ban_restarts_it_with_the_new_duration() {
     sandbox.ok("ban_group_member", ban("g", "bob", 0)).await;
     assert_eq!(list(&sandbox, "g").await, []);
     sandbox.ok("ban_group_member", ban("g", "carol", u64::from(u32::MAX))).await;
-    assert_eq!(list(&sandbox, "g").await, [("carol".to_owned(), NOW + 90 + i64::from(u32::MAX))]);
+    assert_eq!(list(&sandbox, "g").await, [("carol".to_owned(), i64::from(u32::MAX))]);
 }
 
 /// ban_group_member: "AVChatRoom needs clients 6.6 / Web 2.22.0, other types 7.2": every type but Community bans, whatever the clients.

@@ -53,7 +53,8 @@ fn ban_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     let number = group.number;
     let now = ctx.now;
-    let until = now.saturating_add(unsigned(body, "Duration").unwrap_or(0) as i64);
+    // Saturates at 32 bits, as the ends of mutes do.
+    let until = now.saturating_add(unsigned(body, "Duration").unwrap_or(0) as i64).min(i64::from(u32::MAX));
     let ids: Vec<Id> = users.iter().map(|user| ctx.account(user).unwrap_or_else(|| Id::from(*user))).collect();
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
     group.bans.retain(|_, until| *until > now);

@@ -1,6 +1,6 @@
 //! The key-value extensions of one message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl Extensions {
     /// How many pairs there would be with these keys.
     pub fn count_with<'k>(&self, keys: impl Iterator<Item = &'k str>) -> usize {
         let is_new = |key: &&str| self.pairs.get(*key).is_none_or(|pair| pair.value.is_none());
-        let new: std::collections::BTreeSet<&str> = keys.filter(is_new).collect();
+        let new: BTreeSet<&str> = keys.filter(is_new).collect();
         self.live().count() + new.len()
     }
 
