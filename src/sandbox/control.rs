@@ -389,11 +389,13 @@ async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(
     }
     let number = group.number;
     tell_presence(&engine, &namespace, &change);
-    group.present.extend(joining.iter().cloned());
-    for user in &change.leave {
-        group.present.remove(user.as_str());
+    for user in &joining {
+        group.presence.enter(user.clone(), now);
     }
-    let present = group.present.len();
+    for user in &change.leave {
+        group.presence.leave(user);
+    }
+    let present = group.presence.entered().count();
     for user in &joining {
         if let Some(account) = app.accounts.get_mut(user.as_str()) {
             account.groups.insert(number);

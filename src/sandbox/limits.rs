@@ -59,6 +59,10 @@ pub struct Limits {
     /// Days that messages stay readable.
     #[arg(long = "limit-history-days", default_value_t = 90)]
     pub history_days: i64,
+    /// Behaves like an edition below Pro: counters answer 10059; marks, admins and robots of live rooms and broadcasts
+    /// are refused; the online list shows 30 members.
+    #[arg(long)]
+    pub basic_edition: bool,
     /// Bad UserSigs of one app and minute before the answer becomes 70050.
     #[arg(long = "limit-bad-signatures", default_value_t = 1_000)]
     pub bad_signatures: u32,
@@ -82,6 +86,7 @@ impl Default for Limits {
             new_groups: 10_000,
             stream_messages: 0,
             history_days: 90,
+            basic_edition: false,
             bad_signatures: 1_000,
         }
     }

@@ -37,6 +37,9 @@ pub type Before = fn(&Ctx<'_>, &Body) -> Option<Hook>;
 /// Every table of commands.
 static TABLES: &[&[Command]] = &[
     handlers::account::COMMANDS,
+    handlers::attribute::COMMANDS,
+    handlers::counter::COMMANDS,
+    handlers::broadcast::COMMANDS,
     handlers::lists::COMMANDS,
     handlers::group::COMMANDS,
     handlers::member::COMMANDS,
@@ -75,6 +78,8 @@ pub enum Kind {
     User,
     Users,
     Texts,
+    /// An array of numbers.
+    Numbers,
     Word(&'static [&'static str]),
     Integer,
     U32,
@@ -255,6 +260,9 @@ fn check_value(
         },
         Kind::Texts if !value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)) => {
             fail("must be an array of strings")
+        }
+        Kind::Numbers if !value.as_array().is_some_and(|numbers| numbers.iter().all(Value::is_u64)) => {
+            fail("must be an array of numbers")
         }
         Kind::Word(words) => match value.as_str() {
             Some(word) if words.contains(&word) => Ok(()),

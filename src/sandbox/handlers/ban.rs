@@ -60,7 +60,7 @@ fn ban_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     group.bans.retain(|_, until| *until > now);
     for id in &ids {
         group.members.remove(id);
-        group.present.remove(id.as_str());
+        group.presence.leave(id.as_str());
         if until > now {
             group.bans.insert(id.clone(), until);
         } else {

@@ -1,7 +1,10 @@
 //! What each command does, by topic, and what handlers share.
 
 pub mod account;
+pub mod attribute;
 pub mod ban;
+pub mod broadcast;
+pub mod counter;
 pub mod extension;
 pub mod group;
 pub mod history;

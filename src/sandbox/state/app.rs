@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::broadcast::Broadcasts;
 use super::group::{Group, GroupType};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::ids::{Id, is_group_id, server_group_id};
@@ -71,6 +72,7 @@ pub struct App {
     pub robots: BTreeSet<Id>,
     /// Stream messages of one day.
     streams: DayCount,
+    pub broadcasts: Broadcasts,
 }
 
 /// How often something was done on one day (UTC).
@@ -105,6 +107,8 @@ struct Stored {
     robots: BTreeSet<Id>,
     #[serde(default)]
     streams: DayCount,
+    #[serde(default)]
+    broadcasts: Broadcasts,
 }
 
 impl From<Stored> for App {
@@ -121,6 +125,7 @@ impl From<Stored> for App {
         app.growth = stored.growth;
         app.robots = stored.robots;
         app.streams = stored.streams;
+        app.broadcasts = stored.broadcasts;
         app
     }
 }
@@ -142,6 +147,7 @@ impl From<App> for Stored {
             growth: app.growth,
             robots: app.robots,
             streams: app.streams,
+            broadcasts: app.broadcasts,
         }
     }
 }
@@ -164,6 +170,7 @@ impl App {
             growth: Growth::default(),
             robots: BTreeSet::new(),
             streams: DayCount::default(),
+            broadcasts: Broadcasts::default(),
         }
     }
 
@@ -258,7 +265,7 @@ impl App {
         if let Some(numbers) = self.by_type.get_mut(&group.kind) {
             numbers.remove(&group.number);
         }
-        for user in group.members.iter().map(|member| &member.id).chain(&group.present) {
+        for user in group.members.iter().map(|member| &member.id).chain(group.presence.entered()) {
             if let Some(account) = self.accounts.get_mut(user) {
                 account.groups.remove(&group.number);
             }

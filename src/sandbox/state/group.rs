@@ -1,11 +1,13 @@
 //! A group: its type's rules, profile, members and messages.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::attributes::Attributes;
 use super::member::{Member, MsgFlag, Role, Roster};
 use super::message::{Duplicates, History, Message};
+use super::presence::Presence;
 use super::stream::Streams;
 use crate::sandbox::ids::Id;
 use crate::sandbox::limits::Limits;
@@ -166,9 +168,12 @@ pub struct Group {
     pub topics: BTreeMap<String, Topic>,
     /// A Work group is invisible to all but its owner until its first message.
     pub active: bool,
-    /// Who is in an AVChatRoom right now; the control API moves them.
     #[serde(default)]
-    pub present: BTreeSet<Id>,
+    pub presence: Presence,
+    #[serde(default)]
+    pub attributes: Attributes,
+    #[serde(default)]
+    pub counters: BTreeMap<String, i64>,
     /// Ends of bans; a ban that is over keeps nobody out.
     #[serde(default)]
     pub bans: BTreeMap<Id, i64>,
@@ -210,7 +215,9 @@ impl Group {
             mutes: BTreeMap::new(),
             topics: BTreeMap::new(),
             active: kind != GroupType::Private,
-            present: BTreeSet::new(),
+            presence: Presence::default(),
+            attributes: Attributes::default(),
+            counters: BTreeMap::new(),
             bans: BTreeMap::new(),
             hidden_until: 0,
             streams: Streams::default(),

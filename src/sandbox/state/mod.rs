@@ -1,9 +1,12 @@
 //! What the emulated server remembers of one app.
 
 pub mod app;
+pub mod attributes;
+pub mod broadcast;
 pub mod extension;
 pub mod group;
 pub mod member;
 pub mod message;
+pub mod presence;
 pub mod receipt;
 pub mod stream;
