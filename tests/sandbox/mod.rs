@@ -1,8 +1,10 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 
+mod attributes;
 mod bans;
 pub mod client;
 mod control;
+mod counters;
 mod durability;
 mod examples;
 mod examples_messages;
@@ -10,6 +12,7 @@ mod extensions;
 mod groups;
 mod imports;
 mod kept;
+mod live_rooms;
 mod members;
 mod message_changes;
 mod messages;
