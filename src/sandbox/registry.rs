@@ -37,9 +37,6 @@ pub type Before = fn(&Ctx<'_>, &Body) -> Option<Hook>;
 /// Every table of commands.
 static TABLES: &[&[Command]] = &[
     handlers::account::COMMANDS,
-    handlers::attribute::COMMANDS,
-    handlers::counter::COMMANDS,
-    handlers::broadcast::COMMANDS,
     handlers::lists::COMMANDS,
     handlers::group::COMMANDS,
     handlers::member::COMMANDS,
@@ -53,6 +50,9 @@ static TABLES: &[&[Command]] = &[
     handlers::extension::COMMANDS,
     handlers::import::COMMANDS,
     handlers::live_room::COMMANDS,
+    handlers::broadcast::COMMANDS,
+    handlers::attribute::COMMANDS,
+    handlers::counter::COMMANDS,
     handlers::robot::COMMANDS,
 ];
 

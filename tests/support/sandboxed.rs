@@ -10,7 +10,7 @@ use super::Gateway;
 pub struct Sandboxed {
     pub channel: Channel,
     gateway: Gateway,
-    _sandbox: Running,
+    sandbox: Running,
 }
 
 impl Sandboxed {
@@ -19,12 +19,33 @@ impl Sandboxed {
         let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
         let sandbox = sandbox::start(settings).await.unwrap();
         let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), &[]).await;
-        Self { channel: gateway.channel().await, gateway, _sandbox: sandbox }
+        Self { channel: gateway.channel().await, gateway, sandbox }
     }
 
     /// The gateway.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// Asks the sandbox's control API for something.
+    pub async fn control(&self, path: &str, body: serde_json::Value) {
+        let url = format!("http://{}/_sandbox/{path}", self.sandbox.control_addr());
+        let reply = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+        assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
+    }
+
+    /// Calls any method with proto3 JSON.
+    pub async fn call(&self, rpc: &str, request: serde_json::Value) -> Result<serde_json::Value, tonic::Status> {
+        let pool = super::dynamic::pool();
+        let method = super::dynamic::method(&pool, &format!("tencentim.group.v1.{rpc}"));
+        let request = super::dynamic::message(&method.input(), &request);
+        let reply = super::dynamic::call(self.channel.clone(), &method, request).await?;
+        Ok(serde_json::from_str(&super::dynamic::json(&reply)).unwrap())
+    }
+
+    /// A call that must succeed.
+    pub async fn ok(&self, rpc: &str, request: serde_json::Value) -> serde_json::Value {
+        self.call(rpc, request).await.unwrap_or_else(|status| panic!("{rpc}: {status:?}"))
     }
 
     /// Creates a public group with an owner called alice.
