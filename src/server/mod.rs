@@ -281,8 +281,8 @@ fn steps(
         Box::new(Authenticate {
             authenticator,
             open_reflection: config.server.auth.open_reflection,
-            apps: config.apps.by_name.keys().cloned().collect(),
-            default_app: config.apps.default.clone(),
+            apps: Arc::new(config.apps.by_name.keys().cloned().collect()),
+            default_app: config.apps.default.as_str().into(),
         }),
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
