@@ -7,6 +7,8 @@ mod coverage;
 mod generator;
 mod golden;
 mod hostile;
+mod jwt;
+mod matrix;
 mod mesh;
 mod properties;
 mod raw;

@@ -94,7 +94,8 @@ impl Jwks {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.refresh(Duration::ZERO).await;
+            // What a token just caused to be read is fresh enough.
+            self.refresh(every / 2).await;
         }
     }
 

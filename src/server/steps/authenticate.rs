@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::{HeaderName, Request, header};
+use tonic::Code;
 use tonic::body::Body;
 
+use crate::pb::ErrorReason;
 use crate::server::auth::{Authenticator, Grant, XFCC};
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
@@ -96,6 +98,12 @@ impl Authenticate {
             Some(method) if !grant.allows(method) => {
                 call.set_identity(identity(app));
                 Err(Problem::scope_missing(method.scope.name()))
+            }
+            // A method that nobody gave a scope is closed. What does not exist at all is told by the routes.
+            None if call.method().family() == Family::Contract && !call.method().is_unknown() => {
+                call.set_identity(identity(app));
+                let message = "no scope opens this method";
+                Err(Problem::new(Code::PermissionDenied, ErrorReason::ScopeMissing, message).not_executed())
             }
             _ => Ok(Some(identity(app))),
         }
