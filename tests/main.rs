@@ -12,6 +12,7 @@ mod matrix;
 mod mesh;
 mod properties;
 mod raw;
+mod redaction;
 mod regressions;
 mod sandbox;
 mod server;
