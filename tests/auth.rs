@@ -1,18 +1,10 @@
 //! Who may call what: keys, scopes, applications, identities that a proxy forwards.
 
-use std::io::Write;
 use std::time::Duration;
 
-use prost_reflect::DynamicMessage;
 use secrecy::ExposeSecret;
-use tencent_im_grpc::command::Scope;
-use tencent_im_grpc::command::methods::METHODS;
-use tencent_im_grpc::pb;
-use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
 use tencent_im_grpc::server::auth::keys;
-use tonic::metadata::MetadataMap;
-use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
@@ -20,126 +12,8 @@ use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_types::StatusExt;
 
-use crate::support::{Gateway, dynamic};
-
-/// Nobody listens there: what gets past the layers fails soon.
-const NOWHERE: &str = "http://127.0.0.1:1";
-
-/// A callers file that is there until dropped.
-struct Callers {
-    file: tempfile::NamedTempFile,
-}
-
-impl Callers {
-    fn new() -> Self {
-        Self { file: tempfile::NamedTempFile::new().unwrap() }
-    }
-
-    /// Adds a key and returns what the caller sends.
-    fn key(&mut self, caller: &str, scopes: &[&str], apps: &[&str]) -> String {
-        self.entry(caller, scopes, apps, None)
-    }
-
-    fn expired(&mut self, caller: &str, scopes: &[&str]) -> String {
-        self.entry(caller, scopes, &[], Some(Duration::ZERO))
-    }
-
-    fn entry(&mut self, caller: &str, scopes: &[&str], apps: &[&str], life: Option<Duration>) -> String {
-        let owned = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
-        let key = keys::generate(caller, &owned(scopes), &owned(apps), life);
-        self.write(&key.entry);
-        format!("Bearer {}", key.token.expose_secret())
-    }
-
-    fn write(&mut self, text: &str) {
-        self.file.write_all(text.as_bytes()).unwrap();
-        self.file.flush().unwrap();
-    }
-
-    fn path(&self) -> &str {
-        self.file.path().to_str().unwrap()
-    }
-
-    async fn gateway(&self, more: &[(&str, &str)]) -> Gateway {
-        let mut all = vec![("auth.callers_file", self.path()), ("upstream.max_attempts", "1")];
-        all.extend_from_slice(more);
-        Gateway::start(NOWHERE, &all).await
-    }
-}
-
-fn with(metadata: &[(&'static str, &str)]) -> MetadataMap {
-    let mut map = MetadataMap::new();
-    for (name, value) in metadata {
-        map.insert(*name, value.parse().unwrap());
-    }
-    map
-}
-
-fn read(metadata: &[(&'static str, &str)]) -> Request<pb::GetGroupRequest> {
-    let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
-    Request::from_parts(with(metadata), Default::default(), message)
-}
-
-async fn ask(channel: &Channel, metadata: &[(&'static str, &str)]) -> Status {
-    GroupServiceClient::new(channel.clone()).get_group(read(metadata)).await.unwrap_err()
-}
-
-fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
-}
-
-#[tokio::test]
-async fn every_method_asks_for_a_live_key_of_its_own_scope() {
-    let mut callers = Callers::new();
-    let names = Scope::ALL.map(Scope::name);
-    let only = Scope::ALL.map(|scope| callers.key("only", &[scope.name()], &[]));
-    let all_but = names.map(|left_out| {
-        let others: Vec<_> = names.into_iter().filter(|name| *name != left_out).collect();
-        callers.key("all-but", &others, &[])
-    });
-    let expired = callers.expired("late", &names);
-    let wrong = format!("{}0", &only[0][..only[0].len() - 1]);
-    let wrong = if wrong == only[0] { format!("{}1", &only[0][..only[0].len() - 1]) } else { wrong };
-    let gateway = callers.gateway(&[]).await;
-    let channel = gateway.channel().await;
-    let pool = dynamic::pool();
-    assert!(METHODS.len() > 70);
-
-    for method in METHODS {
-        let place = Scope::ALL.iter().position(|scope| *scope == method.scope).unwrap();
-        let cases = [
-            (None, Some(Code::Unauthenticated)),
-            (Some(&wrong), Some(Code::Unauthenticated)),
-            (Some(&expired), Some(Code::Unauthenticated)),
-            (Some(&all_but[place]), Some(Code::PermissionDenied)),
-            (Some(&only[place]), None),
-        ];
-        for (credential, expected) in cases {
-            let metadata = credential.map(|credential| ("authorization", credential.as_str()));
-            let code = call(&channel, &pool, method.path, metadata.as_slice()).await;
-            match expected {
-                Some(expected) => assert_eq!(code, expected, "{} with {expected:?}", method.path),
-                None => assert!(
-                    !matches!(code, Code::Unauthenticated | Code::PermissionDenied),
-                    "{} refuses the right key with {code:?}",
-                    method.path
-                ),
-            }
-        }
-    }
-}
-
-/// Calls a method with an empty request.
-async fn call(
-    channel: &Channel,
-    pool: &prost_reflect::DescriptorPool,
-    path: &str,
-    metadata: &[(&'static str, &str)],
-) -> Code {
-    let method = dynamic::method(pool, path);
-    let request = Request::from_parts(with(metadata), Default::default(), DynamicMessage::new(method.input()));
-    dynamic::call_request(channel.clone(), &method, request).await.map_or_else(|status| status.code(), |_| Code::Ok)
-}
+use crate::support::Gateway;
+use crate::support::callers::{Callers, ask, reason};
 
 #[tokio::test]
 async fn refusals_say_why_and_whose_call_it_was() {
@@ -289,11 +163,13 @@ async fn one_caller_cannot_take_all_places() {
     assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "caller:greedy");
 
     let waiting = [("authorization", modest.as_str()), ("grpc-timeout", "50m")];
-    assert_eq!(ask(&channel, &waiting).await.code(), Code::DeadlineExceeded);
+    // The client's own clock says CANCELLED if it is the first to notice.
+    let too_late = [Code::DeadlineExceeded, Code::Cancelled];
+    assert!(too_late.contains(&ask(&channel, &waiting).await.code()));
 
     // A caller that goes away gives its place back.
     held.abort();
     gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
     let again = [("authorization", greedy.as_str()), ("grpc-timeout", "50m")];
-    assert_eq!(ask(&channel, &again).await.code(), Code::DeadlineExceeded);
+    assert!(too_late.contains(&ask(&channel, &again).await.code()));
 }

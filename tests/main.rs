@@ -1,17 +1,22 @@
 //! The behaviour of the gateway, one module for each part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod abuse;
 mod auth;
 mod chaos;
 mod coverage;
 mod generator;
 mod golden;
 mod hostile;
+mod jwt;
+mod matrix;
 mod mesh;
 mod properties;
 mod raw;
+mod redaction;
 mod regressions;
 mod sandbox;
+mod security_doc;
 mod server;
 mod streams;
 mod support;

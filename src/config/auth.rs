@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::jwt::Jwt;
 use super::reader::Reader;
 
 /// Who may call.
@@ -14,6 +15,8 @@ pub struct Auth {
     pub callers_file: Option<PathBuf>,
     /// How often it is looked at.
     pub reload_interval: Duration,
+    /// Tokens that count beside the keys of that file.
+    pub jwt: Option<Jwt>,
     /// Whether reflection passes without authentication.
     pub open_reflection: bool,
     /// Proxies whose `x-forwarded-client-cert` is believed.
@@ -28,6 +31,11 @@ pub struct Network {
 }
 
 impl Auth {
+    /// Whether callers must show who they are.
+    pub fn is_on(&self) -> bool {
+        self.callers_file.is_some() || self.jwt.is_some()
+    }
+
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let mut xfcc_peers = Vec::new();
         for text in reader.list("auth.xfcc_peers") {
@@ -41,11 +49,13 @@ impl Auth {
             }
         }
         let callers_file = reader.path("auth.callers_file");
+        let jwt = Jwt::read(reader);
         if !xfcc_peers.is_empty() && callers_file.is_none() {
             reader.problem("auth.xfcc_peers", "no identity has a scope", "list the identities in `auth.callers_file`");
         }
         Self {
             callers_file,
+            jwt,
             reload_interval: reader.positive("auth.reload_interval"),
             open_reflection: reader.flag("auth.open_reflection"),
             xfcc_peers,

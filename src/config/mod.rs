@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod auth;
+pub mod jwt;
 pub mod print;
 mod reader;
 mod sources;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
+pub use jwt::{JwksSource, Jwt};
 pub use print::Effective;
 use reader::Reader;
 pub use reader::parse_duration;
@@ -194,11 +196,11 @@ impl Server {
             );
         }
         let insecure = reader.flag("insecure_allow_anonymous");
-        if !listen.ip().is_loopback() && auth.callers_file.is_none() && !insecure {
+        if !listen.ip().is_loopback() && !auth.is_on() && !insecure {
             reader.problem(
                 "listen",
                 format!("{listen} is reachable from other machines, and callers are not authenticated"),
-                "set `auth.callers_file`, or allow it with `--insecure-allow-anonymous`",
+                "set `auth.callers_file` or `jwt.issuer`, or allow it with `--insecure-allow-anonymous`",
             );
         }
         let worker_threads = reader.number("worker_threads", 0usize, 1024);

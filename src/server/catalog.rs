@@ -54,6 +54,8 @@ pub enum Family {
     Contract,
 }
 
+const UNKNOWN: &str = "unknown";
+
 impl Catalog {
     /// Reads encoded descriptor sets.
     ///
@@ -97,11 +99,16 @@ impl Entry {
     pub(super) fn unknown() -> Self {
         Self {
             path: "unknown/unknown".to_owned(),
-            service: "unknown".to_owned(),
-            method: "unknown".to_owned(),
+            service: UNKNOWN.to_owned(),
+            method: UNKNOWN.to_owned(),
             kind: Kind::Unary,
             rule: None,
         }
+    }
+
+    /// Whether it stands for everything that is not served.
+    pub fn is_unknown(&self) -> bool {
+        self.service == UNKNOWN
     }
 
     /// Which family the method belongs to.

@@ -21,8 +21,17 @@ pub trait Step: Send + Sync + 'static {
 
 /// The rest of the chain.
 pub struct Next<'a> {
-    steps: &'a [Box<dyn Step>],
+    steps: &'a Arc<[Box<dyn Step>]>,
+    /// The step that is next.
+    at: usize,
     routes: &'a mut Routes,
+}
+
+/// The rest of the chain for a step that has to wait before it goes on.
+pub struct Later {
+    steps: Arc<[Box<dyn Step>]>,
+    at: usize,
+    routes: Routes,
 }
 
 /// The chain over the routes. A clone costs two reference counts.
@@ -42,11 +51,23 @@ impl Chain {
 impl Next<'_> {
     /// Runs the rest of the chain.
     pub fn run(self, request: Request<Body>) -> Answer {
-        if let Some((step, steps)) = self.steps.split_first() {
-            return step.handle(request, Next { steps, routes: self.routes });
+        if let Some(step) = self.steps.get(self.at) {
+            return step.handle(request, Next { at: self.at + 1, ..self });
         }
         let answer = self.routes.call(request);
         Box::pin(async move { answer.await.unwrap_or_else(|never| match never {}) })
+    }
+
+    /// Keeps the rest of the chain for after something that must be awaited.
+    pub fn later(self) -> Later {
+        Later { steps: self.steps.clone(), at: self.at, routes: self.routes.clone() }
+    }
+}
+
+impl Later {
+    /// The rest of the chain.
+    pub fn next(&mut self) -> Next<'_> {
+        Next { steps: &self.steps, at: self.at, routes: &mut self.routes }
     }
 }
 
@@ -60,7 +81,7 @@ impl Service<Request<Body>> for Chain {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let answer = Next { steps: &self.steps, routes: &mut self.routes }.run(request);
+        let answer = Next { steps: &self.steps, at: 0, routes: &mut self.routes }.run(request);
         Box::pin(async move { Ok(answer.await) })
     }
 }

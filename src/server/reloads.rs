@@ -6,11 +6,11 @@ use futures::future::BoxFuture;
 use prometheus_client::metrics::counter::Counter;
 
 use super::Error;
-use super::auth::Authenticator;
+use super::auth::{Authenticator, Jwks, Source, Tokens};
 use super::reload::{Watch, read_all};
 use super::tls::{self, Tls};
 use crate::command::Method;
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, JwksSource, Jwt, Problem, Problems};
 use crate::telemetry::metrics::{FileLabels, ServerMetrics};
 
 /// Collects the tasks that watch files.
@@ -36,12 +36,22 @@ impl Reloads {
         methods: &'static [Method],
     ) -> Result<Option<Arc<Authenticator>>, Error> {
         let auth = &config.server.auth;
-        let Some(path) = &auth.callers_file else { return Ok(None) };
+        if !auth.is_on() {
+            return Ok(None);
+        }
+        let tokens = match &auth.jwt {
+            Some(jwt) => Some(self.tokens(jwt).await?),
+            None => None,
+        };
+        let wrong = |error| problem("auth.callers_file", error);
+        let Some(path) = &auth.callers_file else {
+            return Ok(Some(Arc::new(Authenticator::new(auth, "", tokens, methods).map_err(wrong)?)));
+        };
         let paths = vec![path.clone()];
-        let contents = read_all(&paths).await.map_err(|error| problem("auth.callers_file", error))?;
+        let contents = read_all(&paths).await.map_err(wrong)?;
         let authenticator = text(&contents)
-            .and_then(|text| Authenticator::new(auth, &text, methods))
-            .map_err(|error| problem("auth.callers_file", format!("{}: {error}", path.display())))?;
+            .and_then(|text| Authenticator::new(auth, &text, tokens, methods))
+            .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
         let authenticator = Arc::new(authenticator);
         let kept = authenticator.clone();
         let apply = move |contents: &[Vec<u8>]| kept.replace(&text(contents)?, methods);
@@ -49,6 +59,21 @@ impl Reloads {
         let watch = Watch { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
         self.tasks.push(Box::pin(watch.run(contents)));
         Ok(Some(authenticator))
+    }
+
+    /// Reads the keys of tokens from their file. Those of a web server come later: it may be away for a while, and that
+    /// must not keep callers with other credentials out.
+    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, Error> {
+        let source = match &settings.keys {
+            JwksSource::File(path) => Source::File(path.clone()),
+            JwksSource::Url(url) => Source::url(url.clone()).map_err(|error| problem("jwt.jwks_url", error))?,
+        };
+        let keys = Arc::new(Jwks::new(source, self.failures("jwks")));
+        if !keys.is_remote() {
+            keys.load().await.map_err(|error| problem("jwt.jwks_file", error))?;
+        }
+        self.tasks.push(Box::pin(keys.clone().run(settings.refresh_interval)));
+        Ok(Tokens::new(settings.clone(), keys))
     }
 
     /// Reads certificate and key; `None` without TLS.

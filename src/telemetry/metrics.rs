@@ -95,7 +95,7 @@ pub struct CallLabels {
 /// Which file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FileLabels {
-    /// `tls` or `callers`.
+    /// `tls`, `callers` or `jwks`.
     pub file: &'static str,
 }
 
@@ -183,7 +183,7 @@ impl ServerMetrics {
         registry.register("tim_tls_certificate_not_after_seconds", help, self.certificate_not_after.clone());
         let help = "Files that changed and could not be used";
         registry.register("tim_reload_failures", help, self.reload_failures.clone());
-        for file in ["tls", "callers"] {
+        for file in ["tls", "callers", "jwks"] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file });
         }
     }

@@ -1,8 +1,10 @@
 //! What the tests share: the real server on a real port, and calls by the contract's own descriptors.
 
+pub mod callers;
 pub mod dynamic;
 pub mod process;
 pub mod sandboxed;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

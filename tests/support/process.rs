@@ -11,12 +11,13 @@ use tonic::transport::{Channel, Endpoint};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A secret key that opens nothing but sandboxes.
-const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// A running gateway.
 pub struct Process {
     child: Child,
     address: String,
+    admin: String,
     log: NamedTempFile,
 }
 
@@ -24,19 +25,19 @@ impl Process {
     /// Starts it in front of an upstream and waits until it serves.
     pub async fn start(base_url: &str, flags: &[&str]) -> Self {
         let log = NamedTempFile::new().unwrap();
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let [address, admin] = [free_address(), free_address()];
         let child = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
             .args(["serve", "--listen", &address, "--base-urls", base_url, "--sdk-app-id", "1400000001"])
             .args(["--upstream-attempt-timeout", "1s", "--upstream-retry-budget", "0.5"])
             .args(["--upstream-rate-factor", "100", "--drain-pause", "0s", "--log-format", "json"])
-            .args(["--admin-listen", "127.0.0.1:0"])
+            .args(["--admin-listen", &admin])
             .args(flags)
             .env("TIM_SECRET_KEY", KEY)
             .stdout(Stdio::null())
             .stderr(File::create(log.path()).unwrap())
             .spawn()
             .unwrap();
-        let process = Self { child, address, log };
+        let process = Self { child, address, admin, log };
         process.channel().await;
         process
     }
@@ -53,6 +54,16 @@ impl Process {
             }
         };
         tokio::time::timeout(PATIENCE, connected).await.expect("the gateway serves")
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Asks the admin port.
+    pub async fn ask(&self, path: &str) -> String {
+        super::http().get(format!("http://{}{path}", self.admin)).send().await.unwrap().text().await.unwrap()
     }
 
     /// Memory in use, in KiB.
@@ -99,4 +110,8 @@ impl Drop for Process {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn free_address() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

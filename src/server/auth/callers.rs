@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Unknown;
 use super::keys::{self, KeyHash};
 use super::scopes::{self, Permission};
-use crate::command::Method;
+use crate::command::{Method, Scope};
 
 /// Everybody who may call.
 #[derive(Debug, Default)]
@@ -131,6 +131,12 @@ impl Grant {
         }
         let permissions = scopes.iter().map(|text| Permission::parse(text, methods)).collect::<Result<_, _>>()?;
         Ok(Self { caller: caller.into(), permissions, apps })
+    }
+
+    /// For a caller with these scopes and the default application.
+    pub(super) fn of_scopes(caller: &str, scopes: &[Scope]) -> Self {
+        let permissions = scopes.iter().copied().map(Permission::Scope).collect();
+        Self { caller: caller.into(), permissions, apps: None }
     }
 
     /// Whether the caller may call a method.

@@ -1,8 +1,11 @@
 //! Who calls, and what they may.
 
 mod callers;
+mod jwks;
+mod jwt;
 pub mod keys;
 mod scopes;
+mod signatures;
 mod xfcc;
 
 use std::net::IpAddr;
@@ -16,12 +19,15 @@ use super::connection::Peer;
 use crate::command::Method;
 use crate::config::{Auth as Settings, Network};
 pub use callers::{Callers, Grant};
+pub use jwks::{Jwks, Source};
+pub use jwt::Tokens;
 pub use scopes::Permission;
 
-/// Finds out who calls, from a file of callers that can be replaced while serving.
+/// Finds out who calls: from a file of callers that can be replaced while serving, and from tokens.
 #[derive(Debug)]
 pub struct Authenticator {
     callers: ArcSwap<Callers>,
+    tokens: Option<Tokens>,
     xfcc_peers: Vec<Network>,
 }
 
@@ -36,6 +42,12 @@ pub enum Unknown {
     WrongKey,
     /// There was such a key.
     ExpiredKey,
+    /// Its token is broken, of another issuer, or for somebody else.
+    WrongToken,
+    /// Its token names a signing key that is not known.
+    UnknownSigner,
+    /// Its token was good once.
+    ExpiredToken,
     /// Its certificate carries no identity that is listed.
     UnknownIdentity,
 }
@@ -48,9 +60,9 @@ impl Authenticator {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn new(settings: &Settings, text: &str, methods: &[Method]) -> Result<Self, String> {
+    pub fn new(settings: &Settings, text: &str, tokens: Option<Tokens>, methods: &[Method]) -> Result<Self, String> {
         let callers = ArcSwap::from_pointee(Callers::parse(text, methods)?);
-        Ok(Self { callers, xfcc_peers: settings.xfcc_peers.clone() })
+        Ok(Self { callers, tokens, xfcc_peers: settings.xfcc_peers.clone() })
     }
 
     /// Puts the callers of a new text in force; those of the old one stay if it is wrong.
@@ -70,7 +82,10 @@ impl Authenticator {
         let callers = self.callers.load();
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let token = bearer(value.as_bytes()).ok_or(Unknown::NotBearer)?;
-            return callers.by_key(token, SystemTime::now());
+            return match self.tokens.as_ref().filter(|_| Tokens::is_token(token)) {
+                Some(tokens) => tokens.verify(token),
+                None => callers.by_key(token, SystemTime::now()),
+            };
         }
         let forwarded = peer.filter(|peer| self.believes(peer.address.ip())).and_then(|_| xfcc::identity(headers));
         let own = peer.and_then(|peer| peer.identity.as_deref());
@@ -79,6 +94,12 @@ impl Authenticator {
             None if peer.is_some_and(|peer| peer.certified) => Err(Unknown::UnknownIdentity),
             None => Err(Unknown::NoCredential),
         }
+    }
+
+    /// What to await before the caller of a token can be told, if the key of its signature is not known yet.
+    pub fn missing_key(&self, headers: &HeaderMap) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let token = bearer(headers.get(header::AUTHORIZATION)?.as_bytes())?;
+        self.tokens.as_ref()?.missing_key(token)
     }
 
     fn believes(&self, address: IpAddr) -> bool {
@@ -93,6 +114,9 @@ impl Unknown {
             Self::NoCredential => "no credential; send `authorization: Bearer KEY`, or a client certificate",
             Self::NotBearer => "the authorization is not of the form `Bearer KEY`",
             Self::WrongKey => "the key is not known",
+            Self::WrongToken => "the token is not valid here",
+            Self::UnknownSigner => "the key that signed the token is not known",
+            Self::ExpiredToken => "the token has expired",
             Self::ExpiredKey => "the key has expired",
             Self::UnknownIdentity => "the identity of the client certificate is not known",
         }

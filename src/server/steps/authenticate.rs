@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::{HeaderName, Request, header};
+use tonic::Code;
 use tonic::body::Body;
 
+use crate::pb::ErrorReason;
 use crate::server::auth::{Authenticator, Grant, XFCC};
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
@@ -15,22 +17,38 @@ use crate::server::refusal;
 use crate::status::Problem;
 
 /// Lets in whom the settings let in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Authenticate {
     /// Knows the callers; `None` lets everybody in.
     pub authenticator: Option<Arc<Authenticator>>,
     /// Whether reflection is open to everybody.
     pub open_reflection: bool,
     /// The Tencent applications.
-    pub apps: BTreeSet<String>,
+    pub apps: Arc<BTreeSet<String>>,
     /// The one for calls that name none.
-    pub default_app: String,
+    pub default_app: Arc<str>,
 }
 
 const APP: HeaderName = HeaderName::from_static("x-tim-app");
 
 impl Step for Authenticate {
-    fn handle(&self, mut request: Request<Body>, next: Next<'_>) -> Answer {
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+        let open = self.is_open(&CallContext::of(request.extensions()));
+        let authenticator = self.authenticator.as_ref().filter(|_| !open);
+        let Some(keys) = authenticator.and_then(|known| known.missing_key(request.headers())) else {
+            return self.decide(request, next);
+        };
+        let (step, mut later) = (self.clone(), next.later());
+        Box::pin(async move {
+            keys.await;
+            let answer = step.decide(request, later.next());
+            answer.await
+        })
+    }
+}
+
+impl Authenticate {
+    fn decide(&self, mut request: Request<Body>, next: Next<'_>) -> Answer {
         let call = CallContext::of(request.extensions());
         let admitted = self.admit(&request, &call);
         // Nothing behind this layer needs the credential, and what is not there cannot leak.
@@ -49,12 +67,17 @@ impl Step for Authenticate {
             }
         }
     }
-}
 
-impl Authenticate {
+    fn is_open(&self, call: &CallContext) -> bool {
+        match call.method().family() {
+            Family::Health => true,
+            Family::Reflection => self.open_reflection,
+            Family::Contract => false,
+        }
+    }
+
     fn admit(&self, request: &Request<Body>, call: &CallContext) -> Result<Option<Identity>, Problem> {
-        let family = call.method().family();
-        if family == Family::Health || (family == Family::Reflection && self.open_reflection) {
+        if self.is_open(call) {
             return Ok(None);
         }
         let wanted = match request.headers().get(APP) {
@@ -70,12 +93,17 @@ impl Authenticate {
             .map_err(|unknown| Problem::unauthenticated(unknown.message()))?;
         // From here on the log says who it was, even of calls that are refused.
         let identity = |app: Arc<str>| Identity { caller: grant.caller.clone(), app };
-        let app =
-            self.app(&grant, wanted).inspect_err(|_| call.set_identity(identity(self.default_app.as_str().into())))?;
+        let app = self.app(&grant, wanted).inspect_err(|_| call.set_identity(identity(self.default_app.clone())))?;
         match &call.method().rule {
             Some(method) if !grant.allows(method) => {
                 call.set_identity(identity(app));
                 Err(Problem::scope_missing(method.scope.name()))
+            }
+            // A method that nobody gave a scope is closed. What does not exist at all is told by the routes.
+            None if call.method().family() == Family::Contract && !call.method().is_unknown() => {
+                call.set_identity(identity(app));
+                let message = "no scope opens this method";
+                Err(Problem::new(Code::PermissionDenied, ErrorReason::ScopeMissing, message).not_executed())
             }
             _ => Ok(Some(identity(app))),
         }

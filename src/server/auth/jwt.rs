@@ -1,0 +1,102 @@
+//! JSON Web Tokens (RFC 7519) as credentials.
+
+use std::sync::Arc;
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Header, Validation, decode, decode_header};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Unknown;
+use super::callers::Grant;
+use super::jwks::Jwks;
+use super::signatures;
+use crate::command::Scope;
+use crate::config::Jwt as Settings;
+
+/// Checks tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    settings: Settings,
+    keys: Arc<Jwks>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// A longer name is no name for logs.
+const LONGEST_CALLER: usize = 256;
+
+impl Tokens {
+    /// Checks by these settings and keys.
+    pub fn new(settings: Settings, keys: Arc<Jwks>) -> Self {
+        signatures::install();
+        Self { settings, keys }
+    }
+
+    /// Whether a Bearer token is of this kind; keys of the callers file have no dots.
+    pub fn is_token(text: &str) -> bool {
+        text.bytes().filter(|byte| *byte == b'.').count() == 2
+    }
+
+    /// Whose token it is.
+    ///
+    /// # Errors
+    /// When anything about it is not as it must be.
+    pub fn verify(&self, token: &str) -> Result<Arc<Grant>, Unknown> {
+        let header = self.header(token)?;
+        let key = self.keys.find(&header).ok_or(Unknown::UnknownSigner)?;
+        let mut validation = Validation::new(header.alg);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.set_issuer(&[&self.settings.issuer]);
+        validation.set_audience(&self.settings.audiences);
+        validation.validate_nbf = true;
+        validation.leeway = self.settings.leeway.as_secs();
+        let claims = decode::<Claims>(token, &key, &validation).map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => Unknown::ExpiredToken,
+            _ => Unknown::WrongToken,
+        })?;
+        let Claims { sub, others } = claims.claims;
+        if sub.is_empty() || sub.len() > LONGEST_CALLER || sub.contains(char::is_control) {
+            return Err(Unknown::WrongToken);
+        }
+        Ok(Arc::new(Grant::of_scopes(&sub, &self.scopes(others.get(&self.settings.scope_claim)))))
+    }
+
+    /// What to await before the token can be verified, if it names a key that is not known yet.
+    pub fn missing_key(&self, token: &str) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let header = self.header(token).ok()?;
+        if self.keys.find(&header).is_some() {
+            return None;
+        }
+        let (keys, pause) = (self.keys.clone(), self.settings.refresh_pause);
+        // A task of its own: a caller that goes away must not break off what others wait for.
+        let refreshed = tokio::spawn(async move { keys.refresh(pause).await });
+        Some(async move { drop(refreshed.await) })
+    }
+
+    fn header(&self, token: &str) -> Result<Header, Unknown> {
+        let header = decode_header(token).map_err(|_| Unknown::WrongToken)?;
+        // Nothing critical is understood here, and the standard wants such tokens refused.
+        if header.crit.is_some() || !self.settings.algorithms.contains(&header.alg) {
+            return Err(Unknown::WrongToken);
+        }
+        Ok(header)
+    }
+
+    /// The scopes of a claim: words in one text, as OAuth has it, or a list. What is no scope of the contract is meant
+    /// for somebody else.
+    fn scopes(&self, claim: Option<&Value>) -> Vec<Scope> {
+        let words: Vec<&str> = match claim {
+            Some(Value::String(text)) => text.split_ascii_whitespace().collect(),
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        let names = words.into_iter().filter_map(|word| word.strip_prefix(self.settings.scope_prefix.as_str()));
+        names.filter_map(|name| Scope::ALL.into_iter().find(|scope| scope.name() == name)).collect()
+    }
+}
