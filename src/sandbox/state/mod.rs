@@ -7,3 +7,5 @@ pub mod member;
 pub mod message;
 pub mod receipt;
 pub mod stream;
+pub mod permission_group;
+pub mod topic;
