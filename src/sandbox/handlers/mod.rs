@@ -27,6 +27,7 @@ use super::ids::Id;
 use super::limits::{Limits, Pace};
 use super::registry::{Body, Outcome};
 use super::state::app::{Account, App};
+use super::state::permission_group::Right;
 
 /// What a command works with.
 pub struct Ctx<'a> {
@@ -74,6 +75,26 @@ impl Ctx<'_> {
         }
     }
 
+    /// Refuses the acting user of a request: 10019 when there is no such user, 10007 in a community with permission groups
+    /// when the user is neither an app admin nor a member with the right.
+    pub fn check_operator(
+        &mut self,
+        group: &str,
+        body: &Body,
+        right: Right,
+        topic: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let Some(user) = optional_text(body, "From_Account").filter(|user| !user.is_empty()) else {
+            return Ok(());
+        };
+        let id = self.known_account(user)?;
+        let group = self.app.group(group)?;
+        let permitted = !group.enable_permission
+            || self.app.admins.contains(&id)
+            || group.members.get(user).is_some_and(|member| group.permits(member, right, topic));
+        if permitted { Ok(()) } else { Err(ApiError::not_allowed("the acting user lacks the permission")) }
+    }
+
     pub fn note_left(&mut self, user: &str, group: u64) {
         if let Some(account) = self.app.accounts.get_mut(user) {
             account.groups.remove(&group);
@@ -94,6 +115,11 @@ pub fn text<'b>(body: &'b Body, key: &str) -> &'b str {
 
 pub fn optional_text<'b>(body: &'b Body, key: &str) -> Option<&'b str> {
     body.get(key).and_then(Value::as_str)
+}
+
+/// The topic that a request names, if any.
+pub fn topic_id(body: &Body) -> Option<&str> {
+    optional_text(body, "TopicId").filter(|topic| !topic.is_empty())
 }
 
 pub fn integer(body: &Body, key: &str) -> Option<i64> {
