@@ -51,6 +51,9 @@ static TABLES: &[&[Command]] = &[
     handlers::import::COMMANDS,
     handlers::live_room::COMMANDS,
     handlers::robot::COMMANDS,
+    handlers::topic::COMMANDS,
+    handlers::permission_group::COMMANDS,
+    handlers::topic_permission::COMMANDS,
 ];
 
 /// Which of a field's meanings the emulator has.

@@ -235,7 +235,8 @@ pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
     if switch(body, "SupportTopic") && kind != GroupType::Community {
         return Err(ApiError::not_allowed("only a community can hold topics"));
     }
-    let has_permissions = switch(body, "EnablePermission") || unsigned(body, "DefaultPermission").is_some_and(|bits| bits > 0);
+    let has_permissions =
+        switch(body, "EnablePermission") || unsigned(body, "DefaultPermission").is_some_and(|bits| bits > 0);
     if has_permissions && !switch(body, "SupportTopic") {
         return Err(ApiError::not_allowed("only a community with topics has permissions"));
     }

@@ -15,6 +15,9 @@ pub mod mute;
 pub mod receipt;
 pub mod robot;
 pub mod stream;
+pub mod permission_group;
+pub mod topic;
+pub mod topic_permission;
 mod view;
 
 use std::collections::BTreeMap;
@@ -159,6 +162,15 @@ pub fn done() -> Outcome {
 /// 10005 when a list names more accounts than one call may.
 pub fn check_count(count: usize, most: usize) -> Result<(), ApiError> {
     if count > most { Err(ApiError::new(10005, format!("too many accounts: {count}, at most {most}"))) } else { Ok(()) }
+}
+
+/// The `Limit` of a page: absent and 0 mean the largest.
+pub fn check_page(body: &Body, most: usize) -> Result<usize, ApiError> {
+    match integer(body, "Limit").map_or(Ok(0), usize::try_from) {
+        Ok(0) => Ok(most),
+        Ok(limit) if limit <= most => Ok(limit),
+        _ => Err(ApiError::field("Limit", &format!("must be 1 to {most}"))),
+    }
 }
 
 /// Most custom fields of groups and of members in one app.

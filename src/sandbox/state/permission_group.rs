@@ -54,6 +54,10 @@ pub struct PermissionGroup {
 }
 
 impl PermissionGroup {
+    pub fn new(id: String, name: String, permission: u64, custom_string: String, create_time: i64) -> Self {
+        Self { id, name, permission, custom_string, create_time, ..Self::default() }
+    }
+
     /// The members after `last`, and the last one of the page while more follow.
     pub fn members_after(&self, last: &str, limit: usize) -> (Vec<&Id>, Option<&Id>) {
         let mut rest = self.members.range::<str, _>((Bound::Excluded(last), Bound::Unbounded));
@@ -127,7 +131,8 @@ impl PermissionGroups {
     /// those of the community, and `default` for a member without any permission group.
     pub fn grant(&self, user: &str, right: Right, topic: Option<&str>, default: u64) -> bool {
         let own = || self.groups.iter().filter(|group| group.members.contains(user));
-        let in_topic = topic.and_then(|topic| union(own().filter_map(|group| group.topics.get(topic).copied().flatten())));
+        let in_topic =
+            topic.and_then(|topic| union(own().filter_map(|group| group.topics.get(topic).copied().flatten())));
         match in_topic {
             Some(bits) => bits & right.in_topic() != 0,
             None => union(own().map(|group| group.permission)).unwrap_or(default) & right.in_community() != 0,

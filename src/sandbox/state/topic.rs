@@ -27,6 +27,10 @@ pub struct Topic {
 }
 
 impl Topic {
+    pub fn new(create_time: i64) -> Self {
+        Self { create_time, ..Self::default() }
+    }
+
     /// The number up to which a user has read.
     pub fn read_seq(&self, user: &str) -> u64 {
         self.reads.get(user).copied().unwrap_or(self.read_by_all)
