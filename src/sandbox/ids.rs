@@ -61,7 +61,7 @@ pub const GROUP_ID_BYTES: usize = 48;
 
 /// Whether an id may name a group at all: printable ASCII, not empty, at most 48 bytes.
 pub fn is_group_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= GROUP_ID_BYTES && id.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+    is_printable(id) && id.len() <= GROUP_ID_BYTES
 }
 
 /// Whether a caller may choose this id for a new group of the type.
@@ -73,6 +73,43 @@ pub fn is_custom_group_id(id: &str, kind: GroupType) -> bool {
         _ => !id.starts_with("@TGS#"),
     };
     own && is_group_id(id)
+}
+
+/// What a TopicId has between its GroupId and its own part.
+pub const TOPIC_MARK: &str = "@TOPIC#_";
+/// How a PermissionGroupId starts.
+const PERMISSION_GROUP_MARK: &str = "@PMG#_";
+
+/// Whether a caller may choose this id for a new topic of the group. Server-made ids have the mark twice.
+pub fn is_custom_topic_id(id: &str, group: &str) -> bool {
+    let own = id.strip_prefix(group).and_then(|rest| rest.strip_prefix(TOPIC_MARK));
+    own.is_some_and(|own| {
+        is_printable(own) && !own.starts_with("@TOPIC#") && !own.contains("@TGS#_") && !own.contains("@TOPIC#_@TOPIC#")
+    })
+}
+
+/// Whether a caller may choose this id for a new permission group.
+pub fn is_custom_permission_group_id(id: &str) -> bool {
+    id.strip_prefix(PERMISSION_GROUP_MARK).is_some_and(|own| is_printable(own) && !own.starts_with("@PMG#"))
+}
+
+/// Whether a permission group could have this id.
+pub fn is_permission_group_id(id: &str) -> bool {
+    id.strip_prefix(PERMISSION_GROUP_MARK).is_some_and(is_printable)
+}
+
+fn is_printable(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte))
+}
+
+/// The `n`-th server-made id of a topic in the group.
+pub fn server_topic_id(seed: u64, n: u64, group: &str) -> String {
+    format!("{group}{TOPIC_MARK}@TOPIC#c{}", token(seed, n))
+}
+
+/// The `n`-th server-made id of a permission group.
+pub fn server_permission_group_id(seed: u64, n: u64) -> String {
+    format!("{PERMISSION_GROUP_MARK}@PMG#c{}", token(seed, n))
 }
 
 /// The `n`-th server-made id: the same seed gives the same ids in every run.

@@ -41,6 +41,9 @@ pub struct Limits {
     /// Members of a community.
     #[arg(long = "limit-community-members", default_value_t = 100_000)]
     pub community_members: u64,
+    /// Members of one permission group; 0 means no limit.
+    #[arg(long = "limit-permission-group-members", default_value_t = 0)]
+    pub permission_group_members: usize,
     /// Live groups of one app; 0 means no limit. The trial edition has 100.
     #[arg(long = "limit-groups", default_value_t = 0)]
     pub groups: usize,
@@ -80,6 +83,7 @@ impl Default for Limits {
             face_url_bytes: 100,
             group_members: 6_000,
             community_members: 100_000,
+            permission_group_members: 0,
             groups: 0,
             live_rooms: 0,
             joined_groups: 0,

@@ -54,6 +54,9 @@ static TABLES: &[&[Command]] = &[
     handlers::attribute::COMMANDS,
     handlers::counter::COMMANDS,
     handlers::robot::COMMANDS,
+    handlers::topic::COMMANDS,
+    handlers::permission_group::COMMANDS,
+    handlers::topic_permission::COMMANDS,
 ];
 
 /// Which of a field's meanings the emulator has.

@@ -14,6 +14,7 @@ use crate::sandbox::registry::Kind::{Bytes, Flag, Integer, Limited, Object, Obje
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType};
 use crate::sandbox::state::member::{MsgFlag, Role};
+use crate::sandbox::state::permission_group::Right;
 
 const SERVICE: &str = "group_open_http_svc";
 
@@ -234,6 +235,11 @@ pub fn new_group(ctx: &mut Ctx<'_>, body: &Body) -> Result<Group, ApiError> {
     if switch(body, "SupportTopic") && kind != GroupType::Community {
         return Err(ApiError::not_allowed("only a community can hold topics"));
     }
+    let has_permissions =
+        switch(body, "EnablePermission") || unsigned(body, "DefaultPermission").is_some_and(|bits| bits > 0);
+    if has_permissions && !switch(body, "SupportTopic") {
+        return Err(ApiError::not_allowed("only a community with topics has permissions"));
+    }
     if kind == GroupType::AVChatRoom && body.contains_key("InviteJoinOption") {
         return Err(ApiError::not_allowed("an AVChatRoom has no InviteJoinOption"));
     }
@@ -321,9 +327,7 @@ fn group_entry(ctx: &Ctx<'_>, id: &str, filter: &Body) -> Outcome {
 
 fn modify_group_base_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let kind = ctx.app.group(text(body, "GroupId"))?.kind;
-    if let Some(operator) = optional_text(body, "From_Account") {
-        ctx.known_account(operator)?;
-    }
+    ctx.check_operator(text(body, "GroupId"), body, Right::ManageGroupInfo, None)?;
     if optional_text(body, "Name") == Some("") {
         return Err(ApiError::field("Name", "must not be empty"));
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::message::LIVE_RECALL_SECONDS;
-use super::{Ctx, answer, done, integer, objects, optional_text, switch, text, unsigned};
+use super::{Ctx, answer, done, integer, objects, switch, text, topic_id, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::events::{Audience, DeliveryKind};
 use crate::sandbox::registry::Kind::{Bytes, Flag, Integer, Objects, Text, U32, User};
@@ -40,12 +40,9 @@ pub static COMMANDS: &[Command] = &[
 
 /// The history of the group, or of the topic that the request names.
 pub fn history<'g>(group: &'g mut Group, body: &Body) -> Result<&'g mut History, ApiError> {
-    match optional_text(body, "TopicId") {
+    match topic_id(body) {
         None => Ok(&mut group.history),
-        Some(topic) => match group.topics.get_mut(topic) {
-            Some(topic) => Ok(&mut topic.history),
-            None => Err(ApiError::new(10010, "this topic does not exist")),
-        },
+        Some(topic) => group.topic_mut(topic).map(|topic| &mut topic.history),
     }
 }
 
@@ -136,7 +133,7 @@ fn group_msg_recall(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 
 fn tell_recalled(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body, recalled: Vec<Value>) {
     let (id, caller) = (text(body, "GroupId"), ctx.caller);
-    let topic = optional_text(body, "TopicId");
+    let topic = topic_id(body);
     let to = if kind == GroupType::AVChatRoom { Audience::Online } else { Audience::Members };
     let content = json!({"MsgSeqList": recalled, "Reason": text(body, "Reason")});
     ctx.events.deliver_in(DeliveryKind::Recall, id, topic, to, content);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::group::{GROUP_CUSTOM, new_group};
 use super::message::elements;
-use super::{Ctx, answer, check_count, done, integer, objects, optional_text, text, unsigned};
+use super::{Ctx, answer, check_count, done, integer, objects, optional_text, text, topic_id, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::registry::Kind::{Elements, Flag, Integer, Limited, Objects, Text, U32, User, Word};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
@@ -40,7 +40,7 @@ const MESSAGES: &[Field] = &[
             opt("Random", U32),
             req("MsgBody", Elements),
             opt("CloudCustomData", Text),
-            opt("TopicId", Text).ignored(),
+            opt("TopicId", Text),
         ]),
     ),
 ];
@@ -116,19 +116,20 @@ fn import_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !group.kind.stores_history() {
         return Err(ApiError::not_allowed("an AVChatRoom stores no messages"));
     }
-    let topic = optional_text(body, "TopicId");
-    if topic.is_some_and(|topic| !group.topics.contains_key(topic)) {
-        return Err(ApiError::new(10010, "this topic does not exist"));
-    }
     let messages: Vec<&Body> = objects(body, "MsgList").collect();
+    // The newer place of TopicId is beside GroupId, the older one inside each message.
+    let topic_of = |message| topic_id(body).or(topic_id(message));
+    for topic in messages.iter().copied().filter_map(topic_of) {
+        group.topic(topic)?;
+    }
     if messages.is_empty() || messages.len() > MESSAGES_PER_CALL {
         return Err(ApiError::field("MsgList", "must hold 1 to 7 messages"));
     }
     let results = messages
-        .into_iter()
+        .iter()
         .map(|message| {
             let time = integer(message, "SendTime").unwrap_or(0);
-            match import_message(ctx, text(body, "GroupId"), topic, message, time) {
+            match import_message(ctx, text(body, "GroupId"), topic_of(message), message, time) {
                 Ok((time, seq)) => json!({"MsgSeq": seq, "MsgTime": time, "Result": 0}),
                 Err(error) => json!({"MsgSeq": 0, "MsgTime": time, "Result": error.code}),
             }
@@ -136,13 +137,16 @@ fn import_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         .collect::<Vec<Value>>();
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
     group.active = true;
-    if topic.is_none() {
-        group.mark_all_read();
+    for topic in messages.into_iter().map(topic_of) {
+        match topic {
+            Some(topic) => group.topic_mut(topic)?.mark_all_read(),
+            None => group.mark_all_read(),
+        }
     }
     answer(json!({"ImportMsgResult": results}))
 }
 
-/// Stores one message: its time must lie after the group's creation and its latest message, and not in the future.
+/// Stores one message: its time must lie after the creation of the group or topic and its latest message, and not in the future.
 fn import_message(
     ctx: &mut Ctx<'_>,
     group: &str,
@@ -154,10 +158,12 @@ fn import_message(
     let from = ctx.known_account(text(message, "From_Account"))?;
     let now = ctx.now;
     let group = ctx.app.group_mut(group)?;
-    let created = group.create_time;
-    let (history, duplicates) = match topic.and_then(|topic| group.topics.get_mut(topic)) {
-        Some(topic) => (&mut topic.history, &mut topic.duplicates),
-        None => (&mut group.history, &mut group.duplicates),
+    let (created, history, duplicates) = match topic {
+        Some(topic) => {
+            let topic = group.topic_mut(topic)?;
+            (topic.create_time, &mut topic.history, &mut topic.duplicates)
+        }
+        None => (group.create_time, &mut group.history, &mut group.duplicates),
     };
     let random = unsigned(message, "Random").map(|random| random as u32);
     if let Some((_, seq)) = random.and_then(|random| duplicates.find(&from, random, now)) {

@@ -121,7 +121,7 @@ fn get_joined_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     answer(json!({"TotalCount": groups.len(), "GroupIdList": list}))
 }
 
-const SELF_INFO: &[&str] = &["Role", "JoinTime", "MsgFlag", "MsgSeq"];
+const SELF_INFO: &[&str] = &["Role", "JoinTime", "MsgFlag", "MsgSeq", "GrossTopicReadSeq"];
 
 fn self_info(group: &Group, member: Option<&Member>, keys: &[&str]) -> Value {
     let mut info = Body::new();
@@ -135,6 +135,9 @@ fn self_info(group: &Group, member: Option<&Member>, keys: &[&str]) -> Value {
             "MsgFlag" => json!(member.msg_flag.name()),
             "MsgSeq" => json!(group.read_seq(member)),
             "UnreadMsgNum" => json!(group.unread(member)),
+            "GrossTopicReadSeq" if group.support_topic => {
+                json!(group.topics.values().map(|topic| topic.read_seq(&member.id)).sum::<u64>())
+            }
             _ => continue,
         };
         info.insert((*key).to_owned(), value);

@@ -183,13 +183,10 @@ fn delete_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let mut removed = Vec::new();
     for user in users {
         let group = ctx.app.group_mut(text(body, "GroupId"))?;
-        let Some(member) = group.members.remove(user) else {
+        if group.expel(user).is_none() {
             continue;
-        };
-        removed.push(user);
-        if member.role == Role::Owner {
-            group.owner = None;
         }
+        removed.push(user);
         ctx.note_left(user, number);
     }
     if removed.is_empty() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::receipt::RECEIPT_MEMBERS;
-use super::{Ctx, answer, done, objects, optional_text, switch, text, texts, unsigned};
+use super::{Ctx, answer, done, objects, optional_text, switch, text, texts, topic_id, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::events::{Audience, DeliveryKind, Hook};
 use crate::sandbox::ids::Id;
@@ -14,6 +14,7 @@ use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
 use crate::sandbox::state::group::{Group, GroupType, LiveMessage};
 use crate::sandbox::state::member::Role;
 use crate::sandbox::state::message::Message;
+use crate::sandbox::state::permission_group::Right;
 
 const SERVICE: &str = "group_open_http_svc";
 
@@ -66,9 +67,8 @@ fn send_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 fn before_send(ctx: &Ctx<'_>, body: &Body) -> Option<Hook> {
     let group = ctx.app.group(text(body, "GroupId")).ok()?;
     let from = ctx.app.account_id(sender(ctx.caller, body));
-    let is_muted =
-        from.is_some_and(|from| check_may_speak(ctx, &group.id, optional_text(body, "TopicId"), &from).is_err());
-    if is_muted || forbids(body, "ForbidBeforeSendMsgCallback") || check_options(group.kind, body).is_err() {
+    let is_refused = from.is_some_and(|from| check_may_speak(ctx, body, &from).is_err());
+    if is_refused || forbids(body, "ForbidBeforeSendMsgCallback") || check_options(group.kind, body).is_err() {
         return None;
     }
     let body = answer(message_hook(ctx.caller, group.kind, body)).ok()?;
@@ -104,11 +104,9 @@ fn message_hook(caller: &str, kind: GroupType, body: &Body) -> Value {
 
 fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
-    let topic = optional_text(body, "TopicId");
-    if let Some(topic) = topic
-        && !group.topics.contains_key(topic)
-    {
-        return Err(ApiError::new(10010, "this topic does not exist"));
+    let topic = topic_id(body);
+    if let Some(topic) = topic {
+        group.topic(topic)?;
     }
     check_options(group.kind, body)?;
     if switch(body, "NeedReadReceipt") && group.members.len() > RECEIPT_MEMBERS {
@@ -120,7 +118,7 @@ fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         None => ctx.known_account(ctx.caller)?,
     };
     let now = ctx.now;
-    check_may_speak(ctx, text(body, "GroupId"), topic, &from)?;
+    check_may_speak(ctx, body, &from)?;
 
     let random = unsigned(body, "Random").unwrap_or(0) as u32;
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
@@ -154,7 +152,9 @@ fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         match topic.and_then(|topic| group.topics.get_mut(topic)) {
             Some(topic) => {
                 topic.history.last_message_time = now;
-                topic.history.push(message, counts)
+                let seq = topic.history.push(message, counts);
+                topic.note_sent(&from, seq);
+                seq
             }
             None => {
                 group.history.last_message_time = now;
@@ -203,7 +203,7 @@ fn tell_sent(ctx: &mut Ctx<'_>, kind: GroupType, to: Audience, body: &Body, seq:
         "GroupAtInfo": body.get("GroupAtInfo"),
         "SendMsgControl": body.get("SendMsgControl"),
     });
-    ctx.events.deliver_in(delivery, id, optional_text(body, "TopicId"), to, content);
+    ctx.events.deliver_in(delivery, id, topic_id(body), to, content);
     if !forbids(body, "ForbidAfterSendMsgCallback") {
         ctx.events.hook("Group.CallbackAfterSendMsg", || {
             let mut hook = message_hook(caller, kind, body);
@@ -274,20 +274,30 @@ pub fn elements(body: &Body, most: usize) -> Result<String, ApiError> {
     Ok(elements)
 }
 
-/// 10017 for a sender who is muted, alone or with everybody.
-fn check_may_speak(ctx: &Ctx<'_>, group: &str, topic: Option<&str>, from: &Id) -> Result<(), ApiError> {
+/// 10017 for a sender who is muted, alone or with everybody, and 10007 for a member without the permission.
+fn check_may_speak(ctx: &Ctx<'_>, body: &Body, from: &Id) -> Result<(), ApiError> {
     if ctx.app.admins.contains(from.as_str()) {
         return Ok(());
     }
-    let group = ctx.app.group(group)?;
-    let in_topic = topic.and_then(|topic| group.topics.get(topic)?.mutes.get(from.as_str()).copied()).unwrap_or(0);
-    if group.muted_until(from, ctx.now) > 0 || in_topic > ctx.now {
+    let group = ctx.app.group(text(body, "GroupId"))?;
+    let topic = topic_id(body).map(|topic| group.topic(topic)).transpose()?;
+    let muted_in_topic = topic.is_some_and(|topic| topic.muted_until(from, ctx.now) > 0);
+    if group.muted_until(from, ctx.now) > 0 || muted_in_topic {
         return Err(ApiError::new(10017, "the sender is muted"));
     }
-    let leads =
-        group.owner.as_ref() == Some(from) || group.members.get(from).is_some_and(|member| member.role != Role::Member);
-    if group.mute_all && !leads {
+    let member = group.members.get(from);
+    let leads = group.owner.as_ref() == Some(from) || member.is_some_and(|member| member.role != Role::Member);
+    let mute_all = group.mute_all || topic.is_some_and(|topic| topic.mute_all);
+    if mute_all && !leads {
         return Err(ApiError::new(10017, "all members are muted"));
+    }
+    // Who is no member writes by leave of the app alone.
+    let lacks = |right| member.is_some_and(|member| !group.permits(member, right, topic_id(body)));
+    if lacks(Right::SendMessages) {
+        return Err(ApiError::not_allowed("the sender lacks the permission to send messages"));
+    }
+    if objects(body, "GroupAtInfo").any(|at| switch(at, "GroupAtAllFlag")) && lacks(Right::MentionAll) {
+        return Err(ApiError::not_allowed("the sender lacks the permission to mention everybody"));
     }
     Ok(())
 }
@@ -333,10 +343,8 @@ fn send_group_system_notification(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if group.kind == GroupType::AVChatRoom && !recipients.is_empty() {
         return Err(ApiError::not_allowed("an AVChatRoom can only be notified as a whole"));
     }
-    if let Some(topic) = optional_text(body, "TopicId")
-        && !group.topics.contains_key(topic)
-    {
-        return Err(ApiError::new(10010, "this topic does not exist"));
+    if let Some(topic) = topic_id(body) {
+        group.topic(topic)?;
     }
     let to = if recipients.is_empty() {
         Audience::Online
@@ -346,7 +354,6 @@ fn send_group_system_notification(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         Audience::Users(members.map(|member| member.id.clone()).collect())
     };
     let content = json!({"Content": text(body, "Content")});
-    let topic = optional_text(body, "TopicId");
-    ctx.events.deliver_in(DeliveryKind::Notification, text(body, "GroupId"), topic, to, content);
+    ctx.events.deliver_in(DeliveryKind::Notification, text(body, "GroupId"), topic_id(body), to, content);
     done()
 }

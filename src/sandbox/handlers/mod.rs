@@ -18,6 +18,9 @@ pub mod mute;
 pub mod receipt;
 pub mod robot;
 pub mod stream;
+pub mod permission_group;
+pub mod topic;
+pub mod topic_permission;
 mod view;
 
 use std::collections::BTreeMap;
@@ -30,6 +33,7 @@ use super::ids::Id;
 use super::limits::{Limits, Pace};
 use super::registry::{Body, Outcome};
 use super::state::app::{Account, App};
+use super::state::permission_group::Right;
 
 /// What a command works with.
 pub struct Ctx<'a> {
@@ -77,6 +81,26 @@ impl Ctx<'_> {
         }
     }
 
+    /// Refuses the acting user of a request: 10019 when there is no such user, 10007 in a community with permission groups
+    /// when the user is neither an app admin nor a member with the right.
+    pub fn check_operator(
+        &mut self,
+        group: &str,
+        body: &Body,
+        right: Right,
+        topic: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let Some(user) = optional_text(body, "From_Account").filter(|user| !user.is_empty()) else {
+            return Ok(());
+        };
+        let id = self.known_account(user)?;
+        let group = self.app.group(group)?;
+        let permitted = !group.enable_permission
+            || self.app.admins.contains(&id)
+            || group.members.get(user).is_some_and(|member| group.permits(member, right, topic));
+        if permitted { Ok(()) } else { Err(ApiError::not_allowed("the acting user lacks the permission")) }
+    }
+
     pub fn note_left(&mut self, user: &str, group: u64) {
         if let Some(account) = self.app.accounts.get_mut(user) {
             account.groups.remove(&group);
@@ -97,6 +121,11 @@ pub fn text<'b>(body: &'b Body, key: &str) -> &'b str {
 
 pub fn optional_text<'b>(body: &'b Body, key: &str) -> Option<&'b str> {
     body.get(key).and_then(Value::as_str)
+}
+
+/// The topic that a request names, if any.
+pub fn topic_id(body: &Body) -> Option<&str> {
+    optional_text(body, "TopicId").filter(|topic| !topic.is_empty())
 }
 
 pub fn integer(body: &Body, key: &str) -> Option<i64> {
@@ -136,6 +165,15 @@ pub fn done() -> Outcome {
 /// 10005 when a list names more accounts than one call may.
 pub fn check_count(count: usize, most: usize) -> Result<(), ApiError> {
     if count > most { Err(ApiError::new(10005, format!("too many accounts: {count}, at most {most}"))) } else { Ok(()) }
+}
+
+/// The `Limit` of a page: absent and 0 mean the largest.
+pub fn check_page(body: &Body, most: usize) -> Result<usize, ApiError> {
+    match integer(body, "Limit").map_or(Ok(0), usize::try_from) {
+        Ok(0) => Ok(most),
+        Ok(limit) if limit <= most => Ok(limit),
+        _ => Err(ApiError::field("Limit", &format!("must be 1 to {most}"))),
+    }
 }
 
 /// Most custom fields of groups and of members in one app.

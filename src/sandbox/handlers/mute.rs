@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, check_count, done, optional_text, text, texts, unsigned};
+use super::{Ctx, answer, check_count, done, text, texts, topic_id, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::ids::Id;
 use crate::sandbox::registry::Kind::{Text, U32, Users};
@@ -53,9 +53,9 @@ fn forbid_send_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let ids: Vec<Id> = users.into_iter().map(|user| ctx.account(user).unwrap_or_else(|| Id::from(user))).collect();
     let now = ctx.now;
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
-    let mutes = match optional_text(body, "TopicId") {
+    let mutes = match topic_id(body) {
         None => &mut group.mutes,
-        Some(topic) => &mut group.topics.get_mut(topic).ok_or_else(ApiError::no_such_group)?.mutes,
+        Some(topic) => &mut group.topic_mut(topic)?.mutes,
     };
     for id in ids {
         set(mutes, id, seconds, now);
@@ -76,9 +76,9 @@ fn get_group_shutted_uin(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 /// The mutes that still run.
 fn muted(ctx: &Ctx<'_>, body: &Body, until_key: &str) -> Result<Vec<Value>, ApiError> {
     let group = ctx.app.group(text(body, "GroupId"))?;
-    let mutes = match optional_text(body, "TopicId") {
+    let mutes = match topic_id(body) {
         None => &group.mutes,
-        Some(topic) => &group.topics.get(topic).ok_or_else(ApiError::no_such_group)?.mutes,
+        Some(topic) => &group.topic(topic)?.mutes,
     };
     Ok(mutes
         .iter()

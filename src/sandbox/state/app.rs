@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::broadcast::Broadcasts;
 use super::group::{Group, GroupType};
 use crate::sandbox::error::ApiError;
-use crate::sandbox::ids::{Id, is_group_id, server_group_id};
+use crate::sandbox::ids::{Id, is_group_id, server_group_id, server_permission_group_id, server_topic_id};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Account {
@@ -244,6 +244,17 @@ impl App {
                 return id;
             }
         }
+    }
+
+    /// A server-made id; nobody else can choose one of its form.
+    pub fn make_topic_id(&mut self, group: &str) -> String {
+        self.ids_made += 1;
+        server_topic_id(self.seed ^ self.sdkappid, self.ids_made, group)
+    }
+
+    pub fn make_permission_group_id(&mut self) -> String {
+        self.ids_made += 1;
+        server_permission_group_id(self.seed ^ self.sdkappid, self.ids_made)
     }
 
     pub fn insert(&mut self, group: Group) {

@@ -9,7 +9,10 @@ use super::member::{Member, MsgFlag, Role, Roster};
 use super::message::{Duplicates, History, Message};
 use super::presence::Presence;
 use super::stream::Streams;
-use crate::sandbox::ids::Id;
+use super::permission_group::{PermissionGroups, Right};
+use super::topic::Topic;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::ids::{Id, TOPIC_MARK};
 use crate::sandbox::limits::Limits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,14 +130,6 @@ struct ReadReset {
     seq: u64,
 }
 
-/// A topic of a community: an own history and own mutes.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Topic {
-    pub history: History,
-    pub duplicates: Duplicates,
-    pub mutes: BTreeMap<Id, i64>,
-}
-
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Group {
     /// Position in the order of creation, unique in the app for ever.
@@ -166,6 +161,8 @@ pub struct Group {
     /// Ends of mutes, kept apart from the members: a mute outlives leaving.
     pub mutes: BTreeMap<Id, i64>,
     pub topics: BTreeMap<String, Topic>,
+    #[serde(default)]
+    pub permission_groups: PermissionGroups,
     /// A Work group is invisible to all but its owner until its first message.
     pub active: bool,
     #[serde(default)]
@@ -214,6 +211,7 @@ impl Group {
             duplicates: Duplicates::default(),
             mutes: BTreeMap::new(),
             topics: BTreeMap::new(),
+            permission_groups: PermissionGroups::default(),
             active: kind != GroupType::Private,
             presence: Presence::default(),
             attributes: Attributes::default(),
@@ -242,7 +240,51 @@ impl Group {
     pub fn admit(&mut self, id: Id, role: Role, now: i64) {
         let mut member = Member::new(id, role, now, self.history.last_seq(), self.kind.default_msg_flag());
         member.read_epoch = self.read_reset.epoch;
+        for topic in self.topics.values_mut() {
+            topic.admit(&member.id);
+        }
         self.members.add(member);
+    }
+
+    /// Takes a member out, with everything that is tied to being one.
+    pub fn expel(&mut self, user: &str) -> Option<Member> {
+        let member = self.members.remove(user)?;
+        if member.role == Role::Owner {
+            self.owner = None;
+        }
+        for topic in self.topics.values_mut() {
+            topic.forget(user);
+        }
+        self.permission_groups.forget(user);
+        Some(member)
+    }
+
+    /// A topic: 10007 in a group that holds none, 10015 for an id that breaks the syntax, 10010 when there is none.
+    pub fn topic(&self, id: &str) -> Result<&Topic, ApiError> {
+        self.check_topic_id(id)?;
+        self.topics.get(id).ok_or_else(no_such_topic)
+    }
+
+    pub fn topic_mut(&mut self, id: &str) -> Result<&mut Topic, ApiError> {
+        self.check_topic_id(id)?;
+        self.topics.get_mut(id).ok_or_else(no_such_topic)
+    }
+
+    fn check_topic_id(&self, id: &str) -> Result<(), ApiError> {
+        if !self.support_topic {
+            return Err(ApiError::not_allowed("only a community that supports topics has them"));
+        }
+        if !id.strip_prefix(self.id.as_str()).is_some_and(|rest| rest.starts_with(TOPIC_MARK)) {
+            return Err(ApiError::new(10015, "invalid topic id: it must start with the GroupId and @TOPIC#_"));
+        }
+        Ok(())
+    }
+
+    /// Whether a member has a right, which is asked for only where permission groups are on. Owner and admins have all.
+    pub fn permits(&self, member: &Member, right: Right, topic: Option<&str>) -> bool {
+        !self.enable_permission
+            || member.role != Role::Member
+            || self.permission_groups.grant(&member.id, right, topic, self.default_permission)
     }
 
     /// Stores the notice of a join or leave where the type has one; it counts as unread for nobody.
@@ -313,4 +355,8 @@ impl Group {
             member.own_unread += u64::from(counts && read + 1 != seq);
         }
     }
+}
+
+fn no_such_topic() -> ApiError {
+    ApiError::new(10010, "this topic does not exist")
 }

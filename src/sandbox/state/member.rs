@@ -163,7 +163,8 @@ impl Roster {
         self.by_id.insert(member.id.clone(), member);
     }
 
-    pub fn remove(&mut self, id: &str) -> Option<Member> {
+    /// The group does this, since more than the roster knows its members.
+    pub(super) fn remove(&mut self, id: &str) -> Option<Member> {
         let member = self.by_id.remove(id)?;
         self.unlink(&member);
         Some(member)

@@ -10,3 +10,5 @@ pub mod message;
 pub mod presence;
 pub mod receipt;
 pub mod stream;
+pub mod permission_group;
+pub mod topic;
