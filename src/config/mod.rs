@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod auth;
+mod batch;
 pub mod print;
 mod reader;
 mod sources;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
+pub use batch::Batch;
 pub use print::Effective;
 use reader::Reader;
 pub use reader::parse_duration;
@@ -44,6 +46,8 @@ pub struct Config {
     pub server: Server,
     /// The Tencent applications.
     pub apps: Apps,
+    /// At what sizes batches are split.
+    pub batch: Batch,
     /// Address of the sandbox to start in this process; `None` with a real application.
     pub sandbox: Option<SocketAddr>,
     /// Whether RawService is open.
@@ -174,6 +178,7 @@ impl Config {
             server: Server::read(&mut reader),
             sandbox: sandbox.then(|| reader.address("sandbox_listen")),
             apps: Apps::read(&mut reader, &values, sandbox),
+            batch: Batch::read(&mut reader),
             raw_service: reader.flag("raw_service"),
             log: Log::read(&mut reader),
             effective: Effective::new(&values),
