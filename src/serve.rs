@@ -82,7 +82,7 @@ pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>, metri
         encode: config.server.limits.max_response_bytes,
     };
     Application {
-        routes: routes(&Gateway::new(apps).with_raw_service(config.raw_service), sizes),
+        routes: routes(&Gateway::new(apps, config.batch).with_raw_service(config.raw_service), sizes),
         services: SERVICES,
         methods: METHODS,
         descriptors: pb::FILE_DESCRIPTOR_SET,

@@ -3,6 +3,7 @@
 pub mod apps;
 pub mod auth;
 pub mod jwt;
+mod batch;
 pub mod print;
 mod reader;
 mod sources;
@@ -20,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
 pub use jwt::{JwksSource, Jwt};
+pub use batch::Batch;
 pub use print::Effective;
 use reader::Reader;
 pub use reader::parse_duration;
@@ -48,6 +50,8 @@ pub struct Config {
     pub server: Server,
     /// The Tencent applications.
     pub apps: Apps,
+    /// At what sizes batches are split.
+    pub batch: Batch,
     /// Address of the sandbox to start in this process; `None` with a real application.
     pub sandbox: Option<SocketAddr>,
     /// The Redis that all replicas share one quota in.
@@ -181,6 +185,7 @@ impl Config {
             sandbox: sandbox.then(|| reader.address("sandbox_listen")),
             apps: Apps::read(&mut reader, &values, sandbox),
             redis_url: redis_url(&mut reader),
+            batch: Batch::read(&mut reader),
             raw_service: reader.flag("raw_service"),
             log: Log::read(&mut reader),
             effective: Effective::new(&values),

@@ -5,7 +5,7 @@
 //! looked for by the ids delivered last, further back. Everybody who stays is delivered exactly once; who joins
 //! meanwhile may or may not be.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use tonic::{Code, Status};
 
@@ -44,10 +44,22 @@ impl<T, F> Anchored<T, F> {
         Self { fetch, id, size: u64::from(size).max(2), delivered: VecDeque::new() }
     }
 
-    /// The index behind the latest delivered item that is in the slice.
-    fn place(&self, slice: &[T]) -> Option<usize> {
-        let newest = self.delivered.iter().rev();
-        newest.into_iter().find_map(|id| slice.iter().rposition(|item| (self.id)(item) == id)).map(|index| index + 1)
+    /// Cuts what was delivered already off a slice. `None` when the place cannot be told from it.
+    ///
+    /// The delivered ones are at the start, so that somebody who left and came back to the list's end is no landmark. Only
+    /// a slice further back may start with some that were delivered too long ago to be remembered.
+    fn undelivered(&self, mut slice: Vec<T>, further_back: bool) -> Option<Vec<T>> {
+        if self.delivered.is_empty() {
+            return Some(slice);
+        }
+        let delivered: HashSet<&str> = self.delivered.iter().map(String::as_str).collect();
+        let first = slice.iter().position(|item| delivered.contains((self.id)(item)))?;
+        if first > 0 && !further_back {
+            return None;
+        }
+        slice.drain(..first);
+        slice.retain(|item| !delivered.contains((self.id)(item)));
+        Some(slice)
     }
 
     fn remember(&mut self, items: &[T]) {
@@ -79,13 +91,11 @@ where
         }
         let mut start = offset.saturating_sub(1);
         loop {
-            let mut slice = (self.fetch)(call.clone(), start, self.size).await?;
-            let place = if self.delivered.is_empty() { Some(0) } else { self.place(&slice.items) };
-            match place {
-                Some(index) => {
-                    let items = slice.items.split_off(index);
+            let slice = (self.fetch)(call.clone(), start, self.size).await?;
+            let end = start + slice.items.len() as u64;
+            match self.undelivered(slice.items, start + 1 < offset) {
+                Some(items) => {
                     self.remember(&items);
-                    let end = start + (index + items.len()) as u64;
                     let next = if slice.more { self.token(end) } else { String::new() };
                     return Ok(Page { items, next });
                 }
@@ -108,7 +118,8 @@ pub fn offset_token(offset: u64) -> String {
     if offset == 0 { String::new() } else { format!("o{offset}") }
 }
 
-fn moved(call: &Call) -> Status {
+/// The place to continue at is gone.
+pub fn moved(call: &Call) -> Status {
     let message = "the list changed too much to be continued here; start again without a page token";
     call.problem(Problem::new(Code::Aborted, ErrorReason::Conflict, message))
 }

@@ -9,10 +9,8 @@ use tonic_types::StatusExt;
 
 use super::call::{Call, Failure, Mapped};
 use crate::pb::{BatchItemStatus, BatchState, ErrorReason};
-use crate::upstream::Outcome;
+use crate::upstream::{Fault, Outcome, UpstreamError};
 
-/// How many parts are under way at once; the pacing decides how fast they really go.
-const CONCURRENCY: usize = 4;
 /// Kept back from the deadline, so that the results still reach the caller.
 const MARGIN: Duration = Duration::from_millis(250);
 
@@ -21,6 +19,8 @@ const MARGIN: Duration = Duration::from_millis(250);
 pub enum Order {
     /// Several at once.
     Any,
+    /// One after the other.
+    InTurn,
     /// One after the other; the first that fails ends the batch, because what comes after it would overtake it.
     Strict,
 }
@@ -40,12 +40,12 @@ where
 {
     let call = call.clone().bulk().ahead(MARGIN);
     let parts = items.chunks(cap.max(1));
-    if order == Order::Strict {
+    if order != Order::Any {
         let mut all = Vec::with_capacity(items.len());
         let mut failed = false;
         for part in parts {
             let result = if failed { Err(not_attempted()) } else { attempt(&call, request(part)).await };
-            failed |= result.is_err();
+            failed |= result.is_err() && order == Order::Strict;
             all.extend(results(part, result));
         }
         return all;
@@ -57,7 +57,7 @@ where
     });
     // Collected first: the futures of a stream that borrows closures are hard on the compiler.
     let attempts: Vec<_> = attempts.collect();
-    let replies: Vec<_> = stream::iter(attempts).buffered(CONCURRENCY).collect().await;
+    let replies: Vec<_> = stream::iter(attempts).buffered(call.batch.concurrency).collect().await;
     items.chunks(cap.max(1)).zip(replies).flat_map(|(part, reply)| results(part, reply)).collect()
 }
 
@@ -120,6 +120,7 @@ fn not_attempted() -> BatchItemStatus {
 /// What the failure of a whole call means for each of its items.
 fn failed(failure: Failure) -> BatchItemStatus {
     let (state, code) = match &failure {
+        Failure::Upstream(error) if never_sent(error) => return not_attempted(),
         Failure::Upstream(error) if error.outcome == Outcome::Unknown => (BatchState::Unknown, error.upstream_code()),
         Failure::Upstream(error) => (BatchState::Failed, error.upstream_code()),
         Failure::Refused(_) => (BatchState::Failed, None),
@@ -131,6 +132,11 @@ fn failed(failure: Failure) -> BatchItemStatus {
         error_code: code.and_then(|code| i32::try_from(code).ok()).unwrap_or_default(),
         error_message: status.message().to_owned(),
     }
+}
+
+/// Whether the time ran out before anything was sent.
+fn never_sent(error: &UpstreamError) -> bool {
+    error.attempts == 0 && matches!(error.fault, Fault::Deadline { .. } | Fault::Throttled(_))
 }
 
 /// The reason that an error's details name.

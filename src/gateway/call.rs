@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tonic::{Code, Extensions, Status};
 
 use crate::command::{Command, Method, Safety};
+use crate::config;
 use crate::pb::ErrorReason;
 use crate::server::CallContext;
 use crate::status::{Problem, Violation};
@@ -50,6 +51,8 @@ pub struct Call {
     priority: Priority,
     /// Kept back from the caller's deadline.
     margin: Duration,
+    /// At what sizes batches are split.
+    pub(super) batch: config::Batch,
     /// Whether commands may be called by name.
     pub(super) raw: bool,
 }
@@ -70,7 +73,14 @@ impl Call {
         let upstream = gateway
             .upstream(context.app())
             .ok_or_else(|| Problem::app_not_allowed().request_id(context.request_id()).into_status())?;
-        Ok(Self { upstream, context, priority: Priority::Interactive, margin: Duration::ZERO, raw: gateway.raw })
+        Ok(Self {
+            upstream,
+            context,
+            priority: Priority::Interactive,
+            margin: Duration::ZERO,
+            batch: gateway.batch,
+            raw: gateway.raw,
+        })
     }
 
     /// The same call, whose calls of Tencent now stand back behind those that somebody waits for.

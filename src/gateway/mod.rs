@@ -4,6 +4,7 @@ mod anchored;
 mod batch;
 mod call;
 pub mod compositions;
+mod listed;
 mod pages;
 mod random;
 
@@ -16,6 +17,7 @@ use tonic::{Request, Response, Status};
 pub use call::{Call, Failure, Mapped};
 
 use crate::command::{Method, methods};
+use crate::config;
 use crate::pb;
 use crate::upstream::Upstream;
 use crate::validate::Validate;
@@ -30,6 +32,8 @@ pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
 pub struct Gateway {
     /// The Tencent applications by the name that callers choose them by.
     apps: Arc<BTreeMap<String, Arc<Upstream>>>,
+    /// At what sizes batches are split.
+    batch: config::Batch,
     /// Whether commands may be called by name.
     raw: bool,
 }
@@ -44,10 +48,10 @@ pub struct MessageSizes {
 }
 
 impl Gateway {
-    /// A gateway to the given Tencent applications.
+    /// A gateway to the given Tencent applications that splits batches as told.
     #[must_use]
-    pub fn new(apps: BTreeMap<String, Arc<Upstream>>) -> Self {
-        Self { apps: Arc::new(apps), raw: false }
+    pub fn new(apps: BTreeMap<String, Arc<Upstream>>, batch: config::Batch) -> Self {
+        Self { apps: Arc::new(apps), batch, raw: false }
     }
 
     /// Whether RawService calls commands by name; it does not unless told so.

@@ -1,16 +1,25 @@
 //! Lists that are followed page by page to their end, as streams. One page is fetched ahead and no more, so that memory
 //! grows neither with the list nor with the slowness of its reader; when the caller goes away, so does the fetching.
 
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Code, Status};
 use tracing::Instrument;
 
-use super::{Call, Replies};
+use super::{Call, Replies, batch};
 use crate::pb::ErrorReason;
 use crate::status::Problem;
+
+/// How often a page is asked for again after the client has given it up, which tried several times itself.
+const RETRIES: usize = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// One page and where the next one starts; empty at the end.
 #[derive(Debug)]
@@ -44,7 +53,7 @@ where
         while let Ok(permit) = pages.reserve().await {
             let page = tokio::select! {
                 () = pages.closed() => return,
-                page = fetch.fetch(&call, &token) => page,
+                page = persist(&call, &mut fetch, &token) => page,
             };
             let page = match page {
                 Ok(page) if page.next == token && !token.is_empty() => Err(stuck(&call)),
@@ -60,6 +69,35 @@ where
     };
     let task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
     drain(received, task)
+}
+
+/// Fetches a page, and again when it failed for a reason that passes. The stream's reader would do nothing else.
+async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Result<Page<T>, Status> {
+    let mut pauses = ExponentialBuilder::new()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .with_max_times(RETRIES)
+        .with_jitter()
+        .build();
+    loop {
+        let status = match fetch.fetch(call, token).await {
+            Err(status) if passes(&status) => status,
+            result => return result,
+        };
+        match pauses.next() {
+            Some(pause) if pause < call.remaining() => sleep(pause).await,
+            _ => return Err(status),
+        }
+    }
+}
+
+/// Whether a page that failed may be had a little later.
+fn passes(status: &Status) -> bool {
+    use ErrorReason as R;
+    matches!(
+        batch::reason(status),
+        R::UpstreamUnavailable | R::UpstreamFault | R::UpstreamMalformedReply | R::RateLimited
+    )
 }
 
 fn drain<R: Send + 'static>(

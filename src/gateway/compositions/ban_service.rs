@@ -7,9 +7,6 @@ use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
 use crate::pb;
 
-/// Users that Tencent takes in one call.
-const USERS: usize = 20;
-
 pub(in crate::gateway) async fn stream_banned_members(
     call: Call,
     request: pb::StreamBannedMembersRequest,
@@ -37,8 +34,10 @@ pub(in crate::gateway) async fn batch_ban_members(
         duration: request.duration,
         description: request.description.clone(),
     };
-    let results =
-        batch::run(&call, &request.user_ids, USERS, Order::Any, ban, |users, reply| each(users, reply.map(drop))).await;
+    let results = batch::run(&call, &request.user_ids, call.batch.ban_members, Order::Any, ban, |users, reply| {
+        each(users, reply.map(drop))
+    })
+    .await;
     Ok(pb::BatchBanMembersResponse { results })
 }
 
@@ -50,9 +49,10 @@ pub(in crate::gateway) async fn batch_unban_members(
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
     };
-    let results =
-        batch::run(&call, &request.user_ids, USERS, Order::Any, unban, |users, reply| each(users, reply.map(drop)))
-            .await;
+    let results = batch::run(&call, &request.user_ids, call.batch.ban_members, Order::Any, unban, |users, reply| {
+        each(users, reply.map(drop))
+    })
+    .await;
     Ok(pb::BatchUnbanMembersResponse { results })
 }
 

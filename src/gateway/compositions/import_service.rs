@@ -1,5 +1,5 @@
-//! ImportService: members and messages of any number. One call follows the other: a message must not overtake an
-//! earlier one, or Tencent refuses the earlier for its time.
+//! ImportService: members and messages of any number. One call follows the other; after messages that failed none are
+//! sent, for one that overtakes an earlier one makes Tencent refuse the earlier for its time.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,6 @@ use crate::gateway::Call;
 use crate::gateway::batch::{self, Order};
 use crate::pb;
 
-/// Members that Tencent imports in one call.
-const MEMBERS: usize = 300;
-/// Messages that Tencent imports in one call.
-const MESSAGES: usize = 7;
-
 pub(in crate::gateway) async fn batch_import_members(
     call: Call,
     request: pb::BatchImportMembersRequest,
@@ -23,19 +18,20 @@ pub(in crate::gateway) async fn batch_import_members(
         group_id: request.group_id.clone(),
         members: members.to_vec(),
     };
-    let results = batch::run(&call, &request.members, MEMBERS, Order::Strict, import, |members, reply| {
-        let told = reply.map(|reply| {
-            reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
-        });
-        let result = |member: &pb::MemberToImport| {
-            let (status, outcome) = match &told {
-                Err(status) => (status.clone(), 0),
-                Ok(told) => judged(told.get(&member.user_id).copied(), pb::ImportMemberOutcome::Failed.into()),
+    let results =
+        batch::run(&call, &request.members, call.batch.import_members, Order::InTurn, import, |members, reply| {
+            let told = reply.map(|reply| {
+                reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
+            });
+            let result = |member: &pb::MemberToImport| {
+                let (status, outcome) = match &told {
+                    Err(status) => (status.clone(), 0),
+                    Ok(told) => judged(told.get(&member.user_id).copied(), pb::ImportMemberOutcome::Failed.into()),
+                };
+                pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
             };
-            pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
-        };
-        members.iter().map(result).collect()
-    });
+            members.iter().map(result).collect()
+        });
     Ok(pb::BatchImportMembersResponse { results: results.await })
 }
 
@@ -49,20 +45,21 @@ pub(in crate::gateway) async fn batch_import_messages(
         update_recent_contacts: request.update_recent_contacts,
         topic_id: request.topic_id.clone(),
     };
-    let results = batch::run(&call, &request.messages, MESSAGES, Order::Strict, import, |messages, reply| {
-        let told = reply.map(|reply| reply.results);
-        let result = |index: usize| {
-            let (status, seq) = match &told {
-                Err(status) => (status.clone(), 0),
-                Ok(told) => match told.get(index) {
-                    Some(result) if result.error_code == 0 => (batch::done(), result.seq),
-                    Some(result) => (batch::refused(result.error_code.into(), "the message was not imported"), 0),
-                    None => (batch::unnamed(), 0),
-                },
+    let results =
+        batch::run(&call, &request.messages, call.batch.import_messages, Order::Strict, import, |messages, reply| {
+            let told = reply.map(|reply| reply.results);
+            let result = |index: usize| {
+                let (status, seq) = match &told {
+                    Err(status) => (status.clone(), 0),
+                    Ok(told) => match told.get(index) {
+                        Some(result) if result.error_code == 0 => (batch::done(), result.seq),
+                        Some(result) => (batch::refused(result.error_code.into(), "the message was not imported"), 0),
+                        None => (batch::unnamed(), 0),
+                    },
+                };
+                pb::BatchImportMessagesResult { status: Some(status), seq }
             };
-            pb::BatchImportMessagesResult { status: Some(status), seq }
-        };
-        (0..messages.len()).map(result).collect()
-    });
+            (0..messages.len()).map(result).collect()
+        });
     Ok(pb::BatchImportMessagesResponse { results: results.await })
 }

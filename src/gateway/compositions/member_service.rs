@@ -12,14 +12,6 @@ use crate::gateway::{Call, Replies};
 use crate::pb;
 use crate::wire::paging;
 
-/// Users that every edition of Tencent's documents lets be added in one call.
-const ADDED: usize = 20;
-/// Users that Tencent removes in one call.
-const REMOVED: usize = 100;
-/// Users that Tencent mutes, or tells the roles of, in one call.
-const USERS: usize = 500;
-/// Users whose records Tencent reads in one call.
-const RECORDS: usize = 50;
 /// Members of one message of a stream.
 const STREAM_PAGE: u32 = 200;
 
@@ -74,7 +66,7 @@ pub(in crate::gateway) async fn batch_add_members(
         members: user_ids.iter().map(|user_id| pb::MemberToAdd { user_id: user_id.clone() }).collect(),
         silent: request.silent,
     };
-    let results = batch::run(&call, &request.user_ids, ADDED, Order::Any, add, |users, reply| {
+    let results = batch::run(&call, &request.user_ids, call.batch.add_members, Order::Any, add, |users, reply| {
         let told =
             reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
         let result = |user_id: &String| {
@@ -99,13 +91,14 @@ pub(in crate::gateway) async fn batch_remove_members(
         silent: request.silent,
         reason: request.reason.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, REMOVED, Order::Any, remove, |users, reply| {
-        let status = batch::whole(reply.map(drop));
-        users
-            .iter()
-            .map(|user_id| pb::BatchRemoveMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
-            .collect()
-    });
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.remove_members, Order::Any, remove, |users, reply| {
+            let status = batch::whole(reply.map(drop));
+            users
+                .iter()
+                .map(|user_id| pb::BatchRemoveMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
+                .collect()
+        });
     Ok(pb::BatchRemoveMembersResponse { results: results.await })
 }
 
@@ -132,7 +125,7 @@ pub(in crate::gateway) async fn batch_mute_members(
         duration: request.duration,
         topic_id: request.topic_id.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, mute, |users, reply| {
+    let results = batch::run(&call, &request.user_ids, call.batch.mute_members, Order::Any, mute, |users, reply| {
         let status = batch::whole(reply.map(drop));
         users
             .iter()
@@ -148,7 +141,7 @@ pub(in crate::gateway) async fn batch_get_roles(
 ) -> Result<pb::BatchGetRolesResponse, Status> {
     let ask =
         |user_ids: &[String]| pb::GetRolesRequest { group_id: request.group_id.clone(), user_ids: user_ids.to_vec() };
-    let results = batch::run(&call, &request.user_ids, USERS, Order::Any, ask, |users, reply| {
+    let results = batch::run(&call, &request.user_ids, call.batch.get_roles, Order::Any, ask, |users, reply| {
         let told = reply.map(|reply| outcomes(reply.roles.into_iter().map(|role| (role.user_id, role.role))));
         let result = |user_id: &String| {
             let (status, role) = match &told {
@@ -173,15 +166,15 @@ pub(in crate::gateway) async fn batch_get_members(
         roles: request.roles.clone(),
         custom_data_keys: request.custom_data_keys.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, RECORDS, Order::Any, read, |users, reply| {
-        let (status, mut found) = match reply {
+    let results = batch::run(&call, &request.user_ids, call.batch.get_members, Order::Any, read, |users, reply| {
+        let (status, found) = match reply {
             Ok(reply) => (batch::done(), reply.members.into_iter().map(|m| (m.user_id.clone(), m)).collect()),
             Err(status) => (status, HashMap::new()),
         };
         let result = |user_id: &String| pb::BatchGetMembersResult {
             user_id: user_id.clone(),
             status: Some(status.clone()),
-            member: found.remove(user_id),
+            member: found.get(user_id).cloned(),
         };
         users.iter().map(result).collect()
     });

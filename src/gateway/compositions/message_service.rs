@@ -10,9 +10,6 @@ use crate::gateway::{Call, Replies};
 use crate::pb;
 use crate::wire::paging;
 
-/// Messages that Tencent recalls in one call.
-const RECALLED: usize = 10;
-
 pub(in crate::gateway) async fn recall_message(
     call: Call,
     request: pb::RecallMessageRequest,
@@ -46,7 +43,7 @@ pub(in crate::gateway) async fn batch_recall_messages(
         topic_id: request.topic_id.clone(),
         reason: request.reason.clone(),
     };
-    let results = batch::run(&call, &request.seqs, RECALLED, Order::Any, recall, |seqs, reply| {
+    let results = batch::run(&call, &request.seqs, call.batch.recall_messages, Order::Any, recall, |seqs, reply| {
         let told = reply.map(|reply| {
             reply.results.into_iter().map(|result| (result.seq, result.error_code)).collect::<HashMap<_, _>>()
         });

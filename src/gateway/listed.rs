@@ -1,0 +1,146 @@
+//! All groups of an application. Tencent lists ids once a second only, ten thousand at a time, and reads profiles fifty
+//! at a time but two hundred times a second. So ids are listed by the largest page and handed out with their profiles in
+//! parts; a token names the page of ids and the groups of it that were delivered last.
+
+use std::collections::{HashMap, VecDeque};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use tonic::Status;
+
+use super::pages::{Fetch, Page};
+use super::{Call, anchored};
+use crate::pb;
+use crate::wire::paging;
+
+/// "No such group."
+const NOT_FOUND: i64 = 10010;
+/// Ids that are listed at a time.
+const IDS: i32 = 10_000;
+/// Groups of one message of a stream.
+const GROUPS: usize = 200;
+/// How many of the ids delivered last a token carries; one of them must still be there.
+const IN_TOKEN: usize = 4;
+
+/// The groups of an application, from a token on.
+pub struct Listed {
+    /// Only groups of this type.
+    kind: i32,
+    filter: pb::GroupFilter,
+    /// The page of ids at hand.
+    page: Option<Ids>,
+}
+
+/// The part of a page of ids that was not delivered yet.
+struct Ids {
+    /// The token of the page.
+    token: String,
+    /// Where the stream is in it.
+    place: String,
+    ids: VecDeque<String>,
+    /// The token of the next page.
+    next: String,
+}
+
+impl Listed {
+    /// The groups of a type, or all.
+    pub fn new(kind: i32, filter: Option<pb::GroupFilter>) -> Self {
+        Self { kind, filter: filter.unwrap_or_else(profile_only), page: None }
+    }
+
+    /// The page of ids that a token is in.
+    async fn open(&mut self, call: &Call, token: &str) -> Result<&mut Ids, Status> {
+        let page = match self.page.take() {
+            Some(page) if page.place == token => page,
+            _ => self.list(call, token).await?,
+        };
+        Ok(self.page.insert(page))
+    }
+
+    async fn list(&self, call: &Call, place: &str) -> Result<Ids, Status> {
+        let (page_token, delivered) = split(place);
+        let request = pb::ListGroupIdsRequest { r#type: self.kind, page_size: IDS, page_token: page_token.to_owned() };
+        let reply = call.send(request).await?;
+        let mut ids = VecDeque::from(reply.group_ids);
+        if !delivered.is_empty() {
+            let last = ids.iter().rposition(|id| delivered.contains(&id.as_str()));
+            ids.drain(..=last.ok_or_else(|| anchored::moved(call))?);
+        }
+        Ok(Ids { token: page_token.to_owned(), place: place.to_owned(), ids, next: reply.next_page_token })
+    }
+}
+
+impl Fetch<pb::GroupResult> for Listed {
+    async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<pb::GroupResult>, Status> {
+        let filter = self.filter.clone();
+        let page = self.open(call, token).await?;
+        let ids: Vec<String> = page.ids.iter().take(GROUPS).cloned().collect();
+        let items = profiles(call, &ids, &filter).await?;
+        // Only now: when the profiles cannot be read, the same ids are tried again.
+        page.ids.drain(..ids.len());
+        let next = match (page.ids.is_empty(), page.next.is_empty()) {
+            (true, true) => String::new(),
+            (true, false) => format!("g{}", page.next),
+            (false, _) => {
+                let last = &ids[ids.len().saturating_sub(IN_TOKEN)..];
+                format!("g{}\n{}", page.token, last.join("\n"))
+            }
+        };
+        page.place.clone_from(&next);
+        if page.ids.is_empty() {
+            self.page = None;
+        }
+        Ok(Page { items, next })
+    }
+}
+
+/// Whether a token is one of these lists.
+pub fn is_valid(token: &str) -> bool {
+    let page = split(token).0;
+    token.is_empty() || (token.starts_with('g') && paging::is_valid(paging::Style::NextNumber, page))
+}
+
+/// The token of the page of ids, and the ids of it that were delivered last.
+fn split(token: &str) -> (&str, Vec<&str>) {
+    let mut parts = token.strip_prefix('g').unwrap_or_default().split('\n');
+    (parts.next().unwrap_or_default(), parts.collect())
+}
+
+/// The profiles of listed groups, in the list's order. A group that vanished in between is left out; another failure of
+/// one group stays in its result.
+pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> Result<Vec<pb::GroupResult>, Status> {
+    let reads = ids.chunks(call.batch.get_groups).map(|ids| {
+        let request = pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
+        let call = call.clone();
+        async move { call.send(request).await }
+    });
+    // Collected first: the futures of a stream that borrows closures are hard on the compiler.
+    let reads: Vec<_> = reads.collect();
+    let replies: Vec<pb::GetGroupsResponse> =
+        stream::iter(reads).buffered(call.batch.concurrency).try_collect().await?;
+    let mut found: HashMap<String, pb::GroupResult> =
+        replies.into_iter().flat_map(|reply| reply.results).map(|result| (id(&result).to_owned(), result)).collect();
+    let results = ids.iter().map(|id| found.remove(id).unwrap_or_else(|| unnamed(id)));
+    Ok(results.filter(|result| i64::from(result.error_code) != NOT_FOUND).collect())
+}
+
+/// Everything of the profile and no members.
+pub fn profile_only() -> pb::GroupFilter {
+    // The zero value asks for nothing; the others are numbered without a gap.
+    let group_fields = (1..).map_while(|number| pb::GroupField::try_from(number).ok()).map(i32::from).collect();
+    pb::GroupFilter { group_fields, ..pb::GroupFilter::default() }
+}
+
+/// The group that a result is about.
+pub fn id(result: &pb::GroupResult) -> &str {
+    result.group.as_ref().map(|group| group.group_id.as_str()).unwrap_or_default()
+}
+
+/// Tencent's reply leaves a group out that was asked for: that is no reason to drop it from a list.
+fn unnamed(id: &str) -> pb::GroupResult {
+    pb::GroupResult {
+        group: Some(pb::Group { group_id: id.to_owned(), ..pb::Group::default() }),
+        reason: pb::ErrorReason::UpstreamMalformedReply.into(),
+        error_message: "Tencent's reply does not name this group".to_owned(),
+        ..pb::GroupResult::default()
+    }
+}
