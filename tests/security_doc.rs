@@ -34,7 +34,8 @@ fn the_settings_that_it_names_exist_with_these_defaults() {
 #[test]
 fn its_commands_can_be_read() {
     let help = |args: &[&str]| {
-        let program = std::process::Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")).args(args).arg("--help").output();
+        let program =
+            std::process::Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")).args(args).arg("--help").output();
         String::from_utf8(program.unwrap().stdout).unwrap()
     };
     let known = [&["serve"][..], &["keys", "new"], &["config", "check"]].map(help).concat();

@@ -2,8 +2,8 @@
 
 pub mod apps;
 pub mod auth;
-pub mod jwt;
 mod batch;
+pub mod jwt;
 pub mod print;
 mod reader;
 mod sources;
@@ -20,8 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
-pub use jwt::{JwksSource, Jwt};
 pub use batch::Batch;
+pub use jwt::{JwksSource, Jwt};
 pub use print::Effective;
 use reader::Reader;
 pub use reader::parse_duration;
