@@ -163,11 +163,13 @@ async fn one_caller_cannot_take_all_places() {
     assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "caller:greedy");
 
     let waiting = [("authorization", modest.as_str()), ("grpc-timeout", "50m")];
-    assert_eq!(ask(&channel, &waiting).await.code(), Code::DeadlineExceeded);
+    // The client's own clock says CANCELLED if it is the first to notice.
+    let too_late = [Code::DeadlineExceeded, Code::Cancelled];
+    assert!(too_late.contains(&ask(&channel, &waiting).await.code()));
 
     // A caller that goes away gives its place back.
     held.abort();
     gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
     let again = [("authorization", greedy.as_str()), ("grpc-timeout", "50m")];
-    assert_eq!(ask(&channel, &again).await.code(), Code::DeadlineExceeded);
+    assert!(too_late.contains(&ask(&channel, &again).await.code()));
 }

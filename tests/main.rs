@@ -1,6 +1,7 @@
 //! The behaviour of the gateway, one module for each part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod abuse;
 mod auth;
 mod chaos;
 mod coverage;

@@ -54,6 +54,7 @@ use steps::catch_panic::CatchPanic;
 use steps::deadline::Deadline;
 use steps::explain::Explain;
 use steps::request_id::RequestId;
+use steps::slow_reader::SlowReader;
 use steps::trace::Trace;
 use tls::Tls;
 
@@ -275,6 +276,7 @@ fn steps(
         // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
         Box::new(CatchPanic),
         Box::new(RequestId { catalog: catalog.clone(), sandbox: config.sandbox.is_some() }),
+        Box::new(SlowReader),
         Box::new(Trace),
         Box::new(counting),
         Box::new(AccessLog),

@@ -56,6 +56,11 @@ impl Process {
         tokio::time::timeout(PATIENCE, connected).await.expect("the gateway serves")
     }
 
+    /// Where it serves.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks the admin port.
     pub async fn ask(&self, path: &str) -> String {
         super::http().get(format!("http://{}{path}", self.admin)).send().await.unwrap().text().await.unwrap()

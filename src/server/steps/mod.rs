@@ -8,4 +8,5 @@ pub mod deadline;
 pub mod explain;
 pub mod metrics;
 pub mod request_id;
+pub mod slow_reader;
 pub mod trace;

@@ -1,0 +1,228 @@
+//! Clients that hold connections, streams and memory without a use for them.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use prost::Message;
+use tencent_im_grpc::pb;
+use tencent_im_grpc::sandbox::{self, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tower::{Service, ServiceExt};
+
+use crate::support::Gateway;
+use crate::support::callers::{NOWHERE, ask, reason};
+use crate::support::process::{PATIENCE, Process};
+
+/// What begins an HTTP/2 connection, with empty settings.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const GET_GROUP: &str = "/tencentim.group.v1.GroupService/GetGroup";
+
+/// The gateway's word for a deadline that is over, and that of a client whose clock is the first to notice.
+const TOO_LATE: [Code; 2] = [Code::DeadlineExceeded, Code::Cancelled];
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The headers of a call, in HPACK without a table.
+fn headers() -> Vec<u8> {
+    let literal = |index: u8, value: &str| [&[index, u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
+    // POST, http, path, authority, content type.
+    [vec![0x83, 0x86], literal(0x04, GET_GROUP), literal(0x01, "gateway"), {
+        [vec![0x0f], literal(0x10, "application/grpc")].concat()
+    }]
+    .concat()
+}
+
+/// Waits until the other side closes.
+async fn closed(mut stream: TcpStream) {
+    let mut buffer = [0; 4096];
+    let closed = async { while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {} };
+    timeout(PATIENCE, closed).await.expect("the connection is closed");
+}
+
+async fn healthy(channel: Channel) {
+    HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_are_closed() {
+    let settings = [
+        ("limits.handshake_timeout", "100ms"),
+        ("connection.keepalive_interval", "100ms"),
+        ("connection.keepalive_timeout", "100ms"),
+    ];
+    let gateway = Gateway::start(NOWHERE, &settings).await;
+    // Not a word; half a word; and then nobody at the other end any more, which shows as a ping without an answer.
+    for said in [&PREFACE[..0], &PREFACE[..10], PREFACE] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        closed(stream).await;
+    }
+    gateway.wait_for_metric("tim_server_connections", 0.0).await;
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_at_once() {
+    let gateway = Gateway::start(NOWHERE, &[("limits.max_connections", "2")]).await;
+    let (first, second) = (gateway.channel().await, TcpStream::connect(gateway.address).await.unwrap());
+    gateway.wait_for_metric("tim_server_connections", 2.0).await;
+    for _ in 0..20 {
+        closed(TcpStream::connect(gateway.address).await.unwrap()).await;
+    }
+    healthy(first.clone()).await;
+    drop(second);
+    gateway.wait_for_metric("tim_server_connections", 1.0).await;
+    healthy(gateway.channel().await).await;
+    drop(first);
+}
+
+/// Streams that are opened and reset as fast as they can be written.
+#[tokio::test]
+async fn a_flood_of_streams_ends_its_own_connection_and_no_other() {
+    let gateway = Gateway::start(NOWHERE, &[]).await;
+    let other = gateway.channel().await;
+    let (mut reader, mut writer) = TcpStream::connect(gateway.address).await.unwrap().into_split();
+    writer.write_all(PREFACE).await.unwrap();
+    let (open, reset) = (headers(), 8u32.to_be_bytes());
+    let flood = async {
+        for n in 0..100_000u32 {
+            let stream = 2 * n + 1;
+            let both = [frame(1, 4, stream, &open), frame(3, 0, stream, &reset)].concat();
+            if writer.write_all(&both).await.is_err() {
+                return true;
+            }
+        }
+        false
+    };
+    let heard = async {
+        let mut buffer = vec![0; 65536];
+        while reader.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    };
+    let (cut, ()) = timeout(PATIENCE, futures::future::join(flood, heard)).await.expect("the flood is cut off");
+    assert!(cut, "all streams were taken");
+    healthy(other).await;
+    gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
+}
+
+/// More streams at once than one connection may have are not even begun.
+#[tokio::test]
+async fn streams_beyond_the_limit_wait_at_the_client() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", silent.local_addr().unwrap());
+    let gateway = Gateway::start(&upstream, &[("limits.max_concurrent_streams", "4")]).await;
+    let channel = gateway.channel().await;
+    let calls: Vec<_> = (0..32)
+        .map(|_| {
+            let channel = channel.clone();
+            tokio::spawn(async move { ask(&channel, &[]).await })
+        })
+        .collect();
+    gateway.wait_for_metric("tim_server_in_flight", 4.0).await;
+    // Another connection finds room.
+    let status = ask(&gateway.channel().await, &[("grpc-timeout", "50m")]).await;
+    assert!(TOO_LATE.contains(&status.code()), "{status:?}");
+    assert_eq!(gateway.metric("tim_server_in_flight").await, Some(4.0));
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// A client that opens no window reads nothing. Its calls give their places back soon after their deadline.
+#[tokio::test]
+async fn who_does_not_read_holds_no_place_past_the_deadline() {
+    let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
+    let sandbox = sandbox::start(settings).await.unwrap();
+    let base_url = format!("http://{}", sandbox.api_addr());
+    let gateway = Gateway::start(&base_url, &[("limits.max_in_flight", "8"), ("drain.timeout", "1s")]).await;
+    let channel = gateway.channel().await;
+    create(&channel, 10).await;
+    let stuck = unreading(&gateway.address.to_string()).await;
+    let mut unread = Vec::new();
+    for _ in 0..8 {
+        let response = raw(stuck.clone(), "4S").await;
+        assert!(response.headers().get("grpc-status").is_none(), "there is a body to read");
+        unread.push(response);
+    }
+    assert_eq!(ask(&channel, &[]).await.code(), Code::ResourceExhausted);
+    let free = async { while gateway.metric("tim_server_in_flight").await != Some(0.0) {} };
+    timeout(PATIENCE, free).await.expect("the places are free again");
+    // There is no such group, and there is room to say so.
+    assert_eq!(reason(&ask(&channel, &[]).await), "GROUP_NOT_FOUND");
+    drop(unread);
+}
+
+/// Creates the group that is then read.
+async fn create(channel: &Channel, introduction: usize) {
+    let request = pb::CreateGroupRequest {
+        r#type: pb::GroupType::Public.into(),
+        group_id: "there".to_owned(),
+        name: "Demo".to_owned(),
+        introduction: "x".repeat(introduction),
+        owner_user_id: "alice".to_owned(),
+        ..Default::default()
+    };
+    pb::group_service_client::GroupServiceClient::new(channel.clone()).create_group(request).await.unwrap();
+}
+
+/// A connection on which nothing is read.
+async fn unreading(address: &str) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    endpoint.initial_stream_window_size(0).connect().await.unwrap()
+}
+
+/// Reads the group, and leaves the body of the answer to the caller.
+async fn raw(mut channel: Channel, deadline: &str) -> http::Response<tonic::body::Body> {
+    let message = pb::GetGroupRequest { group_id: "there".to_owned(), filter: None }.encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let body = Bytes::from([&[0], &length[..], &message].concat());
+    let request = http::Request::post(format!("http://gateway{GET_GROUP}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("grpc-timeout", deadline)
+        .body(tonic::body::Body::new(Full::new(body).map_err(|never| match never {})))
+        .unwrap();
+    channel.ready().await.unwrap().call(request).await.unwrap()
+}
+
+/// A request whose end never comes is over at its deadline.
+#[tokio::test]
+async fn a_request_that_never_ends_is_over_at_its_deadline() {
+    let gateway = Gateway::start(NOWHERE, &[("deadline.default", "300ms")]).await;
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    stream.write_all(PREFACE).await.unwrap();
+    stream.write_all(&frame(1, 4, 1, &headers())).await.unwrap();
+    // A message is announced and does not come.
+    stream.write_all(&frame(0, 0, 1, &[0, 0, 0, 1, 0])).await.unwrap();
+    let ended = r#"grpc_service="tencentim.group.v1.GroupService",grpc_method="GetGroup",grpc_code="DeadlineExceeded""#;
+    gateway.wait_for_metric(&format!("grpc_server_handled_total{{grpc_type=\"unary\",{ended}}}"), 1.0).await;
+    gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
+}
+
+/// Many clients that never read what they asked for: the memory that they cost stays within the limits.
+#[tokio::test]
+async fn slow_readers_cost_bounded_memory() {
+    let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
+    let sandbox = sandbox::start(settings).await.unwrap();
+    let mut gateway = Process::start(&format!("http://{}", sandbox.api_addr()), &["--drain-timeout", "1s"]).await;
+    let channel = gateway.channel().await;
+    create(&channel, 200).await;
+    let before = gateway.memory();
+    let mut unread = Vec::new();
+    for _ in 0..10 {
+        let stuck = unreading(gateway.address()).await;
+        for _ in 0..100 {
+            unread.push(timeout(PATIENCE, raw(stuck.clone(), "10S")).await.unwrap());
+        }
+    }
+    let grown = gateway.memory().saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB for {} unread replies", unread.len());
+    healthy(channel).await;
+    drop(unread);
+    gateway.stop().await;
+}
