@@ -16,6 +16,7 @@ mod raw;
 mod redaction;
 mod regressions;
 mod sandbox;
+mod security_doc;
 mod server;
 mod streams;
 mod support;
