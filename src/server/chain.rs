@@ -65,8 +65,8 @@ impl Next<'_> {
 }
 
 impl Later {
-    /// The rest of the chain.
-    pub fn next(&mut self) -> Next<'_> {
+    /// Takes up the chain again.
+    pub fn resume(&mut self) -> Next<'_> {
         Next { steps: &self.steps, at: self.at, routes: &mut self.routes }
     }
 }

@@ -41,7 +41,7 @@ impl Step for Authenticate {
         let (step, mut later) = (self.clone(), next.later());
         Box::pin(async move {
             keys.await;
-            let answer = step.decide(request, later.next());
+            let answer = step.decide(request, later.resume());
             answer.await
         })
     }

@@ -45,13 +45,16 @@ impl Step for SlowReader {
         }
         Box::pin(async move {
             let response = answer.await;
-            response.map(|body| if body.is_end_stream() { body } else { Held::new(body, call.deadline() + GRACE) })
+            if response.body().is_end_stream() {
+                return response;
+            }
+            response.map(|body| Body::new(Held::new(body, call.deadline() + GRACE)))
         })
     }
 }
 
 impl Held {
-    fn new(body: Body, limit: Instant) -> Body {
+    fn new(body: Body, limit: Instant) -> Self {
         let body = Arc::new(Mutex::new(Some(body)));
         let (over, ended) = oneshot::channel::<()>();
         let watched = Arc::downgrade(&body);
@@ -63,7 +66,7 @@ impl Held {
                 drop(unread);
             }
         });
-        Body::new(Self { body, _over: over })
+        Self { body, _over: over }
     }
 }
 
