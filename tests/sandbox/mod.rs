@@ -19,4 +19,5 @@ mod receipts;
 mod robots;
 mod size;
 mod through_gateway;
+mod topics;
 mod webhooks;

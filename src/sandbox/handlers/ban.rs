@@ -59,7 +59,7 @@ fn ban_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
     group.bans.retain(|_, until| *until > now);
     for id in &ids {
-        group.members.remove(id);
+        group.expel(id);
         group.present.remove(id.as_str());
         if until > now {
             group.bans.insert(id.clone(), until);

@@ -79,7 +79,7 @@ fn modify_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         }
     }
     let to = Audience::Members;
-    ctx.events.deliver_in(DeliveryKind::Edit, id, optional_text(body, "TopicId"), to, content);
+    ctx.events.deliver_in(DeliveryKind::Edit, id, topic_id(body), to, content);
     answer(json!({"ErrorInfo": "succeed"}))
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::member::{Member, MsgFlag, Role, Roster};
 use super::message::{Duplicates, History, Message};
-use super::stream::Streams;
 use super::permission_group::{PermissionGroups, Right};
+use super::stream::Streams;
 use super::topic::Topic;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::ids::{Id, TOPIC_MARK};

@@ -5,7 +5,7 @@ pub mod extension;
 pub mod group;
 pub mod member;
 pub mod message;
+pub mod permission_group;
 pub mod receipt;
 pub mod stream;
-pub mod permission_group;
 pub mod topic;
