@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::history::history;
 use super::message::elements;
-use super::{Ctx, answer, done, optional_text, text, unsigned};
+use super::{Ctx, answer, done, optional_text, text, topic_id, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::events::{Audience, DeliveryKind};
 use crate::sandbox::registry::Kind::{Elements, Text, U32};
