@@ -2,6 +2,8 @@
 
 mod bans;
 pub mod client;
+mod community_examples;
+mod community_through_gateway;
 mod control;
 mod durability;
 mod examples;
@@ -14,6 +16,7 @@ mod members;
 mod message_changes;
 mod messages;
 mod model;
+mod permission_groups;
 mod platform;
 mod receipts;
 mod robots;

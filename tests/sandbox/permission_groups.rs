@@ -52,7 +52,8 @@ impl Sandbox {
     }
 
     async fn promote(&self, users: &[&str]) -> Value {
-        self.ok("add_permission_group_member", editors(json!({"MemberList": members(users)}))).await["MemberList"].clone()
+        self.ok("add_permission_group_member", editors(json!({"MemberList": members(users)}))).await["MemberList"]
+            .clone()
     }
 
     /// Codes of the results for topics.
@@ -173,7 +174,8 @@ async fn permission_groups_are_paged_by_a_cursor() {
     let (mut next, mut found) = (json!(""), Vec::new());
     loop {
         let page = sandbox.ok("get_permission_group", json!({"GroupId": CLUB, "Limit": 2, "Next": next})).await;
-        found.extend(page["PermissionGroupInfoList"].as_array().unwrap().iter().map(|g| g["PermissionGroupId"].clone()));
+        found
+            .extend(page["PermissionGroupInfoList"].as_array().unwrap().iter().map(|g| g["PermissionGroupId"].clone()));
         next = page["Next"].clone();
         if next == "" {
             break;
@@ -244,7 +246,8 @@ async fn topic_permissions_answer_per_item() {
     sandbox.topic(GENERAL).await;
     sandbox.editors(0).await;
     assert_eq!(sandbox.topic_codes("set_topic_permission_group", bits(GENERAL, 8)).await, [110011]);
-    let two = json!({"TopicPermissionList": [{"TopicId": GENERAL, "Permission": 8}, {"TopicId": "x", "Permission": 8}]});
+    let two =
+        json!({"TopicPermissionList": [{"TopicId": GENERAL, "Permission": 8}, {"TopicId": "x", "Permission": 8}]});
     assert_eq!(sandbox.topic_codes("add_topic_permission_group", two).await, [0, 110013]);
     assert_eq!(sandbox.topic_codes("add_topic_permission_group", bits(GENERAL, 16)).await, [110010]);
     assert_eq!(sandbox.topic_codes("set_topic_permission_group", bits(GENERAL, 16)).await, [0]);
