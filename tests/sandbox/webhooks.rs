@@ -364,3 +364,44 @@ async fn a_notification_reaches_who_is_online_and_fires_no_callback() {
     // Webhooks come in order, so those of the notification would have come by now.
     assert_eq!(receiver.commands()[before.len()..], ["Group.CallbackAfterGroupDestroyed"]);
 }
+
+/// create_topic: "Fires BeforeCreateTopic (may give 10016) and AfterCreateTopic."; modify_topic: "Fires
+/// AfterTopicInfoChanged for name, introduction, notification and face URL."; destroy_topic: "Fires AfterTopicDestroyed.";
+/// import_topic: "No webhook, no notification."
+#[tokio::test]
+async fn topics_fire_their_callbacks() {
+    const CLUB: &str = "@TGS#_club";
+    const GENERAL: &str = "@TGS#_club@TOPIC#_general";
+    const SERVICE: &str = "million_group_open_http_svc";
+    let (sandbox, receiver) = hooked().await;
+    let body = json!({
+        "Owner_Account": "alice", "Type": "Community", "GroupId": CLUB, "Name": "Club", "SupportTopic": 1,
+    });
+    sandbox.ok("create_group", body).await;
+    sandbox.ok("import_topic", json!({"GroupId": CLUB, "TopicName": "imported"})).await;
+    let create = json!({"GroupId": CLUB, "TopicId": GENERAL, "TopicName": "general"});
+    receiver.answer("CallbackBeforeCreateTopic", json!({"ActionStatus": "OK", "ErrorCode": 1, "ErrorInfo": ""}));
+    assert_eq!(sandbox.call_at(SERVICE, "create_topic", create.clone()).await["ErrorCode"], 10016);
+    let before = receiver.first("CallbackBeforeCreateTopic").await;
+    assert_eq!((&before["Type"], &before["Name"]), (&json!("Community"), &json!("general")));
+    assert_eq!(before["Operator_Account"], "administrator");
+
+    receiver.answer("CallbackBeforeCreateTopic", json!({"ActionStatus": "OK", "ErrorCode": 0, "ErrorInfo": ""}));
+    sandbox.ok_at(SERVICE, "create_topic", create).await;
+    let after = receiver.first("CallbackAfterCreateTopic").await;
+    assert_eq!((&after["TopicId"], &after["Owner_Account"]), (&json!(GENERAL), &json!("alice")));
+    assert_eq!((&after["GroupId"], &after["Name"]), (&json!(CLUB), &json!("general")));
+
+    let quiet = json!({"GroupId": CLUB, "TopicId": GENERAL, "MuteAllMember": "Off", "CustomString": "c"});
+    sandbox.ok_at(SERVICE, "modify_topic", quiet).await;
+    let rename = json!({"GroupId": CLUB, "TopicId": GENERAL, "TopicName": "general-2", "From_Account": "alice"});
+    sandbox.ok_at(SERVICE, "modify_topic", rename).await;
+    let changed = receiver.first("CallbackAfterTopicInfoChanged").await;
+    assert_eq!((&changed["Name"], &changed["Operator_Account"]), (&json!("general-2"), &json!("alice")));
+    assert_eq!(changed.get("TopicId"), None, "the documented packet has none");
+
+    sandbox.ok_at(SERVICE, "destroy_topic", json!({"GroupId": CLUB, "TopicIdList": [GENERAL]})).await;
+    assert_eq!(receiver.first("CallbackAfterTopicDestroyed").await["TopicIdList"], json!([GENERAL]));
+    let created = receiver.commands().iter().filter(|command| command.ends_with("AfterCreateTopic")).count();
+    assert_eq!(created, 1, "the import is not told");
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::history::history;
 use super::message::elements;
-use super::{Ctx, answer, done, optional_text, text, unsigned};
+use super::{Ctx, answer, done, optional_text, text, topic_id, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::events::{Audience, DeliveryKind};
 use crate::sandbox::registry::Kind::{Elements, Text, U32};
@@ -79,7 +79,7 @@ fn modify_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         }
     }
     let to = Audience::Members;
-    ctx.events.deliver_in(DeliveryKind::Edit, id, optional_text(body, "TopicId"), to, content);
+    ctx.events.deliver_in(DeliveryKind::Edit, id, topic_id(body), to, content);
     answer(json!({"ErrorInfo": "succeed"}))
 }
 
