@@ -3,6 +3,8 @@
 
 mod auth;
 mod chaos;
+mod batches;
+mod broken_streams;
 mod coverage;
 mod generator;
 mod golden;

@@ -1,5 +1,6 @@
 //! A gateway in front of a sandbox of its own.
 
+use serde_json::Value;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::sandbox::{self, Running, Settings};
 use tonic::transport::Channel;
@@ -10,16 +11,43 @@ use super::Gateway;
 pub struct Sandboxed {
     pub channel: Channel,
     gateway: Gateway,
-    _sandbox: Running,
+    sandbox: Running,
 }
 
 impl Sandboxed {
     /// Starts them; unknown users exist as soon as they are mentioned, and nothing is paced.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With further settings of the gateway.
+    pub async fn start_with(more: &[(&str, &str)]) -> Self {
         let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
         let sandbox = sandbox::start(settings).await.unwrap();
-        let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), &[]).await;
-        Self { channel: gateway.channel().await, gateway, _sandbox: sandbox }
+        let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), more).await;
+        Self { channel: gateway.channel().await, gateway, sandbox }
+    }
+
+    fn control_url(&self, path: &str) -> String {
+        format!("http://{}/_sandbox/{path}", self.sandbox.control_addr())
+    }
+
+    /// Makes the sandbox fail.
+    pub async fn fault(&self, rule: Value) {
+        let answer = reqwest::Client::new().post(self.control_url("faults")).json(&rule).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Lets it work again.
+    pub async fn clear_faults(&self) {
+        reqwest::Client::new().delete(self.control_url("faults")).send().await.unwrap();
+    }
+
+    /// How many requests for a command came.
+    pub async fn count(&self, command: &str) -> u64 {
+        let url = self.control_url(&format!("journal/count?command={command}"));
+        let answer: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        answer["count"].as_u64().unwrap()
     }
 
     /// The gateway.
