@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod auth;
-mod chaos;
 mod batches;
 mod broken_streams;
+mod chaos;
 mod coverage;
 mod generator;
 mod golden;
