@@ -3,6 +3,8 @@
 
 mod abuse;
 mod auth;
+mod batches;
+mod broken_streams;
 mod chaos;
 mod coverage;
 mod deploy;

@@ -50,13 +50,15 @@ where
     let (pages, received) = mpsc::channel(1);
     let work = async move {
         let mut token = token;
+        // A mark that is moved ahead after twice as many pages each time: whoever walks in a circle comes to it again.
+        let (mut mark, mut until, mut pages_since) = (token.clone(), 1_u64, 0);
         while let Ok(permit) = pages.reserve().await {
             let page = tokio::select! {
                 () = pages.closed() => return,
                 page = persist(&call, &mut fetch, &token) => page,
             };
             let page = match page {
-                Ok(page) if page.next == token && !token.is_empty() => Err(stuck(&call)),
+                Ok(page) if !page.next.is_empty() && (page.next == token || page.next == mark) => Err(stuck(&call)),
                 page => page,
             };
             let next = page.as_ref().map(|page| page.next.clone()).unwrap_or_default();
@@ -65,6 +67,11 @@ where
                 return;
             }
             token = next;
+            pages_since += 1;
+            if pages_since == until {
+                mark.clone_from(&token);
+                (until, pages_since) = (until * 2, 0);
+            }
         }
     };
     let task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));

@@ -1,5 +1,6 @@
 //! A gateway in front of a sandbox of its own.
 
+use serde_json::Value;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::sandbox::{self, Running, Settings};
 use tonic::transport::Channel;
@@ -16,10 +17,36 @@ pub struct Sandboxed {
 impl Sandboxed {
     /// Starts them; unknown users exist as soon as they are mentioned, and nothing is paced.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With further settings of the gateway.
+    pub async fn start_with(more: &[(&str, &str)]) -> Self {
         let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
         let sandbox = sandbox::start(settings).await.unwrap();
-        let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), &[]).await;
+        let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), more).await;
         Self { channel: gateway.channel().await, gateway, sandbox }
+    }
+
+    fn control_url(&self, path: &str) -> String {
+        format!("http://{}/_sandbox/{path}", self.sandbox.control_addr())
+    }
+
+    /// Makes the sandbox fail.
+    pub async fn fault(&self, rule: Value) {
+        self.control("faults", rule).await;
+    }
+
+    /// Lets it work again.
+    pub async fn clear_faults(&self) {
+        reqwest::Client::new().delete(self.control_url("faults")).send().await.unwrap();
+    }
+
+    /// How many requests for a command came.
+    pub async fn count(&self, command: &str) -> u64 {
+        let url = self.control_url(&format!("journal/count?command={command}"));
+        let answer: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        answer["count"].as_u64().unwrap()
     }
 
     /// The gateway.
@@ -28,14 +55,13 @@ impl Sandboxed {
     }
 
     /// Asks the sandbox's control API for something.
-    pub async fn control(&self, path: &str, body: serde_json::Value) {
-        let url = format!("http://{}/_sandbox/{path}", self.sandbox.control_addr());
-        let reply = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
+    pub async fn control(&self, path: &str, body: Value) {
+        let reply = reqwest::Client::new().post(self.control_url(path)).json(&body).send().await.unwrap();
         assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
     }
 
     /// Calls any method with proto3 JSON.
-    pub async fn call(&self, rpc: &str, request: serde_json::Value) -> Result<serde_json::Value, tonic::Status> {
+    pub async fn call(&self, rpc: &str, request: Value) -> Result<Value, tonic::Status> {
         let pool = super::dynamic::pool();
         let method = super::dynamic::method(&pool, &format!("tencentim.group.v1.{rpc}"));
         let request = super::dynamic::message(&method.input(), &request);
@@ -44,7 +70,7 @@ impl Sandboxed {
     }
 
     /// A call that must succeed.
-    pub async fn ok(&self, rpc: &str, request: serde_json::Value) -> serde_json::Value {
+    pub async fn ok(&self, rpc: &str, request: Value) -> Value {
         self.call(rpc, request).await.unwrap_or_else(|status| panic!("{rpc}: {status:?}"))
     }
 
