@@ -97,6 +97,17 @@ fn all_faults_are_told_at_once() {
     assert_eq!(faults.len(), 2, "{faults:?}");
 }
 
+#[test]
+fn a_contract_without_the_options_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    fs::write(scratch.path().join("bare.proto"), "syntax = \"proto3\"; package bare; message A {}").unwrap();
+    let mut compiler = protox::Compiler::new([scratch.path()]).unwrap();
+    compiler.open_file("bare.proto").unwrap();
+    let faults = whole::generate(&compiler.descriptor_pool()).err().unwrap();
+    assert!(faults[0].starts_with("tencentim.annotations.v1."), "{faults:?}");
+    assert!(faults[0].contains("the option is not defined"), "{faults:?}");
+}
+
 /// Each fault: a contract that has it, the place that the message must name, and words of the message.
 fn faulty() -> Vec<(String, &'static str, &'static str)> {
     let field = |options: &str| request(&format!("string a = 1 [{options}];"));
@@ -116,6 +127,11 @@ fn faulty() -> Vec<(String, &'static str, &'static str)> {
         (contract("", "group_rate_per_second: 5", "", "", ""), "S.M", "needs a field group_id"),
         (contract("", r#"guarded_by: "nothing""#, "", "", ""), "S.M", "guarded_by must name"),
         (contract(read, r#"guarded_by: "a""#, "string a = 1;", "", ""), "S.M", "redundant"),
+        (
+            contract("", "", "", "", "").replace("returns (MResponse)", "returns (google.protobuf.Duration)"),
+            "S.M",
+            "must be messages of this package",
+        ),
         (contract("", "", "", "", "").replace(r#"name: "m""#, ""), "S.M", "no name"),
         (contract("", "", "", "", "").replace(r#"service: "s""#, ""), "S.M", "no service"),
         (

@@ -15,6 +15,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
@@ -41,6 +42,27 @@ async fn health_is_serving_as_a_whole_and_for_each_service() {
     assert_eq!(status.code(), Code::NotFound);
 }
 
+/// Who watches is told at once that the server goes down, while it still accepts.
+#[tokio::test]
+async fn a_watch_sees_the_server_go_down_before_it_stops() {
+    let gateway = Gateway::start("http://127.0.0.1:1", &[("drain.pause", "30s")]).await;
+    let mut health = HealthClient::new(gateway.channel().await);
+    let mut watches = Vec::new();
+    for service in ["", "tencentim.group.v1.GroupService"] {
+        let mut watch = health.watch(HealthCheckRequest { service: service.into() }).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving, "{service}");
+        watches.push(watch);
+    }
+    gateway.shutdown.trigger();
+    for watch in &mut watches {
+        let next = tokio::time::timeout(Duration::from_secs(10), watch.message()).await.unwrap();
+        assert_eq!(next.unwrap().unwrap().status(), ServingStatus::NotServing);
+    }
+    let mut late = HealthClient::new(gateway.channel().await);
+    let reply = late.check(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(reply.status(), ServingStatus::NotServing);
+}
+
 #[tokio::test]
 async fn reflection_carries_the_comments() {
     let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
@@ -54,6 +76,25 @@ async fn reflection_carries_the_comments() {
     let MessageResponse::FileDescriptorResponse(files) = reply else { panic!("{reply:?}") };
     let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
     assert!(text.contains("Creates a group, with its first members."));
+}
+
+/// Older clients know reflection by this name only.
+#[tokio::test]
+async fn reflection_answers_by_its_older_name_too() {
+    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
+    let mut reflection = v1alpha::server_reflection_client::ServerReflectionClient::new(gateway.channel().await);
+    let symbol = "tencentim.group.v1.MessageService".to_owned();
+    let ask = v1alpha::ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol)),
+    };
+    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+    let reply = replies.message().await.unwrap().unwrap().message_response.unwrap();
+    let v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(files) = reply else {
+        panic!("{reply:?}")
+    };
+    let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
+    assert!(text.contains("Sends a message, as the application's admin or on behalf of a user."));
 }
 
 #[tokio::test]
