@@ -186,5 +186,5 @@ func explain(err error) {
 }
 
 func text(words string) *groupv1.MessageElement {
-	return &groupv1.MessageElement{Element: &groupv1.MessageElement_Text{Text: &groupv1.TextElement{Text: &words}}}
+	return &groupv1.MessageElement{Element: &groupv1.MessageElement_Text{Text: &groupv1.TextElement{Text: words}}}
 }
