@@ -37,11 +37,6 @@ impl Sandboxed {
         self.control("faults", rule).await;
     }
 
-    /// Lets it work again.
-    pub async fn clear_faults(&self) {
-        reqwest::Client::new().delete(self.control_url("faults")).send().await.unwrap();
-    }
-
     /// How many requests for a command came.
     pub async fn count(&self, command: &str) -> u64 {
         let url = self.control_url(&format!("journal/count?command={command}"));
