@@ -81,7 +81,7 @@ impl Signer {
     /// A token with this header and these claims.
     pub fn raw(&self, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", b64(header.to_string().as_bytes()), b64(claims.to_string().as_bytes()));
-        format!("Bearer {message}.{}", b64(&self.sign(message.as_bytes())))
+        format!("Bearer {message}.{}", b64(self.sign(message.as_bytes())))
     }
 
     pub fn token(&self, kid: &str, claims: &Value) -> String {
