@@ -15,6 +15,7 @@ use crate::serve;
 use crate::server;
 use crate::server::auth::{Permission, keys};
 use crate::telemetry;
+use crate::telemetry::traces::Traces;
 
 /// Bad usage or settings, as in `sysexits.h`.
 const USAGE: u8 = 64;
@@ -201,8 +202,15 @@ fn serve(config: Config) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
-    runtime.block_on(async {
-        let level = match telemetry::logs::init(&config.log) {
+    let traces = match Traces::start() {
+        Ok(traces) => traces,
+        Err(error) => {
+            eprintln!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let code = runtime.block_on(async {
+        let level = match telemetry::logs::init(&config.log, &traces) {
             Ok(level) => level,
             Err(error) => return failure(&error),
         };
@@ -211,7 +219,9 @@ fn serve(config: Config) -> ExitCode {
             Err(serve::Error::Server(server::Error::Settings(problems))) => usage(&problems),
             Err(error) => failure(&error),
         }
-    })
+    });
+    traces.flush();
+    code
 }
 
 #[cfg(feature = "sandbox")]

@@ -22,4 +22,5 @@ mod streams;
 mod support;
 mod telemetry;
 mod tls;
+mod traces;
 mod upstream;

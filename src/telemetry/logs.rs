@@ -8,6 +8,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry};
 
+use super::traces::Traces;
 use crate::config::{Log, LogFormat};
 
 /// Changes the level of the running process.
@@ -25,11 +26,11 @@ pub enum LevelError {
     Gone,
 }
 
-/// Sets logging up for the process.
+/// Sets logging up for the process, and the export of spans.
 ///
 /// # Errors
 /// When it was set up before.
-pub fn init(settings: &Log) -> Result<LevelHandle, TryInitError> {
+pub fn init(settings: &Log, traces: &Traces) -> Result<LevelHandle, TryInitError> {
     let filter: Targets = settings.filter.parse().unwrap_or_default();
     let (filter, handle) = reload::Layer::new(filter);
     let pretty = match settings.format {
@@ -43,7 +44,7 @@ pub fn init(settings: &Log) -> Result<LevelHandle, TryInitError> {
     } else {
         lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?;
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.layer()).try_init()?;
     log_panics();
     Ok(LevelHandle(handle))
 }

@@ -1,10 +1,15 @@
 //! One HTTP request to Tencent.
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use opentelemetry::global;
+use opentelemetry::propagation::Injector;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Url, redirect};
+
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::SetupError;
 use crate::command::Command;
@@ -70,7 +75,8 @@ impl Http {
             signature.expose(),
             rand::random::<u32>(),
         );
-        let request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        let headers = trace_headers();
+        let request = self.client.post(url).headers(headers).header(CONTENT_TYPE, "application/json").body(body);
         let mut response = request.send().await.map_err(fault)?;
         if response.status() != StatusCode::OK {
             return Err(Fault::Http(response.status().as_u16()));
@@ -87,6 +93,23 @@ impl Http {
         }
         Ok(reply.freeze())
     }
+}
+
+/// The attempt's trace, for whatever on the way takes part in it; nothing unless spans are exported.
+fn trace_headers() -> HeaderMap {
+    struct Headers(HeaderMap);
+
+    impl Injector for Headers {
+        fn set(&mut self, key: &str, value: String) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+                self.0.insert(name, value);
+            }
+        }
+    }
+
+    let mut headers = Headers(HeaderMap::new());
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&Span::current().context(), &mut headers));
+    headers.0
 }
 
 /// What an error of the HTTP client means for the call.

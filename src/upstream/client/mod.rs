@@ -161,6 +161,7 @@ impl Upstream {
             attempt = course.attempts,
             upstream_code = field::Empty,
             error = field::Empty,
+            otel.status_code = field::Empty,
         );
         let mut watch = Watch::start(&*self.observer, call.command.label);
         let signature = self.signer.current();
@@ -299,6 +300,9 @@ impl<'a> Watch<'a> {
         };
         if let AttemptResult::Code(code) = self.result {
             span.record("upstream_code", code);
+        }
+        if self.result != AttemptResult::Code(0) {
+            span.record("otel.status_code", "ERROR");
         }
     }
 }
