@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use secrecy::SecretString;
+
 use crate::command::methods::{METHODS, SERVICES};
 use crate::config::Config;
 use crate::gateway::{Gateway, MessageSizes, routes};
@@ -12,7 +14,11 @@ use crate::pb;
 use crate::server::{self, Application};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
-use crate::upstream::{SetupError, Upstream};
+use crate::upstream::pacing::Pacer;
+#[cfg(feature = "redis")]
+use crate::upstream::pacing::{LanePacer, RedisQuota, RedisUrlError};
+use crate::upstream::settings::Settings;
+use crate::upstream::{Observer, SetupError, Upstream};
 
 /// Why the gateway did not start or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +34,14 @@ pub enum Error {
         /// Why.
         source: SetupError,
     },
+    /// The URL of the shared quota is none.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Redis(#[from] RedisUrlError),
+    /// The settings name a Redis.
+    #[cfg(not(feature = "redis"))]
+    #[error("this build cannot use Redis; build it with the feature `redis`")]
+    NoRedis,
     /// The sandbox did not start.
     #[error("the sandbox did not start: {0}")]
     Sandbox(String),
@@ -82,11 +96,30 @@ pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>, metri
 /// # Errors
 /// When the settings of one do not make a client.
 pub fn clients(config: &Config, metrics: &Metrics) -> Result<BTreeMap<String, Arc<Upstream>>, Error> {
-    let client = |(name, app): (&String, &crate::config::App)| match Upstream::new(&app.upstream) {
-        Ok(upstream) => Ok((name.clone(), Arc::new(upstream.with_observer(metrics.upstream.clone())))),
-        Err(source) => Err(Error::App { app: name.clone(), source }),
+    let client = |(name, app): (&String, &crate::config::App)| {
+        let upstream = Upstream::new(&app.upstream).map_err(|source| Error::App { app: name.clone(), source })?;
+        let upstream = upstream.with_observer(metrics.upstream.clone());
+        let upstream = match &config.redis_url {
+            Some(url) if app.upstream.pacing => {
+                upstream.with_pacer(shared_pacer(url, &app.upstream, metrics.upstream.clone())?)
+            }
+            _ => upstream,
+        };
+        Ok((name.clone(), Arc::new(upstream)))
     };
     config.apps.by_name.iter().map(client).collect()
+}
+
+/// The pacer of one replica of several, which share the application's quota.
+#[cfg(feature = "redis")]
+fn shared_pacer(url: &SecretString, app: &Settings, observer: Arc<dyn Observer>) -> Result<Arc<dyn Pacer>, Error> {
+    let quota = RedisQuota::new(url, app.sdk_app_id, app.replicas, observer)?;
+    Ok(Arc::new(LanePacer::new(app, Arc::new(quota), 1.0)))
+}
+
+#[cfg(not(feature = "redis"))]
+fn shared_pacer(_url: &SecretString, _app: &Settings, _observer: Arc<dyn Observer>) -> Result<Arc<dyn Pacer>, Error> {
+    Err(Error::NoRedis)
 }
 
 /// Calls Tencent once, so that a wrong key or region stands in the log before the first caller meets it. It does not

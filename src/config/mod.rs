@@ -15,6 +15,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use secrecy::{ExposeSecret, SecretString};
+
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
 pub use jwt::{JwksSource, Jwt};
@@ -48,6 +50,8 @@ pub struct Config {
     pub apps: Apps,
     /// Address of the sandbox to start in this process; `None` with a real application.
     pub sandbox: Option<SocketAddr>,
+    /// The Redis that all replicas share one quota in.
+    pub redis_url: Option<SecretString>,
     /// Whether RawService is open.
     pub raw_service: bool,
     /// Logs.
@@ -176,6 +180,7 @@ impl Config {
             server: Server::read(&mut reader),
             sandbox: sandbox.then(|| reader.address("sandbox_listen")),
             apps: Apps::read(&mut reader, &values, sandbox),
+            redis_url: redis_url(&mut reader),
             raw_service: reader.flag("raw_service"),
             log: Log::read(&mut reader),
             effective: Effective::new(&values),
@@ -255,6 +260,17 @@ impl Limits {
             handshake_timeout: reader.positive("limits.handshake_timeout"),
         }
     }
+}
+
+fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    const KEY: &str = "upstream.redis_url";
+    let url = reader.secret(KEY)?;
+    if !cfg!(feature = "redis") {
+        reader.problem(KEY, "this build cannot use Redis", "build it with the feature `redis`, or remove the setting");
+    } else if !url.expose_secret().starts_with("redis://") {
+        reader.problem(KEY, "is not a redis:// URL", "write one such as redis://127.0.0.1:6379");
+    }
+    Some(url)
 }
 
 impl Log {

@@ -115,6 +115,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("upstream.max_attempts", "4", "COUNT", "Attempts of one call, the first included."),
     setting("upstream.retry_budget", "0.2", "SHARE", "Share of calls that may be retries, 0 to 1."),
     setting("upstream.replicas", "1", "COUNT", "Among how many replicas of this gateway Tencent's rates are divided."),
+    secret(
+        "upstream.redis_url",
+        "Redis that all replicas share one quota in, such as `redis://redis:6379`. Prefer `upstream.redis_url_file` if it holds a password.",
+    ),
+    setting("upstream.redis_url_file", "", "PATH", "File that holds the URL of that Redis."),
     setting("upstream.pacing", "true", "BOOL", "Paces calls at the rates that Tencent documents."),
     setting(
         "upstream.rate_factor",
