@@ -5,6 +5,7 @@ mod abuse;
 mod auth;
 mod chaos;
 mod coverage;
+mod deploy;
 mod generator;
 mod golden;
 mod hostile;

@@ -11,6 +11,7 @@ use tencent_im_grpc::config::{Log, LogFormat};
 use tencent_im_grpc::server::{Application, Server};
 use tencent_im_grpc::telemetry::logs;
 use tencent_im_grpc::telemetry::metrics::Metrics;
+use tencent_im_grpc::telemetry::traces::Traces;
 use tencent_im_grpc::{pb, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -198,7 +199,7 @@ async fn a_handler_panics() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
-    logs::init(&Log { filter: "trace".to_owned(), format: LogFormat::Json }).unwrap();
+    logs::init(&Log { filter: "trace".to_owned(), format: LogFormat::Json }, &Traces::default()).unwrap();
     let config = settings(&[("base_urls", NOWHERE)]);
     let metrics = Arc::new(Metrics::new());
     let apps = serve::clients(&config, &metrics).unwrap();

@@ -204,7 +204,7 @@ impl Call {
         group_id: Option<&str>,
         decode: impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync,
     ) -> Result<R, UpstreamError> {
-        self.context.set_command(command.label);
+        self.context.set_command(command.name);
         let call = UpstreamCall {
             command,
             body,

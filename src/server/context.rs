@@ -20,7 +20,7 @@ struct Call {
     started: Instant,
     caller: OnceLock<Identity>,
     deadline: OnceLock<Instant>,
-    command: OnceLock<&'static str>,
+    command: OnceLock<Box<str>>,
     upstream_code: AtomicI64,
 }
 
@@ -95,8 +95,8 @@ impl CallContext {
     }
 
     /// Tells the access log which Tencent command was called; the first one counts.
-    pub fn set_command(&self, command: &'static str) {
-        let _ = self.0.command.set(command);
+    pub fn set_command(&self, command: &str) {
+        self.0.command.get_or_init(|| command.into());
     }
 
     /// Tells the access log what Tencent answered; the last one counts.
@@ -105,8 +105,8 @@ impl CallContext {
     }
 
     /// The Tencent command, if one was called.
-    pub fn command(&self) -> Option<&'static str> {
-        self.0.command.get().copied()
+    pub fn command(&self) -> Option<&str> {
+        self.0.command.get().map(AsRef::as_ref)
     }
 
     /// Tencent's last answer, if there was one.

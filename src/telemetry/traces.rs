@@ -12,8 +12,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-/// The exporter of the process, if it has one.
-#[derive(Debug)]
+/// The exporter of the process, if it has one; by default it has none.
+#[derive(Debug, Default)]
 pub struct Traces(Option<SdkTracerProvider>);
 
 const NAME: &str = "tencent-im-grpc";

@@ -1,0 +1,168 @@
+//! The files under `deploy/` and the compose file: they parse, fit each other, and name settings and metrics that exist.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tencent_im_grpc::config::print;
+use tencent_im_grpc::config::table::SETTINGS;
+use tencent_im_grpc::pb;
+use tencent_im_grpc::telemetry::metrics::Metrics;
+use tencent_im_grpc::upstream::Observer;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::support::sandboxed::Sandboxed;
+use crate::support::settings;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
+}
+
+fn yaml(file: &str) -> Vec<Yaml> {
+    YamlLoader::load_from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The table in `docs/operations.md` is written from the settings themselves.
+#[test]
+fn the_operations_page_lists_every_setting() {
+    const START: &str = "<!-- settings: UPDATE_DOCS=1 cargo test deploy -->\n";
+    const END: &str = "<!-- end of settings -->";
+    let page = read("docs/operations.md");
+    let (before, rest) = page.split_once(START).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let fresh = format!("{before}{START}\n{}\n{END}{after}", print::reference());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(root().join("docs/operations.md"), &fresh).unwrap();
+    }
+    assert!(read("docs/operations.md") == fresh, "docs/operations.md is stale: UPDATE_DOCS=1 cargo test deploy");
+}
+
+/// All files of a folder and its folders.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn container() -> Yaml {
+    yaml("deploy/kubernetes/deployment.yaml")[0]["spec"]["template"]["spec"]["containers"][0].clone()
+}
+
+fn variable(container: &Yaml, name: &str) -> String {
+    let all = container["env"].as_vec().unwrap();
+    let found = all.iter().find(|entry| entry["name"].as_str() == Some(name)).unwrap_or_else(|| panic!("no {name}"));
+    found["value"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_file_parses() {
+    let mut seen = 0;
+    for path in files(&root().join("deploy")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yaml") => drop(YamlLoader::load_from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))),
+            Some("json") => {
+                drop(serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{path:?}: {error}")))
+            }
+            _ => continue,
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
+fn the_kustomization_names_every_manifest() {
+    let listed = yaml("deploy/kubernetes/kustomization.yaml")[0]["resources"].as_vec().unwrap().clone();
+    let listed: BTreeSet<String> = listed.iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let present: BTreeSet<String> = files(&root().join("deploy/kubernetes"))
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .filter(|name| !["kustomization.yaml", "secrets.example.yaml"].contains(&name.as_str()))
+        .collect();
+    assert_eq!(listed, present);
+}
+
+#[test]
+fn the_variables_are_settings() {
+    let known: BTreeSet<String> = SETTINGS.iter().map(tencent_im_grpc::config::table::Setting::env).collect();
+    let container = container();
+    let pods = container["env"].as_vec().unwrap().iter().map(|entry| entry["name"].as_str().unwrap().to_owned());
+    let compose = yaml("docker-compose.yml");
+    let environment = compose[0]["services"]["gateway"]["environment"].as_hash().unwrap().clone();
+    let composed = environment.keys().map(|name| name.as_str().unwrap().to_owned());
+    for name in pods.chain(composed).filter(|name| name.starts_with("TIM_")) {
+        assert!(known.contains(&name), "{name} is no setting");
+    }
+}
+
+/// A pod may drain to its end, and the quota is divided by as many as there may be.
+#[test]
+fn the_manifests_fit_the_settings() {
+    let defaults = settings(&[("drain.pause", "5s"), ("base_urls", "http://127.0.0.1:1")]).server.drain;
+    let pod = yaml("deploy/kubernetes/deployment.yaml")[0]["spec"]["template"]["spec"].clone();
+    let grace = Duration::from_secs(u64::try_from(pod["terminationGracePeriodSeconds"].as_i64().unwrap()).unwrap());
+    assert!(grace > defaults.pause + defaults.timeout);
+
+    let most = yaml("deploy/kubernetes/hpa.yaml")[0]["spec"]["maxReplicas"].as_i64().unwrap();
+    assert_eq!(variable(&container(), "TIM_UPSTREAM_REPLICAS"), most.to_string());
+
+    let port = container()["ports"][0]["containerPort"].as_i64().unwrap();
+    assert!(variable(&container(), "TIM_LISTEN").ends_with(&format!(":{port}")));
+    let service = &yaml("deploy/kubernetes/service.yaml")[0]["spec"]["ports"][0];
+    assert_eq!((service["port"].as_i64(), service["appProtocol"].as_str()), (Some(port), Some("grpc")));
+    for probe in ["startupProbe", "readinessProbe"] {
+        assert_eq!(container()[probe]["grpc"]["port"].as_i64(), Some(port), "{probe}");
+    }
+}
+
+/// The names in an expression that look like metrics of the gateway.
+fn metrics(expression: &str) -> BTreeSet<String> {
+    let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words
+        .filter(|word| ["tim_", "grpc_server_", "rpc_", "http_"].iter().any(|prefix| word.starts_with(prefix)))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn dashboard_and_alerts_ask_for_metrics_that_are_there() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/dashboards/gateway.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let mut expressions: Vec<String> = targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    let alerts = yaml("deploy/prometheus/alerts.yaml");
+    for rule in alerts[0]["groups"][0]["rules"].as_vec().unwrap() {
+        expressions.push(rule["expr"].as_str().unwrap().to_owned());
+        assert!(read("docs/operations.md").contains(rule["alert"].as_str().unwrap()), "{rule:?} is not explained");
+    }
+    assert!(expressions.len() > 30);
+
+    let sandboxed = Sandboxed::start().await;
+    sandboxed.groups().list_group_ids(pb::ListGroupIdsRequest::default()).await.unwrap();
+    let text = sandboxed.gateway().ask("/metrics").await.text().await.unwrap();
+    // What counts the rarer events is not shown before the first of them.
+    let eventful = Metrics::new();
+    eventful.upstream.retried("c");
+    eventful.upstream.retry_budget_spent("c");
+    eventful.upstream.queued("c", Duration::ZERO);
+    eventful.upstream.queue_refused("c");
+    let text = text + &eventful.encode().unwrap();
+    let typed: BTreeSet<(&str, &str)> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    for metric in expressions.iter().flat_map(|expression| metrics(expression)) {
+        // Label values that only look like one.
+        if metric == "http_" {
+            continue;
+        }
+        let base = |suffix: &str| metric.strip_suffix(suffix).unwrap_or_default().to_owned();
+        let there = typed.contains(&(metric.as_str(), "gauge"))
+            || typed.contains(&(base("_total").as_str(), "counter"))
+            || typed.contains(&(base("_bucket").as_str(), "histogram"));
+        assert!(there, "no metric {metric}");
+    }
+}
