@@ -127,7 +127,7 @@ async fn options_and_limits_of_a_message() {
     sandbox
         .fails("send_group_msg", with(message("g", "bob", 1), "GroupAtInfo", json!([{"GroupAtAllFlag": 0}])), 10004)
         .await;
-    sandbox.fails("send_group_msg", with(message("g", "bob", 1), "TopicId", json!("t")), 10010).await;
+    sandbox.fails("send_group_msg", with(message("g", "bob", 1), "TopicId", json!("t")), 10007).await;
     let long = with(message("g", "bob", 1), "MsgBody", text(&"x".repeat(12_288)));
     sandbox.fails("send_group_msg", long, 80002).await;
     let custom = json!({"MsgType": "TIMCustomElem", "MsgContent": {"Data": "d"}});
