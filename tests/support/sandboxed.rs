@@ -38,11 +38,6 @@ impl Sandboxed {
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
     }
 
-    /// Lets it work again.
-    pub async fn clear_faults(&self) {
-        reqwest::Client::new().delete(self.control_url("faults")).send().await.unwrap();
-    }
-
     /// How many requests for a command came.
     pub async fn count(&self, command: &str) -> u64 {
         let url = self.control_url(&format!("journal/count?command={command}"));
