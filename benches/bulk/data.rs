@@ -28,7 +28,7 @@ pub fn write_seed(path: &Path, sizes: &Sizes) {
         let comma = if id == CROWD { "" } else { "," };
         write!(
             out,
-            r#"{comma}{{"command":"import_group","body":{{"Type":"Public","GroupId":"{id}","Name":"n","CreateTime":1}}}}"#
+            r#"{comma}{{"command":"import_group","body":{{"Type":"Public","GroupId":"{id}","Name":"n","CreateTime":1,"MaxMemberCount":10000000}}}}"#
         )
         .unwrap();
     }
