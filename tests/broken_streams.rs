@@ -155,10 +155,10 @@ async fn who_leaves_and_comes_back_hides_nobody() {
     let mut moved = BTreeSet::new();
     while let Some(chunk) = stream.message().await.unwrap() {
         let page: Vec<String> = ids(chunk).collect();
-        let last = page.last().unwrap().clone();
+        let last = page.last().cloned().unwrap_or_default();
         seen.extend(page);
         // The last one delivered is the place where the list goes on.
-        if last != "alice" && moved.len() < 4 && moved.insert(last.clone()) {
+        if last.starts_with('u') && moved.len() < 4 && moved.insert(last.clone()) {
             let request =
                 pb::RemoveMembersRequest { group_id: "g".into(), user_ids: vec![last.clone()], ..Default::default() };
             s.members().remove_members(request).await.unwrap();

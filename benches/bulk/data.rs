@@ -24,14 +24,17 @@ pub struct Sizes {
 pub fn write_seed(path: &Path, sizes: &Sizes) {
     let mut out = BufWriter::new(std::fs::File::create(path).unwrap());
     write!(out, r#"{{"apps":[{{"commands":["#).unwrap();
-    for id in [CROWD, TALK] {
-        let comma = if id == CROWD { "" } else { "," };
-        write!(
-            out,
-            r#"{comma}{{"command":"import_group","body":{{"Type":"Public","GroupId":"{id}","Name":"n","CreateTime":1}}}}"#
-        )
-        .unwrap();
-    }
+    // An imported group has room for 6,000; an ordinary one for as many as the sandbox is told.
+    write!(
+        out,
+        r#"{{"command":"create_group","body":{{"Type":"Public","GroupId":"{CROWD}","Name":"n","MaxMemberCount":10000000}}}},"#
+    )
+    .unwrap();
+    write!(
+        out,
+        r#"{{"command":"import_group","body":{{"Type":"Public","GroupId":"{TALK}","Name":"n","CreateTime":1}}}}"#
+    )
+    .unwrap();
     for number in 0..sizes.groups {
         write!(
             out,

@@ -32,6 +32,8 @@ const STALL: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() {
+    // The HTTP client of the bench itself needs one too.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let divisor = std::env::var("BULK_DIVISOR").map_or(1, |divisor| divisor.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
 

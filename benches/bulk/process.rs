@@ -22,7 +22,7 @@ impl Drop for Process {
 
 /// The sandbox in a process of its own.
 pub struct Sandbox {
-    _process: Process,
+    process: Process,
     api: u16,
     control: u16,
 }
@@ -46,8 +46,9 @@ impl Sandbox {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let sandbox = Self { _process: Process(child), api, control };
+        let mut sandbox = Self { process: Process(child), api, control };
         while reqwest::get(sandbox.url("health")).await.is_err() {
+            assert!(sandbox.process.0.try_wait().unwrap().is_none(), "the sandbox did not start");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         sandbox

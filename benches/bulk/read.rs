@@ -64,7 +64,7 @@ pub async fn members_broken(channel: &Channel, messages: usize) -> (Vec<Joined>,
     }
 }
 
-/// Takes one message and leaves the rest for a while, on a connection of its own window.
+/// Takes one message and leaves the rest for a while.
 pub async fn stalled_members(channel: &Channel, pause: Duration) {
     let mut stream = members_from(channel, String::new()).await;
     stream.message().await.unwrap().unwrap();
