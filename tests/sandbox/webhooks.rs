@@ -405,3 +405,34 @@ async fn topics_fire_their_callbacks() {
     let created = receiver.commands().iter().filter(|command| command.ends_with("AfterCreateTopic")).count();
     assert_eq!(created, 1, "the import is not told");
 }
+
+/// modify_group_attr, set_group_attr, delete_group_attr and clear_group_attr: "Fires Group.CallbackAfterGroupAttrChanged with
+/// OptionType …"; update_group_counter: "No webhook exists for counters."
+#[tokio::test]
+async fn attributes_are_told_with_the_kind_of_write_and_counters_are_not() {
+    let (sandbox, receiver) = hooked().await;
+    sandbox.group("g", "Public").await;
+    let written = json!([{"key": "seat1", "value": "bo"}]);
+    sandbox.ok("modify_group_attr", json!({"GroupId": "g", "GroupAttr": written})).await;
+    sandbox.ok("set_group_attr", json!({"GroupId": "g", "GroupAttr": written})).await;
+    sandbox.ok("delete_group_attr", json!({"GroupId": "g", "GroupAttr": [{"key": "seat1"}]})).await;
+    sandbox.ok("clear_group_attr", json!({"GroupId": "g"})).await;
+    sandbox.fails("delete_group_attr", json!({"GroupId": "g", "GroupAttr": [{"key": "seat1"}]}), 10050).await;
+    sandbox.ok("update_group_counter", json!({"GroupId": "g", "GroupCounter": [{"Key": "likes", "Value": 1}]})).await;
+    sandbox.ok("delete_group_counter", json!({"GroupId": "g"})).await;
+    sandbox.ok("destroy_group", json!({"GroupId": "g"})).await;
+    receiver.first("CallbackAfterGroupDestroyed").await;
+
+    let first = receiver.first("CallbackAfterGroupAttrChanged").await;
+    let expected = json!({
+        "CallbackCommand": "Group.CallbackAfterGroupAttrChanged", "GroupId": "g", "Type": "Public",
+        "Operator_Account": "administrator", "OptionType": "modify", "GroupAttr": written,
+        "EventTime": (NOW * 1000).to_string(),
+    });
+    assert_eq!(first, expected);
+    let told = receiver.told.lock().unwrap().clone();
+    let options: Vec<&Value> =
+        told.iter().map(|(_, body)| &body["OptionType"]).filter(|kind| kind.is_string()).collect();
+    assert_eq!(json!(options), json!(["modify", "set", "delete", "clear"]));
+    assert!(!receiver.commands().iter().any(|command| command.contains("Counter")));
+}
