@@ -43,3 +43,29 @@ impl Health {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tonic::Request;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus as Status;
+    use tonic_health::pb::health_server::Health as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_serves_until_the_server_is_ready() {
+        let health = Health::new(&["a.B"]).await;
+        for ready in [false, true] {
+            if ready {
+                health.set(true).await;
+            }
+            for service in ["", "a.B"] {
+                let service = HealthCheckRequest { service: service.to_owned() };
+                let asked = HealthService::from_health_reporter(health.reporter.clone());
+                let status = asked.check(Request::new(service)).await.unwrap().into_inner().status();
+                assert_eq!(status, if ready { Status::Serving } else { Status::NotServing });
+            }
+        }
+    }
+}
