@@ -201,3 +201,12 @@ async fn it_shares_the_rate_of_the_typed_method() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
     assert_eq!(raw.seen().await, 1);
 }
+
+/// Whoever may call any command may do everything: it takes a scope that no other method needs.
+#[test]
+fn raw_calls_need_a_scope_of_their_own() {
+    use tencent_im_grpc::command::Scope;
+    use tencent_im_grpc::command::methods::METHODS;
+    let raw = METHODS.iter().filter(|method| method.scope == Scope::Raw).map(|method| method.path);
+    assert_eq!(raw.collect::<Vec<_>>(), ["tencentim.group.v1.RawService/Call"]);
+}

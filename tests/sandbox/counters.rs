@@ -69,15 +69,6 @@ async fn more_than_20_counters_are_10063() {
     sandbox.fails("update_group_counter", update(Some("Multiply"), &[("k01", 1)]), 10004).await;
 }
 
-/// update_group_counter: "No webhook exists for counters." Nor is anything sent to clients.
-#[tokio::test]
-async fn no_webhook_exists_for_counters() {
-    let sandbox = started().await;
-    let before = sandbox.look("webhooks").await;
-    sandbox.ok("update_group_counter", update(None, &[("likes", 5)])).await;
-    assert_eq!(sandbox.look("webhooks").await, before);
-}
-
 /// delete_group_counter: "Without GroupCounterKeys all counters are deleted." "Deleting unknown keys succeeds".
 #[tokio::test]
 async fn without_keys_all_counters_are_deleted_and_unknown_keys_are_no_fault() {

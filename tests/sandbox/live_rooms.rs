@@ -1,9 +1,9 @@
 //! Live rooms: the statements of the reference in their order.
 
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::{Limits, Settings};
+use tencent_im_grpc::sandbox::{DEFAULT_APP, Limits, Settings};
 
-use super::client::{NOW, Sandbox, text, unpaced};
+use super::client::{NOW, Sandbox, text, unpaced, usersig};
 
 const SERVICE: &str = "group_open_avchatroom_http_svc";
 
@@ -238,7 +238,10 @@ async fn a_broadcast_reaches_every_live_room_and_is_stored_nowhere() {
     let rooms: Vec<&Value> = told.iter().map(|told| &told["group"]).collect();
     assert_eq!(json!(rooms), json!(["room", "two"]));
     assert_eq!(told[0]["content"]["MsgBody"], text("hello"));
-    assert!(sandbox.history("p").await.is_empty());
+    let snapshot = sandbox.look("snapshot").await;
+    for group in snapshot["apps"][0]["groups"].as_array().unwrap() {
+        assert_eq!(group["history"]["messages"], json!([]), "{}", group["id"]);
+    }
     let mut with_group = broadcast(78, "hello");
     with_group["GroupId"] = json!("room");
     sandbox.fails("send_broadcast_msg", with_group, 10004).await;
@@ -276,6 +279,45 @@ async fn broadcasts_are_limited_in_rate_and_size() {
     let sandbox = Sandbox::start_with(Settings { auto_import: true, limits, ..unpaced() }).await;
     sandbox.freeze(NOW).await;
     sandbox.fails("send_broadcast_msg", broadcast(1, "a"), 10007).await;
+}
+
+/// send_broadcast_msg: "10007 when the console switch is off or the caller is no admin."
+#[tokio::test]
+async fn a_broadcast_of_who_is_no_admin_is_10007() {
+    let sandbox = started().await;
+    sandbox.ok_at("im_open_login_svc", "account_import", json!({"UserID": "bob"})).await;
+    let sig = usersig(DEFAULT_APP.sdkappid, "bob", NOW, 86_400, DEFAULT_APP.key);
+    let query = sandbox.query(DEFAULT_APP.sdkappid, "bob", &sig);
+    let url = sandbox.url_with("group_open_http_svc", "send_broadcast_msg", &query);
+    assert_eq!(sandbox.post(&url, broadcast(1, "a").to_string()).await["ErrorCode"], 10007);
+}
+
+/// The group types of the reference: everything here but the online list is for AVChatRooms alone.
+#[tokio::test]
+async fn other_group_types_are_10007() {
+    let sandbox = started().await;
+    sandbox.group("p", "Public").await;
+    let calls = [
+        ("get_members", json!({"GroupId": "p", "Timestamp": 0})),
+        ("check_members", json!({"GroupId": "p", "Member_Account": ["bob"]})),
+        (
+            "modify_user_info",
+            json!({"GroupId": "p", "CommandType": 1, "MemberList": [{"Member_Account": "bob", "Marks": [500]}]}),
+        ),
+        ("modify_admin", json!({"GroupId": "p", "CommandType": 1, "Admin_Account": ["bob"]})),
+        ("get_admin_list", json!({"GroupId": "p"})),
+        ("add_robots", json!({"GroupId": "p", "Robot_Account": ["bob"]})),
+        ("del_robots", json!({"GroupId": "p", "Robot_Account": ["bob"]})),
+    ];
+    for (command, body) in calls {
+        assert_eq!(code(&sandbox, command, body).await, 10007, "{command}");
+    }
+    sandbox
+        .ok("create_group", json!({"Owner_Account": "alice", "Type": "Community", "GroupId": "@TGS#_c", "Name": "n"}))
+        .await;
+    sandbox.ok_at(SERVICE, "get_members", json!({"GroupId": "@TGS#_c", "Timestamp": 0})).await;
+    let many: Vec<String> = (0..501).map(|n| format!("u{n}")).collect();
+    assert_eq!(code(&sandbox, "check_members", json!({"GroupId": "room", "Member_Account": many})).await, 10005);
 }
 
 /// Attributes, counters, marks, admins, presence and broadcasts are in snapshots.

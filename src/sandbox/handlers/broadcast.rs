@@ -16,11 +16,13 @@ const BROADCAST: &[Field] =
 pub static COMMANDS: &[Command] =
     &[Command::new("group_open_http_svc", "send_broadcast_msg", BROADCAST, send_broadcast_msg).rate(1.0).codes(code)];
 
-/// Too many calls have the code of messages, and a message that is too large the common one.
+/// Too many calls have the code of messages, a message that is too large the common one, and a caller who is no admin that of
+/// what is not allowed.
 fn code(error: &ApiError) -> i64 {
     match error.code {
         10006 => 10023,
         10019 | 80002 => 10004,
+        60010 => 10007,
         code => code,
     }
 }
