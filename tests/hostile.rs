@@ -8,14 +8,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bytes::{Buf, BufMut};
+use bytes::Bytes;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tencent_im_grpc::command::methods::METHODS;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -23,6 +22,7 @@ use tonic_types::StatusExt as _;
 
 use crate::support::dynamic;
 use crate::support::process::Process;
+use crate::support::raw::Raw;
 use crate::{golden, properties};
 
 const REQUESTS: usize = 100_000;
@@ -102,49 +102,11 @@ fn metadata(random: &mut StdRng) -> (&'static str, String) {
     (keys[random.random_range(0..keys.len())], junk)
 }
 
-/// Bytes as they are.
-#[derive(Clone, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining()).to_vec()))
-    }
-}
-
 /// Sends it, and reads up to three messages of the answer: every method can be called as if it streamed.
 async fn call(channel: Channel, hostile: &Hostile) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.unwrap();
-    let mut request = Request::new(hostile.bytes.clone());
+    let mut request = Request::new(Bytes::from(hostile.bytes.clone()));
     if let Some((key, value)) = &hostile.metadata {
         request.metadata_mut().insert(*key, MetadataValue::try_from(value.as_str()).unwrap());
     }

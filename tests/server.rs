@@ -19,6 +19,7 @@ use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
+use crate::support::process::connected;
 
 /// An upstream that takes connections and says nothing.
 async fn silent() -> (String, TcpListener) {
@@ -201,13 +202,7 @@ async fn a_stuck_call_cannot_hold_the_process() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
-    let channel = loop {
-        match endpoint.connect().await {
-            Ok(channel) => break channel,
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    };
+    let channel = connected(&format!("127.0.0.1:{port}")).await;
     let mut groups = pb::group_service_client::GroupServiceClient::new(channel.clone());
     let stuck = tokio::spawn(async move { groups.get_group(read()).await });
     // The health of the same connection answers after the stuck call was taken.

@@ -3,6 +3,9 @@
 use tencent_im_grpc::pb;
 use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
 use tonic::{Code, Request};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::sandboxed::Sandboxed;
 use crate::support::{Gateway, http};
@@ -92,13 +95,11 @@ async fn the_admin_port_tells_state_version_and_settings() {
     assert_eq!(set("debug").await.unwrap().status(), 409);
 
     assert_eq!(gateway.ask("/readyz").await.status(), 200);
+    let mut health = HealthClient::new(gateway.channel().await);
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
     gateway.shutdown.trigger();
-    for n in 0.. {
-        if gateway.ask("/readyz").await.status() == 503 {
-            break;
-        }
-        assert!(n < 500, "still ready");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert_eq!(gateway.ask("/readyz").await.status(), 503);
     assert_eq!(gateway.ask("/livez").await.status(), 200);
 }

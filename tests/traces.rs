@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::process::connected;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -20,7 +21,6 @@ use tencent_im_grpc::pb;
 use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
 use tokio::net::TcpListener;
 use tonic::Request;
-use tonic::transport::Endpoint;
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -80,13 +80,7 @@ impl Exported {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
-        let channel = loop {
-            match endpoint.connect().await {
-                Ok(channel) => break channel,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        };
+        let channel = connected(&format!("127.0.0.1:{port}")).await;
         for group in groups {
             let mut request = Request::new(pb::GetGroupRequest { group_id: (*group).to_owned(), filter: None });
             let traceparent = format!("00-{TRACE}-{CALLER}-{flags}");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::sandbox::{self, Settings};
+use tokio::sync::Notify;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -57,25 +58,27 @@ async fn a_stop_loses_no_call_and_no_client_can_hold_it() {
     let request = pb::StreamMessagesRequest { group_id: "long".to_owned(), ..Default::default() };
     let stuck = reader.stream_messages(request).await.unwrap().into_inner();
 
-    let answered = AtomicUsize::new(0);
+    let (answered, busy) = (AtomicUsize::new(0), Notify::new());
     let callers = (0..CALLERS).map(|caller| {
-        let (answered, channel) = (&answered, channel.clone());
+        let (answered, busy, channel) = (&answered, &busy, channel.clone());
         async move {
             for number in 0.. {
                 match send(&channel, "load", format!("{caller}-{number}")).await {
-                    Ok(()) => answered.fetch_add(1, Ordering::Relaxed),
+                    Ok(()) => {
+                        if answered.fetch_add(1, Ordering::Relaxed) == 500 {
+                            busy.notify_one();
+                        }
+                    }
                     // Refused before it was accepted, or (CANCELLED, by the client itself) never sent: the caller goes
                     // to another replica. That nothing was executed shows in the ledger.
                     Err(status) if matches!(status.code(), Code::Unavailable | Code::Cancelled) => return,
                     Err(status) => panic!("an accepted call was lost: {status:?}"),
-                };
+                }
             }
         }
     });
     let stop = async {
-        while answered.load(Ordering::Relaxed) < 500 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        busy.notified().await;
         gateway.terminate();
         Instant::now()
     };

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
-use crate::support::dynamic;
 use crate::support::sandboxed::Sandboxed;
 
 const CLUB: &str = "@TGS#_club";
@@ -12,6 +11,14 @@ const EDITORS: &str = "@PMG#_editors";
 
 /// A gateway before a sandbox with a community of alice and bob, a topic, and a permission group.
 struct Club(Sandboxed);
+
+impl std::ops::Deref for Club {
+    type Target = Sandboxed;
+
+    fn deref(&self) -> &Sandboxed {
+        &self.0
+    }
+}
 
 impl Club {
     async fn start() -> Self {
@@ -26,18 +33,6 @@ impl Club {
         let editors = json!({"name": "editors", "permissions": ["COMMUNITY_PERMISSION_SEND_MESSAGES"]});
         club.ok("PermissionGroupService/CreatePermissionGroup", named(editors)).await;
         club
-    }
-
-    async fn call(&self, rpc: &str, request: Value) -> Result<Value, Status> {
-        let pool = dynamic::pool();
-        let method = dynamic::method(&pool, &format!("tencentim.group.v1.{rpc}"));
-        let request = dynamic::message(&method.input(), &request);
-        let reply = dynamic::call(self.0.channel.clone(), &method, request).await?;
-        Ok(serde_json::from_str(&dynamic::json(&reply)).unwrap())
-    }
-
-    async fn ok(&self, rpc: &str, request: Value) -> Value {
-        self.call(rpc, request).await.unwrap_or_else(|status| panic!("{rpc}: {status:?}"))
     }
 
     async fn topic(&self, topic: &str) -> Value {

@@ -1,13 +1,20 @@
 //! Bans, single members, receipts, extensions, changed messages and robots, called through the gateway.
 
 use serde_json::{Value, json};
-use tonic::{Code, Status};
+use tonic::Code;
 
-use crate::support::dynamic;
 use crate::support::sandboxed::Sandboxed;
 
 /// A gateway before a sandbox with a public group of alice, bob and carol.
 struct Group(Sandboxed);
+
+impl std::ops::Deref for Group {
+    type Target = Sandboxed;
+
+    fn deref(&self) -> &Sandboxed {
+        &self.0
+    }
+}
 
 impl Group {
     async fn start() -> Self {
@@ -15,18 +22,6 @@ impl Group {
         sandboxed.group("g").await;
         sandboxed.members_of("g", vec!["bob".to_owned(), "carol".to_owned()]).await;
         Self(sandboxed)
-    }
-
-    async fn call(&self, rpc: &str, request: Value) -> Result<Value, Status> {
-        let pool = dynamic::pool();
-        let method = dynamic::method(&pool, &format!("tencentim.group.v1.{rpc}"));
-        let request = dynamic::message(&method.input(), &request);
-        let reply = dynamic::call(self.0.channel.clone(), &method, request).await?;
-        Ok(serde_json::from_str(&dynamic::json(&reply)).unwrap())
-    }
-
-    async fn ok(&self, rpc: &str, request: Value) -> Value {
-        self.call(rpc, request).await.unwrap_or_else(|status| panic!("{rpc}: {status:?}"))
     }
 
     async fn fails(&self, rpc: &str, request: Value, code: Code) {

@@ -3,6 +3,7 @@
 pub mod callers;
 pub mod dynamic;
 pub mod process;
+pub mod raw;
 pub mod sandboxed;
 pub mod tokens;
 

@@ -1,10 +1,11 @@
 //! The gateway as a process of its own, so that its memory, its log and its way down can be seen.
 
 use std::fs::File;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
+use tokio::process::{Child, Command};
 use tonic::transport::{Channel, Endpoint};
 
 /// How long a test waits for what must happen at all.
@@ -12,6 +13,20 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A secret key that opens nothing but sandboxes.
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+/// A connection to a process that was just started, as soon as it takes one.
+pub async fn connected(address: &str) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+    let connected = async {
+        loop {
+            match endpoint.connect().await {
+                Ok(channel) => return channel,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, connected).await.expect("the gateway serves")
+}
 
 /// A running gateway.
 pub struct Process {
@@ -35,6 +50,7 @@ impl Process {
             .env("TIM_SECRET_KEY", KEY)
             .stdout(Stdio::null())
             .stderr(File::create(log.path()).unwrap())
+            .kill_on_drop(true)
             .spawn()
             .unwrap();
         let process = Self { child, address, admin, log };
@@ -44,16 +60,7 @@ impl Process {
 
     /// A connection, as soon as it takes one.
     pub async fn channel(&self) -> Channel {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
-        let connected = async {
-            loop {
-                match endpoint.connect().await {
-                    Ok(channel) => return channel,
-                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            }
-        };
-        tokio::time::timeout(PATIENCE, connected).await.expect("the gateway serves")
+        connected(&self.address).await
     }
 
     /// Where it serves.
@@ -68,28 +75,24 @@ impl Process {
 
     /// Memory in use, in KiB.
     pub fn memory(&self) -> usize {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    fn id(&self) -> u32 {
+        self.child.id().expect("the gateway runs")
+    }
+
     /// Asks it to stop.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let sent = std::process::Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
     /// Waits until it has ended, which must be in good order.
     pub async fn ended(&mut self) {
-        let ended = async {
-            loop {
-                match self.child.try_wait().unwrap() {
-                    Some(status) => return status,
-                    None => tokio::time::sleep(Duration::from_millis(20)).await,
-                }
-            }
-        };
-        let status = tokio::time::timeout(PATIENCE, ended).await.expect("the gateway ends");
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the gateway ends").unwrap();
         assert!(status.success(), "{status}: {}", self.log());
     }
 
@@ -102,13 +105,6 @@ impl Process {
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 
