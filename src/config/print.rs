@@ -69,7 +69,12 @@ pub fn reference() -> String {
     let mut text = String::from("| setting | flag | environment | default | meaning |\n|---|---|---|---|---|\n");
     for setting in SETTINGS {
         let Setting { key, default, value, help, secret } = setting;
-        let flag = if *secret { "never".to_owned() } else { format!("`--{} {value}`", setting.flag()) };
+        let flag = match *value {
+            _ if *secret => "never".to_owned(),
+            // Its value can be left out, and then means true; so it must be joined to the flag.
+            "BOOL" => format!("`--{}[=BOOL]`", setting.flag()),
+            value => format!("`--{} {value}`", setting.flag()),
+        };
         let default = if default.is_empty() { "not set".to_owned() } else { format!("`{default}`") };
         text += &format!("| `{key}` | {flag} | `{}` | {default} | {help} |\n", setting.env());
     }

@@ -212,6 +212,10 @@ async fn robots_are_online_without_joining() {
     sandbox.ok_at(SERVICE, "add_robots", robots.clone()).await;
     assert_eq!(page(&sandbox, 0, None).await.0, ["bot1"]);
     assert_eq!(page(&sandbox, 0, Some(500)).await.0, ["bot1"]);
+    sandbox.advance(60).await;
+    sandbox.ok_at(SERVICE, "add_robots", robots.clone()).await;
+    let listed = sandbox.ok_at(SERVICE, "get_members", json!({"GroupId": "room", "Timestamp": 0})).await;
+    assert_eq!(listed["MemberList"][0]["JoinTime"], NOW, "who is there already came when it came");
     sandbox.ok_at(SERVICE, "del_robots", robots.clone()).await;
     assert!(page(&sandbox, 0, None).await.0.is_empty());
     sandbox.ok_at(SERVICE, "modify_user_info", mark(1, &[("bot1", &[500])])).await;

@@ -399,9 +399,23 @@ async fn topics_fire_their_callbacks() {
     let changed = receiver.first("CallbackAfterTopicInfoChanged").await;
     assert_eq!((&changed["Name"], &changed["Operator_Account"]), (&json!("general-2"), &json!("alice")));
     assert_eq!(changed.get("TopicId"), None, "the documented packet has none");
+    for (key, value) in [("Introduction", "in"), ("Notification", "no"), ("FaceUrl", "https://x/f.png")] {
+        let mut change = json!({"GroupId": CLUB, "TopicId": GENERAL});
+        change[key] = json!(value);
+        sandbox.ok_at(SERVICE, "modify_topic", change).await;
+    }
 
     sandbox.ok_at(SERVICE, "destroy_topic", json!({"GroupId": CLUB, "TopicIdList": [GENERAL]})).await;
     assert_eq!(receiver.first("CallbackAfterTopicDestroyed").await["TopicIdList"], json!([GENERAL]));
+    let told = receiver.told.lock().unwrap().clone();
+    let changes = told
+        .iter()
+        .map(|(_, body)| body)
+        .filter(|body| body["CallbackCommand"] == "Group.CallbackAfterTopicInfoChanged" && body.get("Name").is_none());
+    let changes: Vec<Value> =
+        changes.map(|body| json!([body["Introduction"], body["Notification"], body["FaceUrl"]])).collect();
+    let expected = json!([["in", null, null], [null, "no", null], [null, null, "https://x/f.png"]]);
+    assert_eq!(json!(changes), expected);
     let created = receiver.commands().iter().filter(|command| command.ends_with("AfterCreateTopic")).count();
     assert_eq!(created, 1, "the import is not told");
 }

@@ -78,9 +78,10 @@ impl Presence {
         all
     }
 
-    /// Keeps a user online for three days.
+    /// Keeps a user online for three days. Who is there already came when they came.
     pub fn pin(&mut self, id: Id, now: i64) {
-        let stamp = self.stamp(now);
+        let here = self.present.get(&id).or_else(|| self.pinned.get(&id).filter(|entry| entry.until > now));
+        let stamp = here.map(|entry| entry.stamp).unwrap_or_else(|| self.stamp(now));
         self.pinned.insert(id, Entry { stamp, until: now + PINNED_SECONDS });
     }
 
