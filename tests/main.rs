@@ -8,6 +8,8 @@ mod broken_streams;
 mod chaos;
 mod coverage;
 mod deploy;
+mod every_batch;
+mod every_stream;
 mod generator;
 mod golden;
 mod hostile;

@@ -42,10 +42,15 @@ where
     let parts = items.chunks(cap.max(1));
     if order != Order::Any {
         let mut all = Vec::with_capacity(items.len());
-        let mut failed = false;
+        let mut ended: Option<BatchItemStatus> = None;
         for part in parts {
-            let result = if failed { Err(not_attempted()) } else { attempt(&call, request(part)).await };
-            failed |= result.is_err() && order == Order::Strict;
+            let result = match &ended {
+                Some(failure) => Err(behind(failure)),
+                None => attempt(&call, request(part)).await,
+            };
+            if order == Order::Strict && ended.is_none() {
+                ended = result.as_ref().err().cloned();
+            }
             all.extend(results(part, result));
         }
         return all;
@@ -108,12 +113,23 @@ pub fn refused(code: i64, message: &str) -> BatchItemStatus {
     }
 }
 
+/// The time was over before the item's turn came.
 fn not_attempted() -> BatchItemStatus {
     BatchItemStatus {
         state: BatchState::NotAttempted.into(),
         reason: ErrorReason::DeadlineExceeded.into(),
         error_code: 0,
-        error_message: "not begun: the deadline was near, or an item before it failed".to_owned(),
+        error_message: "not begun: the deadline was near".to_owned(),
+    }
+}
+
+/// The item would have overtaken one that failed, and has the same reason not to be done.
+fn behind(failure: &BatchItemStatus) -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::NotAttempted.into(),
+        reason: failure.reason,
+        error_code: 0,
+        error_message: format!("not begun: an item before it failed: {}", failure.error_message),
     }
 }
 

@@ -8,8 +8,9 @@ use prost_reflect::{
 use tencent_im_grpc::pb;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Request, Status, Streaming};
 
 /// The contract.
 pub fn pool() -> DescriptorPool {
@@ -55,9 +56,25 @@ pub async fn call_request(
 ) -> Result<DynamicMessage, Status> {
     let mut grpc = Grpc::new(channel).max_decoding_message_size(16 << 20);
     grpc.ready().await.unwrap();
-    let path = format!("/{}/{}", method.parent_service().full_name(), method.name()).parse().unwrap();
     let codec = Dynamic(method.output());
-    grpc.unary(request, path, codec).await.map(tonic::Response::into_inner)
+    grpc.unary(request, path(method), codec).await.map(tonic::Response::into_inner)
+}
+
+/// Opens a server stream.
+pub async fn stream(
+    channel: Channel,
+    method: &MethodDescriptor,
+    request: DynamicMessage,
+) -> Result<Streaming<DynamicMessage>, Status> {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    grpc.server_streaming(Request::new(request), path(method), Dynamic(method.output()))
+        .await
+        .map(tonic::Response::into_inner)
+}
+
+fn path(method: &MethodDescriptor) -> PathAndQuery {
+    format!("/{}/{}", method.parent_service().full_name(), method.name()).parse().unwrap()
 }
 
 struct Dynamic(MessageDescriptor);

@@ -1,11 +1,31 @@
 //! A gateway in front of a sandbox of its own.
 
+use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::Value;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::sandbox::{self, Running, Settings};
 use tonic::transport::Channel;
+use tonic::{Status, Streaming};
 
-use super::Gateway;
+use super::{Gateway, dynamic};
+
+/// A method by `Service/Method`.
+fn method(rpc: &str) -> MethodDescriptor {
+    dynamic::method(&dynamic::pool(), &format!("tencentim.group.v1.{rpc}"))
+}
+
+fn value(message: &DynamicMessage) -> Value {
+    serde_json::from_str(&dynamic::json(message)).unwrap()
+}
+
+/// The messages of a stream as proto3 JSON.
+pub struct Messages(Streaming<DynamicMessage>);
+
+impl Messages {
+    pub async fn next(&mut self) -> Result<Option<Value>, Status> {
+        Ok(self.0.message().await?.as_ref().map(value))
+    }
+}
 
 /// Both, until dropped.
 pub struct Sandboxed {
@@ -56,12 +76,18 @@ impl Sandboxed {
     }
 
     /// Calls any method with proto3 JSON.
-    pub async fn call(&self, rpc: &str, request: Value) -> Result<Value, tonic::Status> {
-        let pool = super::dynamic::pool();
-        let method = super::dynamic::method(&pool, &format!("tencentim.group.v1.{rpc}"));
-        let request = super::dynamic::message(&method.input(), &request);
-        let reply = super::dynamic::call(self.channel.clone(), &method, request).await?;
-        Ok(serde_json::from_str(&super::dynamic::json(&reply)).unwrap())
+    pub async fn call(&self, rpc: &str, request: Value) -> Result<Value, Status> {
+        let method = method(rpc);
+        let request = dynamic::message(&method.input(), &request);
+        let reply = dynamic::call(self.channel.clone(), &method, request).await?;
+        Ok(value(&reply))
+    }
+
+    /// Opens any stream with proto3 JSON.
+    pub async fn stream(&self, rpc: &str, request: Value) -> Result<Messages, Status> {
+        let method = method(rpc);
+        let request = dynamic::message(&method.input(), &request);
+        dynamic::stream(self.channel.clone(), &method, request).await.map(Messages)
     }
 
     /// A call that must succeed.
