@@ -48,9 +48,9 @@ async fn main() {
         expected.members.len(),
         expected.messages.len()
     );
-    let gateway = Gateway::start(&sandbox, "1000").await;
+    let mut gateway = Gateway::start(&sandbox, "1000").await;
+    let channel = gateway.channel().await;
     let watch = Watch::start(gateway);
-    let channel = watch.gateway.channel().await;
     everything("no faults", &channel, &expected).await;
     sandbox
         .control("faults", json!({"command": "*", "probability": 0.05, "seed": 7, "action": {"type": "reset"}}))
@@ -69,8 +69,10 @@ async fn main() {
     let seed = directory.path().join("long.json");
     data::write_seed(&seed, &Sizes { groups: 0, members: 0, messages: 1_000_000 / divisor });
     let long = Sandbox::start(&seed).await;
-    let watch = Watch::start(Gateway::start(&long, "1000").await);
-    let count = read::stalled_messages(&watch.gateway.channel().await, STALL).await;
+    let mut gateway = Gateway::start(&long, "1000").await;
+    let channel = gateway.channel().await;
+    let watch = Watch::start(gateway);
+    let count = read::stalled_messages(&channel, STALL).await;
     assert_eq!(count, 1_000_000 / divisor);
     watch.report("1,000,000 messages with a reader that stops");
     drop(long);
@@ -99,7 +101,7 @@ async fn everything(how: &str, channel: &Channel, expected: &Expected) {
 async fn throughput(sandbox: &Sandbox, expected: &Expected) {
     let latency = json!({"type": "latency", "ms": LATENCY.as_millis() as u64});
     sandbox.control("faults", json!({"command": "*", "action": latency})).await;
-    let gateway = Gateway::start(sandbox, "1").await;
+    let mut gateway = Gateway::start(sandbox, "1").await;
     let channel = gateway.channel().await;
     let pages_per_second = 1.0 / LATENCY.as_secs_f64();
 

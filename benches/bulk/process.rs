@@ -80,6 +80,7 @@ impl Gateway {
         let child = Command::new(BINARY)
             .arg("serve")
             .env("TIM_LISTEN", format!("127.0.0.1:{port}"))
+            .env("TIM_ADMIN_LISTEN", "127.0.0.1:0")
             .env("TIM_BASE_URLS", format!("http://127.0.0.1:{}", sandbox.api))
             .env("TIM_SDK_APP_ID", "1400000001")
             .env("TIM_SECRET_KEY", KEY)
@@ -91,12 +92,16 @@ impl Gateway {
         Self { process: Process(child), port }
     }
 
-    pub async fn channel(&self) -> Channel {
+    /// A connection, as soon as it serves.
+    pub async fn channel(&mut self) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.port)).unwrap();
         loop {
             match endpoint.connect().await {
                 Ok(channel) => return channel,
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(_) => {
+                    assert!(self.process.0.try_wait().unwrap().is_none(), "the gateway did not start");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
             }
         }
     }
