@@ -85,6 +85,7 @@ func TestClientsRepeatWhatMayBeRepeated(t *testing.T) {
 		{"an idempotent write that may be done", addMember, "add_group_member", lost, codes.Unknown, 1, 1},
 		{"a message", sendMessage, "send_group_msg", refused, codes.Unavailable, 1, 1},
 		{"a message that may be sent", sendMessage, "send_group_msg", lost, codes.Unknown, 1, 1},
+		{"a message over the quota", sendMessage, "send_group_msg", throttled, codes.ResourceExhausted, 1, 1},
 		{"a count", updateCounters, "update_group_counter", refused, codes.Unavailable, 1, 1},
 		{"a count that may be done", updateCounters, "update_group_counter", lost, codes.Unknown, 1, 1},
 	}
