@@ -36,6 +36,7 @@ class FailoverTest {
         assertEquals(0, load.repeated.get() + load.uncertain.get(), "writes that the drain cut off");
         first.restart();
         attempts.awaitAnswers(first.address(), SOME);
+        load.check();
 
         // Everything that goes to a frozen gateway stays there, until each worker waits for it.
         second.child().signal("STOP");

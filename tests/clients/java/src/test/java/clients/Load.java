@@ -99,7 +99,16 @@ final class Load implements AutoCloseable {
     }
   }
 
-  /** Ends in good order; throws what kept a worker from going on. */
+  /** Throws what kept a worker from going on, if anything did. */
+  void check() throws ExecutionException, InterruptedException {
+    for (Future<?> worker : workers) {
+      if (worker.isDone()) {
+        worker.get();
+      }
+    }
+  }
+
+  /** Ends in good order; throws like {@code check}. */
   void end() throws ExecutionException, InterruptedException {
     stopped = true;
     for (Future<?> worker : workers) {
