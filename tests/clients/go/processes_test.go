@@ -94,9 +94,14 @@ func (p *process) await(t *testing.T, text string) string {
 		}
 		select {
 		case <-more:
+			continue
+		case <-p.ended:
+			if p.wrote(text) {
+				continue
+			}
 		case <-deadline:
-			t.Fatalf("waited in vain for the line %q of %v:\n%s", text, p.command.Args, strings.Join(p.lines, "\n"))
 		}
+		t.Fatalf("waited in vain for the line %q of %v:\n%s", text, p.command.Args, strings.Join(p.lines, "\n"))
 	}
 }
 

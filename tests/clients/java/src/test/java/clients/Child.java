@@ -7,12 +7,14 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** A running process of the binary under test, and what it has written to stderr so far. */
 class Child implements AutoCloseable {
   private final Process process;
   private final List<String> lines = new ArrayList<>();
+  private boolean silent;
 
   Child(Map<String, String> environment, List<String> arguments) throws IOException {
     List<String> command = new ArrayList<>(List.of(System.getProperty("binary")));
@@ -37,14 +39,23 @@ class Child implements AutoCloseable {
     } catch (IOException error) {
       // The process has ended.
     }
+    synchronized (lines) {
+      silent = true;
+      lines.notifyAll();
+    }
   }
 
   /** Waits for a line with the text. */
   String await(String text) throws InterruptedException {
     synchronized (lines) {
-      return Patience.await(
-          lines, "a line with " + text, () -> lines.stream().filter(line -> line.contains(text)).findFirst());
+      return Patience.await(lines, "a line with " + text, () -> find(text));
     }
+  }
+
+  private Optional<String> find(String text) {
+    Optional<String> found = lines.stream().filter(line -> line.contains(text)).findFirst();
+    assertTrue(found.isPresent() || !silent, () -> "ended without " + text + ": " + lines);
+    return found;
   }
 
   boolean wrote(String text) {
