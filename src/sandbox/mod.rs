@@ -136,7 +136,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The certificate or its key is unusable.
-    #[error("cannot use the TLS certificate or key: {0}")]
+    #[error("cannot serve HTTPS: {0}")]
     Tls(String),
     /// The client for webhooks cannot be made.
     #[error("cannot send webhooks: {0}")]
