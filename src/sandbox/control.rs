@@ -365,30 +365,37 @@ fn tell_presence(engine: &Engine, namespace: &Namespace, change: &Presence) {
     engine.webhooks.tell(namespace.sdkappid, &target, hooks.collect(), engine.clock.now());
 }
 
-/// Moves users in and out of an AVChatRoom, which only client SDKs can do upstream.
+/// Moves users in and out of an AVChatRoom, or members of a community on- and offline, which only client SDKs can do upstream.
 async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(change): Json<Presence>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
+    let present = move_users(&engine, &namespace, &change)?;
+    persisted(&engine, json!({"present": present})).await
+}
+
+/// How many are present then.
+fn move_users(engine: &Engine, namespace: &Namespace, change: &Presence) -> Result<usize, Refused> {
+    let bad = |reason: &str| Refused(StatusCode::BAD_REQUEST, reason.to_owned());
     let app = &mut *lock(&namespace.state);
     for user in change.join.iter().filter(|_| engine.auto_import) {
         app.accounts.entry(Id::from(user.as_str())).or_default();
     }
     let joining: Option<Vec<Id>> = change.join.iter().map(|user| app.account_id(user)).collect();
-    let Some(joining) = joining else {
-        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user has no account".to_owned()));
-    };
-    let group = match app.group_mut(&change.group) {
-        Ok(group) if group.kind == GroupType::AVChatRoom => group,
-        Ok(_) => {
-            return Err(Refused(StatusCode::BAD_REQUEST, "only an AVChatRoom has presence".to_owned()));
-        }
-        Err(error) => return Err(Refused(StatusCode::NOT_FOUND, error.info.into_owned())),
-    };
+    let joining = joining.ok_or_else(|| bad("a joining user has no account"))?;
+    let group =
+        app.group_mut(&change.group).map_err(|error| Refused(StatusCode::NOT_FOUND, error.info.into_owned()))?;
+    let is_room = group.kind == GroupType::AVChatRoom;
+    if !is_room && group.kind != GroupType::Community {
+        return Err(bad("only an AVChatRoom or a community knows who is online"));
+    }
+    if !is_room && joining.iter().any(|user| group.members.get(user).is_none()) {
+        return Err(bad("a joining user is not a member of the community"));
+    }
     let now = engine.clock.now();
     if joining.iter().any(|user| group.is_banned(user, now)) {
-        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user is banned from the group".to_owned()));
+        return Err(bad("a joining user is banned from the group"));
     }
     let number = group.number;
-    tell_presence(&engine, &namespace, &change);
+    tell_presence(engine, namespace, change);
     for user in &joining {
         group.presence.enter(user.clone(), now);
     }
@@ -396,15 +403,18 @@ async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(
         group.presence.leave(user);
     }
     let present = group.presence.entered().count();
-    for user in &joining {
-        if let Some(account) = app.accounts.get_mut(user.as_str()) {
-            account.groups.insert(number);
+    // A member of a community stays in the group while offline.
+    if is_room {
+        for user in &joining {
+            if let Some(account) = app.accounts.get_mut(user.as_str()) {
+                account.groups.insert(number);
+            }
+        }
+        for user in &change.leave {
+            if let Some(account) = app.accounts.get_mut(user.as_str()) {
+                account.groups.remove(&number);
+            }
         }
     }
-    for user in &change.leave {
-        if let Some(account) = app.accounts.get_mut(user.as_str()) {
-            account.groups.remove(&number);
-        }
-    }
-    Ok(Json(json!({"present": present})))
+    Ok(present)
 }

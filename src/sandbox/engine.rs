@@ -260,12 +260,14 @@ impl Engine {
         let mut app = lock(&namespace.state);
         // Read under the lock, so that time never runs backwards from one command to the next.
         let time = self.clock.now();
+        let traces = app.traces();
         let (outcome, changed, events) = conduct.run(&mut app, command, caller, &body, time);
+        let leaves_something = (changed && outcome.is_ok()) || app.traces() != traces;
         namespace.mailbox.put(events.deliveries, time);
         if let Some(target) = &target {
             self.webhooks.tell(namespace.sdkappid, target, events.hooks, time);
         }
-        let ticket = self.store.get().filter(|_| changed && outcome.is_ok()).map(|store| {
+        let ticket = self.store.get().filter(|_| leaves_something).map(|store| {
             store.append(&Call {
                 sdkappid: namespace.sdkappid,
                 time,
@@ -273,12 +275,13 @@ impl Engine {
                 command: command.name.to_owned(),
                 caller: caller.to_owned(),
                 body,
+                code: code(&outcome),
             })
         });
         (outcome, ticket)
     }
 
-    /// Repeats a command of an earlier run under the rules of that run: what succeeded then succeeds now.
+    /// Repeats a command of an earlier run under the rules of that run: it ends as it ended then.
     pub fn replay(&self, call: &Call, rules: &Rules) -> Result<(), String> {
         let namespace = self
             .namespace(call.sdkappid)
@@ -294,9 +297,9 @@ impl Engine {
         };
         let app = &mut lock(&namespace.state);
         let (outcome, ..) = conduct.run(app, command, &call.caller, &call.body, call.time);
-        match outcome {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("a recorded {} fails: {} {}", call.command, error.code, error.info)),
+        match code(&outcome) {
+            same if same == call.code => Ok(()),
+            other => Err(format!("a recorded {} ends with {other} and not with {}", call.command, call.code)),
         }
     }
 
@@ -379,6 +382,11 @@ impl Namespace {
     pub fn key(&self) -> SecretString {
         read(&self.key).clone()
     }
+}
+
+/// The `ErrorCode` of an outcome.
+fn code(outcome: &Outcome) -> i64 {
+    outcome.as_ref().map_or_else(|error| error.code, |_| 0)
 }
 
 /// An answer may hold so many bytes.

@@ -121,20 +121,20 @@ pub async fn rebase(engine: &Engine) -> Result<(), String> {
 
 /// Takes what an earlier run left in the store.
 pub fn recover(engine: &Engine, recovered: Recovered) -> Result<(), String> {
-    let mut rules = engine.rules();
-    if let Some(base) = recovered.base {
-        let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
-        rules = base.rules;
-        for (sdkappid, webhook) in base.webhooks {
-            set_webhook(engine, sdkappid, Some(webhook))?;
-        }
-        for (sdkappid, key) in base.keys {
-            engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
-        }
-        restore(engine, base.state)?;
+    // Nothing is answered before the first base: a log without one is of a first start that did not end, and is begun anew.
+    let Some(base) = recovered.base else {
+        return Ok(());
+    };
+    let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
+    for (sdkappid, key) in base.keys {
+        engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
     }
+    for (sdkappid, webhook) in base.webhooks {
+        set_webhook(engine, sdkappid, Some(webhook))?;
+    }
+    restore(engine, base.state)?;
     // Whatever cannot be repeated must stop the start: the next base would make its loss final.
-    recovered.calls.iter().try_for_each(|call| engine.replay(call, &rules))
+    recovered.calls.iter().try_for_each(|call| engine.replay(call, &base.rules))
 }
 
 /// Takes a seed file, or a snapshot, which replaces the state of the apps that it names.
