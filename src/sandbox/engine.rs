@@ -128,11 +128,11 @@ impl Engine {
             let code = if command.rate < 100.0 { 10006 } else { 60007 };
             return Err(ApiError::new(code, "request rate exceeded"));
         }
-        let body = match serde_json::from_slice::<Value>(body) {
+        let mut body = match serde_json::from_slice::<Value>(body) {
             Ok(Value::Object(body)) => body,
+            _ if self.loose && body.is_empty() => Body::new(),
             _ => return Err(ApiError::new(60003, "the body is not a JSON object")),
         };
-        let mut body = body;
         let decision = self.ask(&namespace, command, identifier, &mut body).await?;
         if decision.discard {
             return handlers::answer(json!({"MsgTime": self.clock.now(), "MsgSeq": 0}));

@@ -130,6 +130,22 @@ async fn loose_mode_accepts_unknown_keys_but_no_wrong_types() {
     sandbox.fails("create_group", json!({"Type": "Public", "Name": 1}), 10004).await;
 }
 
+/// "`--loose` accepts what Tencent's tolerant server would": a query without `random` and `contenttype`, GET, and no body.
+#[tokio::test]
+async fn loose_mode_accepts_what_clients_of_old_send() {
+    let sandbox = Sandbox::start_with(Settings { loose: true, ..unpaced() }).await;
+    sandbox.freeze(NOW).await;
+    let query = format!("sdkappid={ID}&identifier={ADMIN}&usersig={}", usersig(ID, ADMIN, NOW, 60, KEY));
+    let url = sandbox.url_with(GROUPS, LIST, &query);
+    assert_eq!(sandbox.post(&url, "{}").await["ErrorCode"], 0);
+    assert_eq!(sandbox.post(&url, "").await["ErrorCode"], 0);
+    assert_eq!(sandbox.post(&url, "[]").await["ErrorCode"], 60003);
+    let reply: Value = sandbox.http.get(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&reply["ErrorCode"], &reply["TotalCount"]), (&json!(0), &json!(0)));
+    let reply: Value = sandbox.http.put(&url).body("{}").send().await.unwrap().json().await.unwrap();
+    assert_eq!(reply["ErrorCode"], 60009);
+}
+
 #[tokio::test]
 async fn texts_are_limited_in_bytes_and_not_in_characters() {
     let sandbox = Sandbox::start().await;
