@@ -56,6 +56,9 @@ pub struct Engine {
     pub journal: Journal,
     pub webhooks: Webhooks,
     namespaces: RwLock<BTreeMap<u64, Arc<Namespace>>>,
+    /// Held for reading by commands, which are logged one by one, and for writing by changes that only a new base records,
+    /// until that base is on its way: no log may build on what no base holds.
+    pub gate: RwLock<()>,
     /// Absent while the state lives in memory only.
     pub store: OnceLock<Store>,
 }
@@ -77,6 +80,7 @@ impl Engine {
             journal: Journal::new(settings.journal),
             webhooks,
             namespaces: RwLock::default(),
+            gate: RwLock::default(),
             store: OnceLock::new(),
         }
     }
@@ -244,7 +248,13 @@ impl Engine {
     }
 
     /// Checks the body against the command's table and runs the command. The ticket, if any, must be awaited before answering.
-    pub fn execute(
+    fn execute(&self, namespace: &Namespace, command: &Command, caller: &str, body: Body) -> (Outcome, Option<Ticket>) {
+        let _gate = read(&self.gate);
+        self.execute_inside(namespace, command, caller, body)
+    }
+
+    /// The same for who is past the gate already.
+    pub fn execute_inside(
         &self,
         namespace: &Namespace,
         command: &Command,

@@ -105,3 +105,44 @@ async fn a_data_directory_carries_webhooks_of_every_app() {
     second.fails("create_group", json!({"Type": "Public", "Name": "n"}), 80003).await;
     assert_eq!(second.look("apps").await["apps"].as_array().unwrap().len(), 2);
 }
+
+/// A later command may build on the part that came through, so it must be in the directory as well.
+#[tokio::test]
+async fn a_change_that_fails_half_way_is_kept_as_far_as_it_came() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = || Settings { data_dir: Some(directory.path().to_owned()), ..unpaced() };
+    let first = Sandbox::start_with(settings()).await;
+    let commands = json!([{"command": "destroy_group", "body": {"GroupId": "nothing"}}]);
+    let seed = json!({"apps": [{"accounts": ["eve"], "commands": commands}]});
+    let refused = first.http.post(first.control_url("restore")).json(&seed).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let group = json!({"Type": "Public", "Name": "n", "GroupId": "g", "Owner_Account": "eve"});
+    first.ok("create_group", group).await;
+    first.running.shutdown().await;
+    let second = Sandbox::start_with(settings()).await;
+    assert_eq!(second.info("g").await["Owner_Account"], "eve");
+}
+
+/// A first start that was killed while it was seeded had answered nobody: the next one seeds anew.
+#[tokio::test]
+async fn a_first_start_that_did_not_end_is_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = redb::TableDefinition::<u64, &[u8]>::new("log");
+    let database = redb::Database::create(directory.path().join("sandbox.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    let body = json!({"Type": "Public", "Name": "half", "GroupId": "g"});
+    let call = json!({
+        "sdkappid": 1_400_000_001, "time": NOW, "service": "group_open_http_svc", "command": "create_group",
+        "caller": "administrator", "body": body,
+    });
+    write.open_table(log).unwrap().insert(0, call.to_string().as_bytes()).unwrap();
+    write.commit().unwrap();
+    drop(database);
+
+    let seed = directory.path().join("seed.json");
+    let commands = json!([{"command": "create_group", "body": {"Type": "Public", "Name": "whole", "GroupId": "g"}}]);
+    std::fs::write(&seed, json!({"apps": [{"commands": commands}]}).to_string()).unwrap();
+    let settings = Settings { data_dir: Some(directory.path().to_owned()), seed_file: Some(seed), ..unpaced() };
+    let sandbox = Sandbox::start_with(settings).await;
+    assert_eq!(sandbox.info("g").await["Name"], "whole");
+}

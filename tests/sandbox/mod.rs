@@ -28,6 +28,7 @@ mod permission_groups;
 mod platform;
 mod receipts;
 mod robots;
+mod serve;
 mod size;
 mod through_gateway;
 mod through_gateway_live;
