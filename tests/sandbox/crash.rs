@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, message, unpaced};
+use super::examples::{self, Example};
 
 const STEPS: u64 = 1_200;
 const CRASHES: u64 = 4;
@@ -24,25 +25,6 @@ impl Draw {
     fn of<'t, T>(&mut self, items: &'t [T]) -> &'t T {
         &items[self.below(items.len() as u64) as usize]
     }
-}
-
-/// Every example request of the reference: service, command, body.
-fn examples() -> Vec<(String, String, Value)> {
-    let files = [
-        include_str!("examples.json"),
-        include_str!("examples_live.json"),
-        include_str!("examples_messages.json"),
-        include_str!("community_examples.json"),
-    ];
-    let mut all = Vec::new();
-    for file in files {
-        let examples: Value = serde_json::from_str(file).unwrap();
-        for (command, example) in examples.as_object().unwrap() {
-            let service = example["service"].as_str().unwrap_or("group_open_http_svc");
-            all.push((service.to_owned(), command.clone(), example["request"].clone()));
-        }
-    }
-    all
 }
 
 const GROUPS: &[(&str, &str)] = &[
@@ -65,7 +47,7 @@ async fn create_all(sandbox: &Sandbox) {
     }
 }
 
-async fn step(sandbox: &Sandbox, draw: &mut Draw, examples: &[(String, String, Value)], number: u64) {
+async fn step(sandbox: &Sandbox, draw: &mut Draw, examples: &[Example], number: u64) {
     let (group, kind) = draw.of(GROUPS);
     let user = draw.of(USERS);
     match draw.below(12) {
@@ -100,8 +82,8 @@ async fn step(sandbox: &Sandbox, draw: &mut Draw, examples: &[(String, String, V
             sandbox.call("modify_group_base_info", body).await;
         }
         _ => {
-            let (service, command, body) = draw.of(examples);
-            let mut body = body.clone();
+            let Example { service, command, request } = draw.of(examples);
+            let mut body = request.clone();
             if draw.below(3) > 0 && body.get("GroupId").is_some() && command != "create_group" {
                 body["GroupId"] = json!(group);
             }
@@ -136,7 +118,7 @@ async fn a_crash_after_any_commands_leaves_everything_that_a_snapshot_holds() {
     let sandbox = Sandbox::start_with(settings(&live)).await;
     sandbox.freeze(NOW).await;
     create_all(&sandbox).await;
-    let (examples, mut draw) = (examples(), Draw(0x9e37_79b9_7f4a_7c15));
+    let (examples, mut draw) = (examples::all(), Draw(0x9e37_79b9_7f4a_7c15));
     for crash in 0..CRASHES {
         for number in 1..=STEPS / CRASHES {
             step(&sandbox, &mut draw, &examples, crash * STEPS + number).await;

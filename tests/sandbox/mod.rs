@@ -30,6 +30,7 @@ mod receipts;
 mod robots;
 mod serve;
 mod size;
+mod strictness;
 mod through_gateway;
 mod through_gateway_live;
 mod topics;
