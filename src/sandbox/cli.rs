@@ -143,10 +143,11 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if let Some(name) = real_service() {
         return Err(RunError::BesideRealService(name));
     }
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
     let running = start(args.into()).await?;
     eprintln!("==============================================================");
     eprintln!(" SANDBOX: an emulated Tencent IM for tests. Not for production.");
-    eprintln!(" API      {}", running.api_addr());
+    eprintln!(" API      {scheme}://{}", running.api_addr());
     eprintln!(" control  http://{}/_sandbox/", running.control_addr());
     eprintln!(" app      {} (admin {})", DEFAULT_APP.sdkappid, DEFAULT_APP.admin);
     eprintln!("==============================================================");

@@ -4,6 +4,7 @@ mod attributes;
 mod bans;
 pub mod client;
 mod clients;
+mod command;
 mod community_examples;
 mod community_through_gateway;
 mod control;
