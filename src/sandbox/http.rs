@@ -112,7 +112,9 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
     let is_understood = *request.method() == Method::POST || (engine.loose && *request.method() == Method::GET);
     let query: Query = axum::extract::Query::try_from_uri(request.uri()).map(|query| query.0).unwrap_or_default();
     let sdkappid = query.get("sdkappid").and_then(|id| id.parse().ok());
-    let (service, name) = path.strip_prefix("/v4/").and_then(|rest| rest.split_once('/')).unwrap_or(("", ""));
+    // A base URL that ends in a slash doubles it.
+    let route = path.trim_start_matches('/');
+    let (service, name) = route.strip_prefix("v4/").and_then(|rest| rest.split_once('/')).unwrap_or(("", ""));
     let command = match is_understood {
         true => registry::find(service, name),
         false => Err(ApiError::new(60009, "only POST is understood")),

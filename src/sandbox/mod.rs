@@ -128,7 +128,7 @@ impl Default for Settings {
 #[non_exhaustive]
 pub enum StartError {
     /// A port could not be bound.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,

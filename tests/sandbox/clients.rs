@@ -124,6 +124,8 @@ async fn bodies_come_as_http_lets_them() {
     assert_eq!(answers[1].1["ErrorCode"], 0);
     let spaced = format!(" \r\n\t{body}\n");
     assert_eq!(sandbox.post(&sandbox.url(GROUPS, "get_role_in_group"), spaced).await["ErrorCode"], 0);
+    let doubled = sandbox.url(GROUPS, "get_role_in_group").replacen("/v4/", "//v4/", 1);
+    assert_eq!(sandbox.post(&doubled, body).await["ErrorCode"], 0, "a base URL that ends in a slash");
     let escaped = r#"{"\u0047roupId":"\u0067","User_Account":["alice"],"Unset":null}"#;
     assert_eq!(sandbox.post(&sandbox.url(GROUPS, "get_role_in_group"), escaped).await["ErrorCode"], 0);
 }
