@@ -238,7 +238,7 @@ fn sandbox(matches: &ArgMatches) -> ExitCode {
     };
     match runtime.block_on(crate::sandbox::cli::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error @ crate::sandbox::cli::RunError::BesideRealService(_)) => {
+        Err(error) if error.is_usage() => {
             eprintln!("{error}");
             ExitCode::from(USAGE)
         }

@@ -19,26 +19,26 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::support::Gateway;
 
 /// A CA and the folder in which the server finds its files.
-struct Pki {
-    ca: CertifiedIssuer<'static, KeyPair>,
+pub struct Pki {
+    pub ca: CertifiedIssuer<'static, KeyPair>,
     folder: tempfile::TempDir,
 }
 
 /// A certificate with its key.
-struct Pair {
+pub struct Pair {
     certificate: rcgen::Certificate,
     key: KeyPair,
 }
 
 impl Pki {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         Self { ca, folder: tempfile::tempdir().unwrap() }
     }
 
-    fn issue(&self, names: Vec<SanType>) -> Pair {
+    pub fn issue(&self, names: Vec<SanType>) -> Pair {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = names;
         let key = KeyPair::generate().unwrap();
@@ -54,11 +54,11 @@ impl Pki {
         self.issue(vec![SanType::URI(uri.try_into().unwrap())])
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn install(&self, pair: &Pair) {
+    pub fn install(&self, pair: &Pair) {
         write(&self.path("key.pem"), &pair.key.serialize_pem());
         write(&self.path("cert.pem"), &pair.certificate.pem());
     }

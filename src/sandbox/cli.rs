@@ -104,15 +104,38 @@ pub enum RunError {
     Signals(std::io::Error),
 }
 
-/// How the names of variables end that point the gateway at the real service, for one app or for one of many.
-const REAL_SERVICE: &[&str] = &["SECRET_KEY", "SECRET_KEY_FILE", "SDK_APP_ID", "REGION", "BASE_URLS"];
+impl RunError {
+    /// Whether other flags or another environment would help.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::BesideRealService(_) | Self::Start(StartError::Tls(_) | StartError::Seed { .. }))
+    }
+}
 
-/// The first variable of the environment that configures access to the real service.
+/// How settings end that point the gateway at the real service, for one app or for one of many.
+const REAL_SERVICE: &[&str] = &["secret_key", "secret_key_file", "sdk_app_id", "region", "base_urls"];
+
+fn is_of_real_service(setting: &str) -> bool {
+    let setting = setting.to_lowercase();
+    REAL_SERVICE.iter().any(|end| setting.ends_with(end))
+}
+
+/// The first setting of the environment, or of the file that it names, that configures access to the real service.
 fn real_service() -> Option<String> {
-    std::env::vars_os()
+    let of_environment = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("TIM_"))
-        .find(|name| REAL_SERVICE.iter().any(|end| name.ends_with(end)))
+        .find(|name| name.starts_with("TIM_") && is_of_real_service(name));
+    of_environment.or_else(|| {
+        let text = std::fs::read_to_string(std::env::var_os("TIM_CONFIG")?).ok()?;
+        let setting = setting_of_real_service(&text.parse().ok()?)?;
+        Some(format!("{setting} in the file of TIM_CONFIG"))
+    })
+}
+
+fn setting_of_real_service(table: &toml::Table) -> Option<String> {
+    table.iter().find_map(|(name, value)| match value {
+        toml::Value::Table(inner) => setting_of_real_service(inner),
+        _ => is_of_real_service(name).then(|| name.clone()),
+    })
 }
 
 /// Serves until the process is interrupted or terminated.
@@ -120,10 +143,11 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     if let Some(name) = real_service() {
         return Err(RunError::BesideRealService(name));
     }
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
     let running = start(args.into()).await?;
     eprintln!("==============================================================");
     eprintln!(" SANDBOX: an emulated Tencent IM for tests. Not for production.");
-    eprintln!(" API      {}", running.api_addr());
+    eprintln!(" API      {scheme}://{}", running.api_addr());
     eprintln!(" control  http://{}/_sandbox/", running.control_addr());
     eprintln!(" app      {} (admin {})", DEFAULT_APP.sdkappid, DEFAULT_APP.admin);
     eprintln!("==============================================================");

@@ -22,7 +22,7 @@ use super::ids::Id;
 use super::journal::Filter;
 use super::state::app::App;
 use super::state::group::GroupType;
-use super::sync::lock;
+use super::sync::{lock, write};
 use super::webhook::Plain;
 use super::{DEFAULT_APP, parity, seed};
 
@@ -71,10 +71,20 @@ fn routes(engine: Arc<Engine>) -> Router {
     Router::new().nest("/_sandbox", api).with_state(engine)
 }
 
-/// Answers once the change is in the data directory, if there is one.
-async fn persisted(engine: &Engine, answer: Value) -> Answer {
-    seed::rebase(engine).await.map_err(|reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason))?;
-    Ok(Json(answer))
+/// Changes the state, and answers once the change is in the data directory, if there is one. A change that fails may have
+/// come half way, and is kept as far as it came.
+async fn persisted(engine: &Engine, change: impl FnOnce() -> Result<Value, Refused>) -> Answer {
+    let (answer, base) = {
+        let _gate = write(&engine.gate);
+        (change(), seed::submit_base(engine))
+    };
+    let failed = |reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason);
+    seed::written(base.map_err(failed)?).await.map_err(failed)?;
+    answer.map(Json)
+}
+
+fn bad_request(reason: String) -> Refused {
+    Refused(StatusCode::BAD_REQUEST, reason)
 }
 
 async fn health(State(engine): Shared) -> Json<Value> {
@@ -87,7 +97,7 @@ async fn list_faults(State(engine): Shared) -> Json<Vec<Rule>> {
 
 async fn add_fault(State(engine): Shared, Json(rule): Json<Rule>) -> Result<Json<Rule>, Refused> {
     if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
-        return Err(Refused(StatusCode::BAD_REQUEST, "probability must be 0 to 1".to_owned()));
+        return Err(bad_request("probability must be 0 to 1".to_owned()));
     }
     Ok(Json(engine.faults.add(rule)))
 }
@@ -174,8 +184,7 @@ async fn take_snapshot(State(engine): Shared) -> Json<Value> {
 }
 
 async fn restore(State(engine): Shared, body: Bytes) -> Answer {
-    seed::apply(&engine, &body).map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
-    persisted(&engine, json!({})).await
+    persisted(&engine, || seed::apply(&engine, &body).map(|()| json!({})).map_err(bad_request)).await
 }
 
 #[derive(Deserialize)]
@@ -190,18 +199,21 @@ async fn reset(State(engine): Shared, Query(reset): Query<Reset>) -> Answer {
         Some(sdkappid) => vec![namespace(&engine, sdkappid)?],
         None => engine.namespaces(),
     };
-    for namespace in namespaces {
-        let app = &mut *lock(&namespace.state);
-        *app = App::new(app.sdkappid, app.seed, app.admins.clone());
-        namespace.mailbox.clear();
-    }
-    if reset.sdkappid.is_none() {
-        engine.faults.remove(None);
-        engine.journal.clear();
-        engine.webhooks.clear();
-        engine.clock.reset();
-    }
-    persisted(&engine, json!({})).await
+    persisted(&engine, || {
+        for namespace in namespaces {
+            let app = &mut *lock(&namespace.state);
+            *app = App::new(app.sdkappid, app.seed, app.admins.clone());
+            namespace.mailbox.clear();
+        }
+        if reset.sdkappid.is_none() {
+            engine.faults.remove(None);
+            engine.journal.clear();
+            engine.webhooks.clear();
+            engine.clock.reset();
+        }
+        Ok(json!({}))
+    })
+    .await
 }
 
 async fn show_parity() -> String {
@@ -234,8 +246,11 @@ struct NewApp {
 }
 
 async fn add_app(State(engine): Shared, Json(app): Json<NewApp>) -> Answer {
-    engine.add_app(app.sdkappid, SecretString::from(app.key), app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
-    persisted(&engine, json!({"sdkappid": app.sdkappid})).await
+    persisted(&engine, || {
+        engine.add_app(app.sdkappid, SecretString::from(app.key), app.admin.as_deref().unwrap_or(DEFAULT_APP.admin));
+        Ok(json!({"sdkappid": app.sdkappid}))
+    })
+    .await
 }
 
 fn namespace(engine: &Engine, sdkappid: u64) -> Result<Arc<Namespace>, Refused> {
@@ -258,14 +273,14 @@ struct Users {
 
 async fn add_accounts(State(engine): Shared, Path(sdkappid): Path<u64>, Json(add): Json<Users>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
-    let accounts = {
+    persisted(&engine, || {
         let mut app = lock(&namespace.state);
         for user in &add.users {
             app.accounts.entry(Id::from(user.as_str())).or_default();
         }
-        app.accounts.len()
-    };
-    persisted(&engine, json!({"accounts": accounts})).await
+        Ok(json!({"accounts": app.accounts.len()}))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -279,14 +294,14 @@ struct Fields {
 
 async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Json(fields): Json<Fields>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
-    let declared = {
+    persisted(&engine, || {
         let app = &mut *lock(&namespace.state);
         seed::declare(&mut app.group_fields, &fields.group, GROUP_CUSTOM_FIELDS)
             .and_then(|()| seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS))
-            .map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
-        json!({"group": app.group_fields.declared, "member": app.member_fields.declared})
-    };
-    persisted(&engine, declared).await
+            .map_err(bad_request)?;
+        Ok(json!({"group": app.group_fields.declared, "member": app.member_fields.declared}))
+    })
+    .await
 }
 
 async fn show_deliveries(State(engine): Shared, Path(sdkappid): Path<u64>, Query(filter): Query<MailFilter>) -> Answer {
@@ -301,13 +316,17 @@ async fn clear_deliveries(State(engine): Shared, Path(sdkappid): Path<u64>) -> A
 
 async fn set_webhook(State(engine): Shared, Path(sdkappid): Path<u64>, Json(webhook): Json<Plain>) -> Answer {
     namespace(&engine, sdkappid)?;
-    seed::set_webhook(&engine, sdkappid, Some(webhook)).map_err(|reason| Refused(StatusCode::BAD_REQUEST, reason))?;
-    persisted(&engine, json!({})).await
+    persisted(&engine, || seed::set_webhook(&engine, sdkappid, Some(webhook)).map(|()| json!({})).map_err(bad_request))
+        .await
 }
 
 async fn clear_webhook(State(engine): Shared, Path(sdkappid): Path<u64>) -> Answer {
-    namespace(&engine, sdkappid)?.set_webhook(None);
-    persisted(&engine, json!({})).await
+    let namespace = namespace(&engine, sdkappid)?;
+    persisted(&engine, || {
+        namespace.set_webhook(None);
+        Ok(json!({}))
+    })
+    .await
 }
 
 #[derive(Deserialize)]
@@ -365,30 +384,36 @@ fn tell_presence(engine: &Engine, namespace: &Namespace, change: &Presence) {
     engine.webhooks.tell(namespace.sdkappid, &target, hooks.collect(), engine.clock.now());
 }
 
-/// Moves users in and out of an AVChatRoom, which only client SDKs can do upstream.
+/// Moves users in and out of an AVChatRoom, or members of a community on- and offline, which only client SDKs can do upstream.
 async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(change): Json<Presence>) -> Answer {
     let namespace = namespace(&engine, sdkappid)?;
+    persisted(&engine, || move_users(&engine, &namespace, &change).map(|present| json!({"present": present}))).await
+}
+
+/// How many are present then.
+fn move_users(engine: &Engine, namespace: &Namespace, change: &Presence) -> Result<usize, Refused> {
+    let bad = |reason: &str| bad_request(reason.to_owned());
     let app = &mut *lock(&namespace.state);
     for user in change.join.iter().filter(|_| engine.auto_import) {
         app.accounts.entry(Id::from(user.as_str())).or_default();
     }
     let joining: Option<Vec<Id>> = change.join.iter().map(|user| app.account_id(user)).collect();
-    let Some(joining) = joining else {
-        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user has no account".to_owned()));
-    };
-    let group = match app.group_mut(&change.group) {
-        Ok(group) if group.kind == GroupType::AVChatRoom => group,
-        Ok(_) => {
-            return Err(Refused(StatusCode::BAD_REQUEST, "only an AVChatRoom has presence".to_owned()));
-        }
-        Err(error) => return Err(Refused(StatusCode::NOT_FOUND, error.info.into_owned())),
-    };
+    let joining = joining.ok_or_else(|| bad("a joining user has no account"))?;
+    let group =
+        app.group_mut(&change.group).map_err(|error| Refused(StatusCode::NOT_FOUND, error.info.into_owned()))?;
+    let is_room = group.kind == GroupType::AVChatRoom;
+    if !is_room && group.kind != GroupType::Community {
+        return Err(bad("only an AVChatRoom or a community knows who is online"));
+    }
+    if !is_room && joining.iter().any(|user| group.members.get(user).is_none()) {
+        return Err(bad("a joining user is not a member of the community"));
+    }
     let now = engine.clock.now();
     if joining.iter().any(|user| group.is_banned(user, now)) {
-        return Err(Refused(StatusCode::BAD_REQUEST, "a joining user is banned from the group".to_owned()));
+        return Err(bad("a joining user is banned from the group"));
     }
     let number = group.number;
-    tell_presence(&engine, &namespace, &change);
+    tell_presence(engine, namespace, change);
     for user in &joining {
         group.presence.enter(user.clone(), now);
     }
@@ -396,15 +421,18 @@ async fn change_presence(State(engine): Shared, Path(sdkappid): Path<u64>, Json(
         group.presence.leave(user);
     }
     let present = group.presence.entered().count();
-    for user in &joining {
-        if let Some(account) = app.accounts.get_mut(user.as_str()) {
-            account.groups.insert(number);
+    // A member of a community stays in the group while offline.
+    if is_room {
+        for user in &joining {
+            if let Some(account) = app.accounts.get_mut(user.as_str()) {
+                account.groups.insert(number);
+            }
+        }
+        for user in &change.leave {
+            if let Some(account) = app.accounts.get_mut(user.as_str()) {
+                account.groups.remove(&number);
+            }
         }
     }
-    for user in &change.leave {
-        if let Some(account) = app.accounts.get_mut(user.as_str()) {
-            account.groups.remove(&number);
-        }
-    }
-    Ok(Json(json!({"present": present})))
+    Ok(present)
 }

@@ -128,7 +128,7 @@ impl Default for Settings {
 #[non_exhaustive]
 pub enum StartError {
     /// A port could not be bound.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
@@ -136,7 +136,7 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// The certificate or its key is unusable.
-    #[error("cannot use the TLS certificate or key: {0}")]
+    #[error("cannot serve HTTPS: {0}")]
     Tls(String),
     /// The client for webhooks cannot be made.
     #[error("cannot send webhooks: {0}")]

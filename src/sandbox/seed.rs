@@ -12,7 +12,7 @@ use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 use super::ids::Id;
 use super::registry::{self, Body};
 use super::state::app::{App, CustomFields};
-use super::store::Recovered;
+use super::store::{Recovered, Ticket};
 use super::sync::lock;
 use super::webhook::{Plain, Target};
 
@@ -102,11 +102,16 @@ struct Base {
 
 /// Writes the present state as the store's new base, and waits until it is on disk.
 pub async fn rebase(engine: &Engine) -> Result<(), String> {
+    written(submit_base(engine)?).await
+}
+
+/// Sends the present state to the store, if there is one, as its new base.
+pub fn submit_base(engine: &Engine) -> Result<Option<Ticket>, String> {
     let Some(store) = engine.store.get() else {
-        return Ok(());
+        return Ok(None);
     };
     // Submitted while nothing can change: a command is either in the base or logged after it.
-    let ticket = engine.frozen(|apps| {
+    engine.frozen(|apps| {
         let keys = apps.iter().map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned())).collect();
         let base = Base {
             keys,
@@ -114,27 +119,36 @@ pub async fn rebase(engine: &Engine) -> Result<(), String> {
             webhooks: apps.iter().filter_map(|(app, _)| Some((app.sdkappid, app.webhook()?.plain()))).collect(),
             state: snapshot_of(engine, apps),
         };
-        serde_json::to_vec(&base).map(|base| store.rebase(base)).map_err(|error| error.to_string())
-    })?;
-    if ticket.written().await { Ok(()) } else { Err("the data directory cannot be written".to_owned()) }
+        serde_json::to_vec(&base).map(|base| Some(store.rebase(base))).map_err(|error| error.to_string())
+    })
+}
+
+/// Waits until a base is on disk.
+pub async fn written(ticket: Option<Ticket>) -> Result<(), String> {
+    if let Some(ticket) = ticket
+        && !ticket.written().await
+    {
+        return Err("the data directory cannot be written".to_owned());
+    }
+    Ok(())
 }
 
 /// Takes what an earlier run left in the store.
 pub fn recover(engine: &Engine, recovered: Recovered) -> Result<(), String> {
-    let mut rules = engine.rules();
-    if let Some(base) = recovered.base {
-        let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
-        rules = base.rules;
-        for (sdkappid, webhook) in base.webhooks {
-            set_webhook(engine, sdkappid, Some(webhook))?;
-        }
-        for (sdkappid, key) in base.keys {
-            engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
-        }
-        restore(engine, base.state)?;
+    // Nothing is answered before the first base: a log without one is of a first start that did not end, and is begun anew.
+    let Some(base) = recovered.base else {
+        return Ok(());
+    };
+    let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
+    for (sdkappid, key) in base.keys {
+        engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
     }
+    for (sdkappid, webhook) in base.webhooks {
+        set_webhook(engine, sdkappid, Some(webhook))?;
+    }
+    restore(engine, base.state)?;
     // Whatever cannot be repeated must stop the start: the next base would make its loss final.
-    recovered.calls.iter().try_for_each(|call| engine.replay(call, &rules))
+    recovered.calls.iter().try_for_each(|call| engine.replay(call, &base.rules))
 }
 
 /// Takes a seed file, or a snapshot, which replaces the state of the apps that it names.
@@ -182,7 +196,7 @@ fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
     }
     for (position, step) in seed.commands.into_iter().enumerate() {
         registry::find(&step.service, &step.command)
-            .and_then(|command| engine.execute(&namespace, command, &seed.admin, step.body).0)
+            .and_then(|command| engine.execute_inside(&namespace, command, &seed.admin, step.body).0)
             .map_err(|error| format!("command {position} ({}): {} {}", step.command, error.code, error.info))?;
     }
     Ok(())

@@ -23,7 +23,7 @@ const BATCH: usize = 1_024;
 /// Bytes of the log below which nobody minds its length.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A command that succeeded, as it is repeated after a restart.
+/// A command that left something behind, as it is repeated after a restart.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Call {
     pub sdkappid: u64,
@@ -32,6 +32,9 @@ pub struct Call {
     pub command: String,
     pub caller: String,
     pub body: Body,
+    /// Its `ErrorCode`; a repetition must end alike.
+    #[serde(default)]
+    pub code: i64,
 }
 
 enum Change {

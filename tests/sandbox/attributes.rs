@@ -118,7 +118,7 @@ async fn writes_share_one_budget_of_5_a_second_for_each_group() {
     sandbox.ok("set_group_attr", other).await;
 }
 
-/// clear_group_attr: "Clearing an empty map succeeds".
+/// clear_group_attr: "Clearing an empty map succeeds (unverified, inferred from the absence of 10050 in its table)."
 #[tokio::test]
 async fn clearing_an_empty_map_succeeds() {
     let sandbox = started("ChatRoom").await;
@@ -128,7 +128,8 @@ async fn clearing_an_empty_map_succeeds() {
     assert_eq!(get(&sandbox, "g").await, json!([]));
 }
 
-/// delete_group_attr: "10050 when a key does not exist." A mixed list is all or nothing.
+/// delete_group_attr: "10050 when a key does not exist. Whether a mixed list deletes the existing keys first is not documented;
+/// emulate as all-or-nothing (unverified)."
 #[tokio::test]
 async fn deleting_an_unknown_key_is_10050_and_deletes_nothing() {
     let sandbox = started("Public").await;

@@ -6,6 +6,7 @@ use std::sync::Once;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
+use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -23,13 +24,24 @@ pub struct Sandbox {
 /// The UserSig of the given claims.
 pub fn usersig(sdkappid: u64, identifier: &str, time: i64, expire: i64, key: &str) -> String {
     let text = format!("TLS.identifier:{identifier}\nTLS.sdkappid:{sdkappid}\nTLS.time:{time}\nTLS.expire:{expire}\n");
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
-    mac.update(text.as_bytes());
-    let sig = STANDARD.encode(mac.finalize().into_bytes());
+    let sig = hmac(key, &text);
     pack(&json!({
         "TLS.ver": "2.0", "TLS.identifier": identifier, "TLS.sdkappid": sdkappid,
         "TLS.expire": expire, "TLS.time": time, "TLS.sig": sig,
     }))
+}
+
+/// The signature of a text.
+pub fn hmac(key: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// The JSON of a UserSig.
+pub fn unpack(usersig: &str) -> Value {
+    let packed = STANDARD.decode(usersig.replace('*', "+").replace('-', "/").replace('_', "=")).unwrap();
+    serde_json::from_reader(ZlibDecoder::new(packed.as_slice())).unwrap()
 }
 
 /// The transport encoding of a UserSig's JSON.

@@ -75,6 +75,53 @@ async fn a_latency_rule_delays() {
     assert!(started.elapsed() >= Duration::from_millis(120));
 }
 
+/// How long each of some calls took under a latency rule, in milliseconds.
+async fn latencies(rule: Value, calls: usize) -> Vec<u64> {
+    let sandbox = with_group().await;
+    sandbox.control("faults", json!({"command": ROLE, "action": rule, "seed": 11})).await;
+    for _ in 0..calls {
+        sandbox.ok(ROLE, ask()).await;
+    }
+    let journal = sandbox.look(&format!("journal?command={ROLE}&fault=latency")).await;
+    let millis = |entry: &Value| entry["micros"].as_u64().unwrap() / 1_000;
+    let found: Vec<u64> = journal["entries"].as_array().unwrap().iter().map(millis).collect();
+    assert_eq!(found.len(), calls, "the journal names the fault");
+    found
+}
+
+/// "latency fixed or distribution": evenly drawn between two bounds, or exponentially around a mean.
+#[tokio::test]
+async fn latencies_are_drawn_from_a_distribution() {
+    let even = latencies(json!({"type": "latency", "ms": 40, "max_ms": 200}), 12).await;
+    assert!(even.iter().all(|millis| *millis >= 40), "{even:?}");
+    assert!(even.iter().any(|millis| *millis < 120) && even.iter().any(|millis| *millis >= 160), "{even:?}");
+    let exponential = latencies(json!({"type": "latency", "ms": 60, "exponential": true}), 20).await;
+    assert!(exponential.iter().any(|millis| *millis < 60), "{exponential:?}");
+    assert!(exponential.iter().any(|millis| *millis >= 150), "far beyond the mean: {exponential:?}");
+}
+
+/// "per command", of one app or of all, and until they are removed.
+#[tokio::test]
+async fn a_rule_holds_for_its_command_and_app_until_it_is_removed() {
+    let sandbox = with_group().await;
+    let error = json!({"type": "error", "code": 60008, "info": "timed out"});
+    let other = json!({"command": "*", "sdkappid": 7, "action": error});
+    sandbox.control("faults", other).await;
+    sandbox.ok(ROLE, ask()).await;
+    let id = sandbox.control("faults", json!({"command": ROLE, "action": error})).await["id"].clone();
+    assert_eq!(sandbox.fails(ROLE, ask(), 60008).await, "timed out");
+    sandbox.info("g").await;
+    let remove = async |path: &str| sandbox.http.delete(sandbox.control_url(path)).send().await.unwrap().status();
+    assert_eq!(remove(&format!("faults/{id}")).await, 200);
+    assert_eq!(remove(&format!("faults/{id}")).await, 404);
+    sandbox.ok(ROLE, ask()).await;
+    assert_eq!(remove("faults").await, 200);
+    assert_eq!(sandbox.look("faults").await, json!([]));
+    let bad = json!({"command": ROLE, "action": error, "probability": 1.5});
+    let refused = sandbox.http.post(sandbox.control_url("faults")).json(&bad).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+}
+
 #[tokio::test]
 async fn the_clock_stands_jumps_and_runs() {
     let sandbox = Sandbox::start().await;
@@ -107,6 +154,30 @@ async fn the_journal_shows_and_counts_requests() {
         async |query: &str| sandbox.http.get(sandbox.control_url(query)).send().await.unwrap().status().as_u16();
     assert_eq!(status("journal/count?command=send_group_msg&exactly=2").await, 200);
     assert_eq!(status("journal/count?command=send_group_msg&exactly=1").await, 409);
+}
+
+#[tokio::test]
+async fn the_journal_is_filtered_by_every_criterion() {
+    let sandbox = with_group().await;
+    let counts = async |query: &str| sandbox.look(&format!("journal/count?{query}")).await["count"].clone();
+    let before = counts("").await.as_u64().unwrap();
+    let error = json!({"type": "error", "code": 10002});
+    sandbox.control("faults", json!({"command": ROLE, "times": 1, "action": error})).await;
+    sandbox.fails(ROLE, ask(), 10002).await;
+    sandbox.ok(ROLE, ask()).await;
+    sandbox.ok(ROLE, json!({"GroupId": "g", "User_Account": ["bob"]})).await;
+    assert_eq!(counts("").await, before + 3);
+    assert_eq!(counts(&format!("after={}", before + 1)).await, 2);
+    assert_eq!(counts(&format!("command={ROLE}&code=0")).await, 2);
+    assert_eq!(counts(&format!("command={ROLE}&fault=error")).await, 1);
+    assert_eq!(counts(&format!("command={ROLE}&sdkappid=7")).await, 0);
+    assert_eq!(counts(&format!("command={ROLE}&sdkappid=1400000001")).await, 3);
+    assert_eq!(counts("key=User_Account&value=[%22bob%22]").await, 1);
+    assert_eq!(counts(&format!("command={ROLE}&key=NoSuchKey")).await, 0);
+    let last = sandbox.look("journal?limit=1").await["entries"].clone();
+    assert_eq!((last.as_array().unwrap().len(), &last[0]["number"]), (1, &json!(before + 3)));
+    sandbox.http.delete(sandbox.control_url("journal")).send().await.unwrap();
+    assert_eq!(counts("").await, 0);
 }
 
 #[tokio::test]
@@ -175,22 +246,4 @@ async fn server_made_ids_follow_from_the_seed() {
     }
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
-}
-
-/// docs/sandbox.md holds the table that the registry gives; `UPDATE_DOCS=1` writes it there.
-#[tokio::test]
-async fn the_parity_table_of_the_documentation_is_fresh() {
-    const START: &str = "<!-- parity: start -->\n\n";
-    const END: &str = "\n<!-- parity: end -->";
-    let sandbox = Sandbox::start().await;
-    let table = sandbox.http.get(sandbox.control_url("parity")).send().await.unwrap().text().await.unwrap();
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sandbox.md");
-    let document = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = document.split_once(START).unwrap();
-    let (written, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, format!("{before}{START}{table}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(written, table, "run this test with UPDATE_DOCS=1");
-    }
 }

@@ -45,7 +45,8 @@ async fn values_have_64_bits() {
     assert_eq!(all(&sandbox).await[1]["Value"], i64::MIN, "nothing of a refused call is done");
 }
 
-/// update_group_counter: "Increase/Decrease on a missing key start from 0." "Decrease may go below zero".
+/// update_group_counter: "Increase/Decrease on a missing key start from 0." "Decrease may go below zero (inferred from the signed
+/// type)."
 #[tokio::test]
 async fn increase_and_decrease_start_from_0_and_may_go_below() {
     let sandbox = started().await;

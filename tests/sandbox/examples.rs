@@ -1,6 +1,8 @@
 //! Every core command answers the reference's example request with the example's answer.
 //! `examples.json` holds both as the reference gives them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::client::{NOW, Sandbox, text};
@@ -22,6 +24,30 @@ pub fn assert_like(actual: &Value, expected: &Value, path: &str) {
         }
         _ => assert_eq!(actual, expected, "{path}"),
     }
+}
+
+/// An example request of the reference.
+pub struct Example {
+    pub service: String,
+    pub command: String,
+    pub request: Value,
+}
+
+/// All of them.
+pub fn all() -> Vec<Example> {
+    let files = [
+        include_str!("examples.json"),
+        include_str!("examples_live.json"),
+        include_str!("examples_messages.json"),
+        include_str!("community_examples.json"),
+    ];
+    let examples = files.into_iter().flat_map(|file| serde_json::from_str::<BTreeMap<String, Value>>(file).unwrap());
+    let example = |(command, example): (String, Value)| Example {
+        service: example["service"].as_str().unwrap_or("group_open_http_svc").to_owned(),
+        command,
+        request: example["request"].clone(),
+    };
+    examples.map(example).collect()
 }
 
 struct Examples {

@@ -5,8 +5,9 @@ use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, unpaced};
 
-/// get_appid_group_list: "An empty JSON object is a valid body"; "Page until Next comes back as 0"; "With GroupType set,
-/// both TotalCount and the list cover that type only".
+/// get_appid_group_list: "An empty JSON object is a valid body and yields at most 10000 ids."; "Page until Next comes back as 0; a
+/// non-zero Next may come with a list shorter than Limit."; "The cursor is not an offset; treat it as opaque."; "With GroupType
+/// set, both TotalCount and the list cover that type only."
 #[tokio::test]
 async fn groups_of_the_app_are_paged_by_an_opaque_cursor() {
     let sandbox = Sandbox::start().await;
@@ -55,7 +56,7 @@ async fn the_owner_and_the_listed_members_are_in_at_once() {
 }
 
 /// create_group: "Without Owner_Account the group exists without any owner (Owner_Account reads back as an empty string);
-/// change_group_owner can appoint one later."
+/// change_group_owner can appoint one later." change_group_owner: "A group without an owner receives one this way."
 #[tokio::test]
 async fn a_group_can_be_without_owner_until_one_is_appointed() {
     let sandbox = Sandbox::start().await;
@@ -156,8 +157,10 @@ async fn quotas_of_the_edition_hold() {
     sandbox.fails("create_group", json!({"Type": "Public", "Name": "n"}), 10058).await;
 }
 
-/// get_group_info: "each GroupInfo entry carries its own pair"; "entries come back in request order"; "MemberList is left
-/// out when only GroupBaseInfoFilter is given"; "more than 50 ids gives 10004".
+/// get_group_info: "The top-level ErrorCode and ErrorInfo say nothing about single groups; each GroupInfo entry carries its own
+/// pair."; "A missing group therefore gives an OK envelope and an entry with a non-zero ErrorCode and no profile fields.";
+/// "entries come back in request order"; "MemberList is left out when only GroupBaseInfoFilter is given"; "more than 50 ids gives
+/// 10004".
 #[tokio::test]
 async fn group_info_answers_for_each_id_and_obeys_its_filters() {
     let sandbox = Sandbox::start().await;
@@ -165,7 +168,8 @@ async fn group_info_answers_for_each_id_and_obeys_its_filters() {
     let info = sandbox.ok("get_group_info", json!({"GroupIdList": ["gone", "g", ""]})).await;
     let codes: Vec<&Value> = info["GroupInfo"].as_array().unwrap().iter().map(|group| &group["ErrorCode"]).collect();
     assert_eq!(codes, [&json!(10010), &json!(0), &json!(10015)]);
-    assert_eq!(info["GroupInfo"][0]["Name"], Value::Null);
+    let missing = json!({"GroupId": "gone", "ErrorCode": 10010, "ErrorInfo": "this group does not exist"});
+    assert_eq!(info["GroupInfo"][0], missing);
 
     let filter = json!({"GroupBaseInfoFilter": ["Name", "ShutUpAllMember"]});
     let info = sandbox.ok("get_group_info", json!({"GroupIdList": ["g"], "ResponseFilter": filter})).await;
@@ -178,7 +182,7 @@ async fn group_info_answers_for_each_id_and_obeys_its_filters() {
     sandbox.fails("get_group_info", json!({"GroupIdList": ids}), 10004).await;
 }
 
-/// modify_group_base_info: "Only the keys that are present change"; "AppDefinedData is merged key by key; an empty Value
+/// modify_group_base_info: "Only the keys that are present change; Type, owner and ids cannot be changed here."; "AppDefinedData is merged key by key; an empty Value
 /// removes that key; unmentioned keys stay"; "Every change bumps LastInfoTime (and InfoSeq)"; "an empty string in Name is
 /// refused while an empty Notification clears it". "Custom fields appear only when set".
 #[tokio::test]
@@ -209,6 +213,7 @@ async fn a_profile_changes_key_by_key() {
     assert_eq!(after["InfoSeq"].as_u64().unwrap(), before["InfoSeq"].as_u64().unwrap() + 2);
     sandbox.fails("modify_group_base_info", change(json!({"Name": ""})), 10004).await;
     sandbox.fails("modify_group_base_info", change(json!({"Type": "Private"})), 10004).await;
+    sandbox.fails("modify_group_base_info", change(json!({"Owner_Account": "bob"})), 10004).await;
     sandbox.fails("modify_group_base_info", change(json!({"From_Account": "nobody"})), 10019).await;
 }
 
@@ -244,7 +249,7 @@ async fn custom_fields_are_the_declared_ones() {
 }
 
 /// change_group_owner: "The new owner must be in the group already"; "the former owner stays as an ordinary Member";
-/// "naming the present owner again succeeds without change"; any AVChatRoom 10007.
+/// "naming the present owner again succeeds without change"; "a non-member as new owner gives 10007"; any AVChatRoom 10007.
 #[tokio::test]
 async fn ownership_goes_to_a_member() {
     let sandbox = Sandbox::start().await;

@@ -23,7 +23,8 @@ fn results(reply: &Value, list: &str) -> Vec<u64> {
     reply[list].as_array().unwrap().iter().map(|item| item["Result"].as_u64().unwrap()).collect()
 }
 
-/// import_group: "the owner is a member from the start"; default 2000 members; "a moment in the future is refused"; type
+/// import_group: "the owner is a member from the start"; "An existing id is refused (10021); 10025 is not in this page's list.";
+/// default 2000 members; "a moment in the future is refused"; type
 /// AVChatRoom 10007; max_member_count 6000.
 #[tokio::test]
 async fn a_group_is_imported_with_its_past() {
@@ -35,6 +36,8 @@ async fn a_group_is_imported_with_its_past() {
     );
     assert_eq!(info["MemberList"][0]["Role"], "Owner");
     let body = |kind: &str, key: &str, value: Value| json!({"Type": kind, "Name": "n", key: value});
+    let again = json!({"Type": "Public", "Name": "n", "GroupId": "g", "Owner_Account": info["Owner_Account"]});
+    sandbox.fails("import_group", again, 10021).await;
     sandbox.fails("import_group", body("Public", "CreateTime", json!(NOW + 1)), 10004).await;
     sandbox.fails("import_group", body("AVChatRoom", "CreateTime", json!(NOW)), 10007).await;
     sandbox.fails("import_group", body("Public", "MaxMemberCount", json!(6_001)), 10004).await;

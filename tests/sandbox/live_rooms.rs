@@ -101,7 +101,8 @@ async fn members_marked_600_are_hidden_and_those_marked_500_are_always_online() 
     assert_eq!(page(&sandbox, 0, None).await.0, ["carol"]);
 }
 
-/// get_members: profile and time of entry. What the real service takes from a cache is exact here.
+/// get_members: profile and time of entry. "Served from a cache: older pages say refreshed every 10 s, the newest says 40 s.": a
+/// choice, it is exact at once here.
 #[tokio::test]
 async fn the_list_shows_profiles_and_when_they_came() {
     let sandbox = started().await;
@@ -183,7 +184,7 @@ async fn marks_vanish_when_the_member_leaves() {
     assert!(page(&sandbox, 0, Some(1000)).await.0.is_empty());
 }
 
-/// modify_admin: "At most 5 admins per group." "The account need not be in the group, and stays admin across leaving and
+/// modify_admin: "At most 5 admins per group." "Code for the sixth admin is not documented (unverified; 10004 suggested)." "The account need not be in the group, and stays admin across leaving and
 /// rejoining."
 #[tokio::test]
 async fn a_room_has_5_admins_who_need_not_be_in_it() {
@@ -199,7 +200,7 @@ async fn a_room_has_5_admins_who_need_not_be_in_it() {
     let names: Vec<&Value> = reply["Admin_List"].as_array().unwrap().iter().map(|row| &row["Admin_Account"]).collect();
     assert_eq!(json!(names), json!(["a", "c", "d", "e"]));
     assert_eq!(reply["Admin_List"][0], json!({"Admin_Account": "a", "NickName": "", "Avatar": ""}));
-    // get_admin_list: errors as on the sibling pages.
+    // get_admin_list: "Errors after 10004 inferred from the sibling pages."
     assert_eq!(code(&sandbox, "get_admin_list", json!({"GroupId": "nothing"})).await, 10010);
 }
 

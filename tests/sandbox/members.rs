@@ -96,7 +96,7 @@ async fn members_can_be_removed_down_to_none() {
 }
 
 /// get_group_member_info: "Page n (from 1) starts at Offset (n-1) times Limit; stop when Offset plus page length reaches
-/// MemberNum"; "the count ignores filters"; "order of members is join order with the owner first".
+/// MemberNum"; "In the role-filter sample MemberNum is 8 while two members are listed, so the count ignores filters."; "order of members is join order with the owner first".
 #[tokio::test]
 async fn members_are_paged_by_offset() {
     let sandbox = Sandbox::start().await;
@@ -156,7 +156,8 @@ async fn a_community_is_paged_by_next() {
 
 /// modify_group_member_info: "Only the keys that are present change"; "the request takes a duration (MuteTime) while reads
 /// give an absolute end (MuteUntil)"; "an empty custom Value deletes the key"; "target not in the group gives 10007".
-/// get_group_member_info: "a past value also means free"; "the filter narrows them".
+/// get_group_member_info: "MuteUntil is an absolute second; 0 means free to speak; a past value also means free."; "Custom fields:
+/// the unfiltered sample returns all set ones, the filter narrows them."
 #[tokio::test]
 async fn a_member_changes_key_by_key() {
     let sandbox = Sandbox::start().await;
@@ -209,7 +210,7 @@ async fn group_types_without_mutes_or_admins_refuse_them() {
         .await;
 }
 
-/// get_joined_group_list: "No filter yields bare GroupId objects"; "Page n (from 1) starts at Offset (n-1) times Limit"; "By
+/// get_joined_group_list: "No filter yields bare GroupId objects; there is no default set of profile fields."; "Page n (from 1) starts at Offset (n-1) times Limit"; "By
 /// default AVChatRoom and un-activated Work groups are neither listed nor counted"; "an unknown user yields an empty list".
 #[tokio::test]
 async fn joined_groups_are_listed_on_request() {
@@ -236,7 +237,8 @@ async fn joined_groups_are_listed_on_request() {
     assert_eq!((&unknown["TotalCount"], &unknown["GroupIdList"]), (&json!(0), &json!([])));
 }
 
-/// get_role_in_group: "Every asked user comes back, strangers as NotMember"; "Order follows the request"; AVChatRoom 10007.
+/// get_role_in_group: "Every asked user comes back, strangers as NotMember"; "Order follows the request in the sample.";
+/// AVChatRoom 10007.
 #[tokio::test]
 async fn roles_come_back_in_request_order() {
     let sandbox = Sandbox::start().await;
@@ -249,9 +251,11 @@ async fn roles_come_back_in_request_order() {
     sandbox.fails("get_role_in_group", json!({"GroupId": "live", "User_Account": ["bob"]}), 10007).await;
 }
 
-/// forbid_send_msg: "The mute outlives leaving and re-joining the same group"; "A muted sender gets 10017"; "for 4294967295
-/// ... treat as a saturated 32-bit value"; "users who are not members are accepted silently".
-/// get_group_muted_account: "Only mutes that still run are listed". get_group_shutted_uin: "Same data ..., old keys".
+/// forbid_send_msg: "The mute outlives leaving and re-joining the same group"; "A muted sender gets 10017 from send_group_msg.";
+/// "The stored end is now + MuteTime; for 4294967295 the end that reads return is not documented (unverified: treat as a saturated
+/// 32-bit value)."; "users who are not members are accepted silently".
+/// get_group_muted_account: "Only mutes that still run are listed". get_group_shutted_uin: "Same data as the new command,
+/// old keys."
 #[tokio::test]
 async fn mutes_run_out_and_outlive_leaving() {
     let sandbox = Sandbox::start().await;

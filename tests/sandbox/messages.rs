@@ -9,8 +9,8 @@ fn with(mut body: Value, key: &str, value: Value) -> Value {
     body
 }
 
-/// send_group_msg: "a second message of the same sender in the same group with the same Random within 5 minutes is ...
-/// dropped"; "a dropped duplicate answers OK" with the first message's MsgSeq and MsgTime.
+/// send_group_msg: "Dedupe: the same content with the same Random inside five minutes keeps the first message and drops the later
+/// ones; the 2022 sample comment speaks of Random alone.": by sender, group and Random, the content ignored; "a dropped duplicate answers OK" with the first message's MsgSeq and MsgTime.
 #[tokio::test]
 async fn a_repeated_random_is_the_same_message_for_five_minutes() {
     let sandbox = Sandbox::start().await;
@@ -19,6 +19,7 @@ async fn a_repeated_random_is_the_same_message_for_five_minutes() {
     assert_eq!((&first["MsgSeq"], &first["MsgTime"]), (&json!(1), &json!(NOW)));
     sandbox.advance(299).await;
     assert_eq!(sandbox.send("g", "bob", 7).await, first);
+    assert_eq!(sandbox.ok("send_group_msg", with(message("g", "bob", 7), "MsgBody", text("other"))).await, first);
     assert_eq!(sandbox.send("g", "carol", 7).await["MsgSeq"], 2, "another sender");
     sandbox.advance(1).await;
     assert_eq!(sandbox.send("g", "bob", 7).await["MsgSeq"], 3);
@@ -181,9 +182,10 @@ async fn notifications_leave_no_trace() {
     sandbox.fails("send_group_system_notification", many, 10004).await;
 }
 
-/// group_msg_recall: "The list has one entry per requested number, in request order"; "The number stays occupied";
-/// "recalling twice gives 10030 or 10032"; "sequence numbers are not reused and NextMsgSeq does not move".
-/// group_msg_get_simple: recalled numbers are IsPlaceMsg 2 with WithRecalledMsg 1, else 1 with an empty MsgBody.
+/// group_msg_recall: "The list has one entry per requested number, in request order"; "The number stays occupied
+/// in the history; see group_msg_get_simple for how it is shown (IsPlaceMsg 2 with WithRecalledMsg 1)."; "recalling twice gives 10030 or 10032"; "sequence numbers are not reused and NextMsgSeq does not move".
+/// group_msg_get_simple: "with WithRecalledMsg 0 a recalled number comes back as IsPlaceMsg 1 with empty MsgBody"; "with
+/// WithRecalledMsg 1 the recalled entry keeps its MsgBody".
 #[tokio::test]
 async fn a_recalled_message_keeps_its_place() {
     let sandbox = Sandbox::start().await;
@@ -227,7 +229,9 @@ async fn messages_of_one_sender_are_recalled() {
 }
 
 /// group_msg_get_simple: "Page back by asking for the smallest returned MsgSeq minus 1"; "Numbers follow the order of
-/// arrival"; IsFinished; "An empty group returns an empty RspMsgList and IsFinished 1"; MsgPriority as an integer.
+/// arrival, so a later message has the larger number (the English page states the reverse, which its own paging rule
+/// contradicts)."; "IsFinished is 1 when the history ends inside the asked range as well"; "An empty group returns an empty
+/// RspMsgList and IsFinished 1". send_group_msg: "MsgPriority comes back from history as an integer."
 #[tokio::test]
 async fn history_is_paged_backwards() {
     let sandbox = Sandbox::start().await;
@@ -257,12 +261,17 @@ async fn history_is_paged_backwards() {
 }
 
 /// group_msg_get_simple: "Deleted and expired numbers stay visible as placeholders with IsPlaceMsg 1, so the sequence has no
-/// gaps"; IsFinished 2 when everything has expired. group_msg_recall: no limit "other than the roaming period".
+/// gaps"; IsFinished 2 when everything has expired. group_msg_recall: "No time limit for stored groups other
+/// than the roaming period; client-side limits do not bind this command."
 #[tokio::test]
 async fn history_expires_into_placeholders() {
     let sandbox = Sandbox::start().await;
     sandbox.group("g", "Public").await;
     sandbox.send("g", "bob", 1).await;
+    sandbox.advance(89 * 86_400).await;
+    sandbox.send("g", "bob", 3).await;
+    let recall = sandbox.ok("group_msg_recall", json!({"GroupId": "g", "MsgSeqList": [{"MsgSeq": 1}]})).await;
+    assert_eq!(recall["RecallRetList"][0]["RetCode"], 0, "long after any client-side limit");
     sandbox.advance(90 * 86_400 + 1).await;
     let expired = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 5})).await;
     assert_eq!(expired["IsFinished"], 2);

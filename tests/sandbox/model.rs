@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::client::{Sandbox, message};
+use super::client::{Sandbox, message, text};
 
 const STEPS: u32 = 10_000;
 const GROUPS: usize = 4;
@@ -24,11 +24,16 @@ enum Step {
     Check(usize),
 }
 
+struct Sent {
+    user: usize,
+    random: u32,
+    recalled: bool,
+}
+
 #[derive(Default)]
 struct Model {
     members: BTreeSet<usize>,
-    /// The sender of each message, and whether it was recalled.
-    messages: Vec<(usize, bool)>,
+    messages: Vec<Sent>,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -94,11 +99,13 @@ async fn apply(sandbox: &Sandbox, groups: &mut BTreeMap<usize, Model>, step: Ste
             groups.get_mut(&group).map(|model| model.members.remove(&user));
         }
         Step::Send(group, user) => {
-            let reply = sandbox.call("send_group_msg", message(&id(group), &format!("u{user}"), random)).await;
+            let mut body = message(&id(group), &format!("u{user}"), random);
+            body["MsgBody"] = text(&format!("message {random}"));
+            let reply = sandbox.call("send_group_msg", body).await;
             match groups.get_mut(&group) {
                 None => assert_eq!(reply["ErrorCode"], 10010),
                 Some(model) => {
-                    model.messages.push((user, false));
+                    model.messages.push(Sent { user, random, recalled: false });
                     assert_eq!(reply["MsgSeq"], model.messages.len());
                 }
             }
@@ -110,9 +117,9 @@ async fn apply(sandbox: &Sandbox, groups: &mut BTreeMap<usize, Model>, step: Ste
             let body = json!({"GroupId": id(group), "MsgSeqList": [{"MsgSeq": seq}]});
             let code = match model.messages.get_mut(seq as usize - 1) {
                 None => 10030,
-                Some((_, true)) => 10032,
-                Some((_, recalled)) => {
-                    *recalled = true;
+                Some(sent) if sent.recalled => 10032,
+                Some(sent) => {
+                    sent.recalled = true;
                     0
                 }
             };
@@ -141,10 +148,11 @@ async fn check(sandbox: &Sandbox, model: Option<&Model>, group: usize) {
         let body = json!({"GroupId": id, "ReqMsgNumber": 20, "ReqMsgSeq": seq, "WithRecalledMsg": 1});
         let page = sandbox.ok("group_msg_get_simple", body).await;
         for entry in page["RspMsgList"].as_array().unwrap() {
-            let (user, recalled) = model.messages[seq - 1];
+            let Sent { user, random, recalled } = model.messages[seq - 1];
             let place: Value = if recalled { json!(2) } else { json!(0) };
             assert_eq!((&entry["MsgSeq"], &entry["IsPlaceMsg"]), (&json!(seq), &place));
-            assert_eq!(entry["From_Account"], format!("u{user}"));
+            assert_eq!((&entry["From_Account"], &entry["MsgRandom"]), (&json!(format!("u{user}")), &json!(random)));
+            assert_eq!(entry["MsgBody"], text(&format!("message {random}")));
             seq -= 1;
         }
     }

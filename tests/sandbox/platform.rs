@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tencent_im_grpc::sandbox::{AppSettings, DEFAULT_APP, Settings};
 
-use super::client::{NOW, Sandbox, pack, unpaced, usersig};
+use super::client::{NOW, Sandbox, hmac, pack, unpaced, unpack, usersig};
 
 const ID: u64 = DEFAULT_APP.sdkappid;
 const ADMIN: &str = DEFAULT_APP.admin;
@@ -49,6 +49,75 @@ async fn every_tampered_usersig_gets_its_documented_code() {
     assert_eq!(code(&sandbox, &no_admin).await, 60010);
 }
 
+/// Whatever was signed cannot be changed afterwards, and what does not have the form of a UserSig is none.
+#[tokio::test]
+async fn a_changed_claim_breaks_the_signature_and_a_changed_form_the_usersig() {
+    let sandbox = Sandbox::start().await;
+    let claims = |key: &str, value: Value| {
+        let mut claims = unpack(&usersig(ID, ADMIN, NOW, 60, KEY));
+        claims[key] = value;
+        sandbox.query(ID, ADMIN, &pack(&claims))
+    };
+    assert_eq!(code(&sandbox, &claims("TLS.ver", json!("2.0"))).await, 0);
+    assert_eq!(code(&sandbox, &claims("TLS.unknown", json!("x"))).await, 0, "not signed, and of no meaning");
+    for (key, value) in [
+        ("TLS.expire", json!(600)),
+        ("TLS.time", json!(NOW + 1)),
+        ("TLS.identifier", json!("alice")),
+        ("TLS.sdkappid", json!(7)),
+        ("TLS.userbuf", json!("YWJj")),
+        ("TLS.sig", json!("AAAA")),
+        ("TLS.sig", json!("no base64")),
+        ("TLS.sig", json!("")),
+    ] {
+        assert_eq!(code(&sandbox, &claims(key, value.clone())).await, 70009, "{key} {value}");
+    }
+    for (key, value) in [
+        ("TLS.ver", json!("1.0")),
+        ("TLS.ver", Value::Null),
+        ("TLS.sig", Value::Null),
+        ("TLS.time", json!("1700000000")),
+        ("TLS.expire", json!("60")),
+        ("TLS.sdkappid", json!("1400000001")),
+    ] {
+        assert_eq!(code(&sandbox, &claims(key, value.clone())).await, 70003, "{key} {value}");
+    }
+}
+
+/// "With a user buffer a fifth line `TLS.userbuf:<base64 of the buffer>`" is signed.
+#[tokio::test]
+async fn a_usersig_with_a_user_buffer_is_accepted() {
+    let sandbox = Sandbox::start().await;
+    let signed = |userbuf: &str, sent: &str| {
+        let lines = format!("TLS.identifier:{ADMIN}\nTLS.sdkappid:{ID}\nTLS.time:{NOW}\nTLS.expire:60\n");
+        let sig = hmac(KEY, &format!("{lines}TLS.userbuf:{userbuf}\n"));
+        let mut claims = unpack(&usersig(ID, ADMIN, NOW, 60, KEY));
+        claims["TLS.sig"] = json!(sig);
+        claims["TLS.userbuf"] = json!(sent);
+        sandbox.query(ID, ADMIN, &pack(&claims))
+    };
+    assert_eq!(code(&sandbox, &signed("YWJj", "YWJj")).await, 0);
+    assert_eq!(code(&sandbox, &signed("YWJj", "YWJk")).await, 70009);
+}
+
+/// "valid, but the user is no App admin: 60010 (openim commands: 90009)".
+#[tokio::test]
+async fn who_is_no_admin_gets_the_code_of_the_service() {
+    let sandbox = Sandbox::start().await;
+    let query = sandbox.query(ID, "alice", &usersig(ID, "alice", NOW, 60, KEY));
+    for (service, command, code) in [
+        (GROUPS, "create_group", 60010),
+        ("group_open_attr_http_svc", "get_group_attr", 60010),
+        ("openim", "modify_group_msg", 90009),
+    ] {
+        assert_eq!(
+            sandbox.post(&sandbox.url_with(service, command, &query), "{}").await["ErrorCode"],
+            code,
+            "{command}"
+        );
+    }
+}
+
 /// A genuine UserSig of one app is no forgery at another: `TLS.sdkappid` differs from the query's.
 #[tokio::test]
 async fn a_usersig_of_another_known_app_gets_70014() {
@@ -85,6 +154,9 @@ async fn the_url_is_checked_part_by_part() {
     assert_eq!(sandbox.post(&path(GROUPS, "Create_Group"), "{}").await["ErrorCode"], 10003);
     assert_eq!(code(&sandbox, &good.replace("sdkappid=1400000001&", "")).await, 60012);
     assert_eq!(code(&sandbox, &good.replace("1400000001", "x")).await, 60025);
+    assert_eq!(code(&sandbox, &good.replace(&format!("&usersig={sig}"), "")).await, 60025);
+    assert_eq!(code(&sandbox, &good.replace("&identifier=administrator", "")).await, 60025);
+    assert_eq!(code(&sandbox, &good.replace("identifier=administrator", "identifier=")).await, 60025);
     assert_eq!(code(&sandbox, &good.replace("&contenttype=json", "")).await, 60025);
     assert_eq!(code(&sandbox, &good.replace("=json", "=xml")).await, 60025);
     assert_eq!(code(&sandbox, &good.replace("random=99", "random=4294967296")).await, 60025);
@@ -128,6 +200,22 @@ async fn loose_mode_accepts_unknown_keys_but_no_wrong_types() {
     let sandbox = Sandbox::start_with(Settings { loose: true, ..unpaced() }).await;
     sandbox.ok("create_group", json!({"Type": "Public", "Name": "n", "Nmae": 1})).await;
     sandbox.fails("create_group", json!({"Type": "Public", "Name": 1}), 10004).await;
+}
+
+/// "`--loose` accepts what Tencent's tolerant server would": a query without `random` and `contenttype`, GET, and no body.
+#[tokio::test]
+async fn loose_mode_accepts_what_clients_of_old_send() {
+    let sandbox = Sandbox::start_with(Settings { loose: true, ..unpaced() }).await;
+    sandbox.freeze(NOW).await;
+    let query = format!("sdkappid={ID}&identifier={ADMIN}&usersig={}", usersig(ID, ADMIN, NOW, 60, KEY));
+    let url = sandbox.url_with(GROUPS, LIST, &query);
+    assert_eq!(sandbox.post(&url, "{}").await["ErrorCode"], 0);
+    assert_eq!(sandbox.post(&url, "").await["ErrorCode"], 0);
+    assert_eq!(sandbox.post(&url, "[]").await["ErrorCode"], 60003);
+    let reply: Value = sandbox.http.get(&url).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&reply["ErrorCode"], &reply["TotalCount"]), (&json!(0), &json!(0)));
+    let reply: Value = sandbox.http.put(&url).body("{}").send().await.unwrap().json().await.unwrap();
+    assert_eq!(reply["ErrorCode"], 60009);
 }
 
 #[tokio::test]

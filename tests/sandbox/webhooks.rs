@@ -191,7 +191,8 @@ async fn sending_asks_then_stores_then_tells() {
     );
 }
 
-/// ForbidCallbackControl "switches the named callback off for this message only".
+/// ForbidCallbackControl "switches the named callback off for this message only". group_msg_recall: "Fires the after-recall callback
+/// Group.CallbackAfterRecallMsg with the operator and the numbers."
 #[tokio::test]
 async fn forbid_callback_control_switches_callbacks_off_for_one_message() {
     let (sandbox, receiver) = hooked().await;

@@ -6,7 +6,7 @@ use super::{Ctx, answer, objects, optional_text, text, unsigned};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::registry::Kind::{Bytes, Objects, Text, U32};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::sandbox::state::extension::Pair;
+use crate::sandbox::state::extension::{Extensions, Pair};
 use crate::sandbox::state::group::Group;
 use crate::sandbox::state::message::{Message, MessageState};
 
@@ -56,10 +56,12 @@ fn group_set_key_values(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let most = ctx.pace.map_or(0.0, |pace| pace.scale()) * WRITES_PER_MINUTE;
     let now = ctx.now;
     let group = ctx.app.group_mut(text(body, "GroupId"))?;
-    let extensions = group.history.extensions.entry(seq).or_default();
-    if operation == 1 && extensions.count_with(pairs.clone().map(|pair| text(pair, "Key"))) > PAIRS_PER_MESSAGE {
+    let count_with = |extensions: &Extensions| extensions.count_with(pairs.clone().map(|pair| text(pair, "Key")));
+    let present = group.history.extensions.get(&seq);
+    if operation == 1 && present.map_or_else(|| count_with(&Extensions::default()), count_with) > PAIRS_PER_MESSAGE {
         return Err(ApiError::field("ExtensionList", "would give the message more than 300 pairs"));
     }
+    let extensions = group.history.extensions.entry(seq).or_default();
     if most > 0.0 && !extensions.admit_write(now, most) {
         return Err(ApiError::new(23003, "too many extension writes on this message"));
     }

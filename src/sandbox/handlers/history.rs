@@ -128,7 +128,8 @@ fn group_msg_recall(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !recalled.is_empty() {
         tell_recalled(ctx, kind, body, recalled);
     }
-    answer(json!({"RecallRetList": results}))
+    // A widespread client of 2021 reads the list by another name.
+    answer(json!({"RecallRetList": results, "Results": results}))
 }
 
 fn tell_recalled(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body, recalled: Vec<Value>) {

@@ -66,7 +66,7 @@ fn pro_room<'c>(ctx: &'c Ctx<'_>, body: &Body) -> Result<&'c Group, ApiError> {
 /// Exact at once, as upstream for small rooms.
 fn get_online_member_num(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = room(ctx, body)?;
-    answer(json!({"OnlineMemberNum": group.presence.online(ctx.now).len()}))
+    answer(json!({"OnlineMemberNum": group.presence.count_online(ctx.now)}))
 }
 
 /// The latest come first. `NextTimestamp` is when the last one of the page came, in milliseconds.
@@ -85,7 +85,6 @@ fn get_members(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let after = integer(body, "Timestamp").unwrap_or(0);
     let mut rest = presence
         .online(ctx.now)
-        .into_iter()
         .take(listed)
         .filter(shown)
         .filter(|online| after == 0 || online.stamp < after)

@@ -174,6 +174,11 @@ impl App {
         }
     }
 
+    /// What even a command that fails or only reads can leave behind: made ids, imported accounts and declared fields.
+    pub fn traces(&self) -> (u64, usize, usize, usize) {
+        (self.ids_made, self.accounts.len(), self.group_fields.declared.len(), self.member_fields.declared.len())
+    }
+
     /// How many groups the app has gained on the day of `now`.
     pub fn gained(&self, now: i64) -> i64 {
         if self.growth.day == now.div_euclid(86_400) { self.growth.groups } else { 0 }

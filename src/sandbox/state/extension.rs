@@ -20,7 +20,8 @@ pub struct Extensions {
     pairs: BTreeMap<String, Pair>,
     pub latest_seq: u64,
     pub clear_seq: u64,
-    /// The running minute and its writes.
+    /// The running minute and its writes. Like every rate it starts anew with the process.
+    #[serde(skip)]
     minute: (i64, u32),
 }
 

@@ -256,6 +256,7 @@ impl Group {
             topic.forget(user);
         }
         self.permission_groups.forget(user);
+        self.presence.leave(user);
         Some(member)
     }
 

@@ -14,15 +14,37 @@ pub const HIDDEN: u32 = 600;
 const PINNED_SECONDS: i64 = 3 * 86_400;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Stored")]
 pub struct Presence {
     present: BTreeMap<Id, Entry>,
     /// Users who are online without having entered, and until when.
     pinned: BTreeMap<Id, Entry>,
+    /// The users of both by when they came, so that a page need not sort them. Who is pinned and enters is here twice.
+    #[serde(skip)]
+    arrivals: BTreeMap<i64, Id>,
     marks: BTreeMap<Id, BTreeSet<u32>>,
     /// They stay what they are when they leave.
     pub admins: BTreeSet<Id>,
     last_stamp: i64,
+}
+
+/// What a snapshot holds.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Stored {
+    present: BTreeMap<Id, Entry>,
+    pinned: BTreeMap<Id, Entry>,
+    marks: BTreeMap<Id, BTreeSet<u32>>,
+    admins: BTreeSet<Id>,
+    last_stamp: i64,
+}
+
+impl From<Stored> for Presence {
+    fn from(stored: Stored) -> Self {
+        let Stored { present, pinned, marks, admins, last_stamp } = stored;
+        let arrivals = present.iter().chain(&pinned).map(|(id, entry)| (entry.stamp, id.clone())).collect();
+        Self { present, pinned, arrivals, marks, admins, last_stamp }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -45,13 +67,15 @@ impl Presence {
     pub fn enter(&mut self, id: Id, now: i64) {
         if !self.present.contains_key(&id) {
             let stamp = self.stamp(now);
+            self.arrivals.insert(stamp, id.clone());
             self.present.insert(id, Entry { stamp, until: 0 });
         }
     }
 
     /// Marks go with the user.
     pub fn leave(&mut self, user: &str) {
-        self.present.remove(user);
+        let entry = self.present.remove(user);
+        self.forget_arrival(user, entry);
         self.marks.remove(user);
     }
 
@@ -61,32 +85,47 @@ impl Presence {
     }
 
     pub fn is_online(&self, user: &str, now: i64) -> bool {
-        self.present.contains_key(user) || self.pinned.get(user).is_some_and(|entry| entry.until > now)
+        self.came(user, now).is_some()
+    }
+
+    /// When a user who is online came.
+    fn came(&self, user: &str, now: i64) -> Option<i64> {
+        let pinned = || self.pinned.get(user).filter(|entry| entry.until > now);
+        self.present.get(user).or_else(pinned).map(|entry| entry.stamp)
     }
 
     /// Everybody who is online, the latest first.
-    pub fn online(&self, now: i64) -> Vec<Online> {
-        let pinned =
-            self.pinned.iter().filter(|(id, entry)| entry.until > now && !self.present.contains_key(id.as_str()));
-        let mut all: Vec<Online> = self
-            .present
-            .iter()
-            .chain(pinned)
-            .map(|(id, entry)| Online { id: id.clone(), stamp: entry.stamp })
-            .collect();
-        all.sort_by_key(|online| std::cmp::Reverse(online.stamp));
-        all
+    pub fn online(&self, now: i64) -> impl Iterator<Item = Online> + '_ {
+        let arrivals = self.arrivals.iter().rev().filter(move |(stamp, id)| self.came(id, now) == Some(**stamp));
+        arrivals.map(|(stamp, id)| Online { id: id.clone(), stamp: *stamp })
+    }
+
+    pub fn count_online(&self, now: i64) -> usize {
+        let only_pinned = |(id, entry): &(&Id, &Entry)| entry.until > now && !self.present.contains_key(id.as_str());
+        self.present.len() + self.pinned.iter().filter(only_pinned).count()
     }
 
     /// Keeps a user online for three days. Who is there already came when they came.
     pub fn pin(&mut self, id: Id, now: i64) {
-        let here = self.present.get(&id).or_else(|| self.pinned.get(&id).filter(|entry| entry.until > now));
-        let stamp = here.map(|entry| entry.stamp).unwrap_or_else(|| self.stamp(now));
+        let stamp = self.came(&id, now).unwrap_or_else(|| self.stamp(now));
+        self.unpin(&id);
+        self.arrivals.insert(stamp, id.clone());
         self.pinned.insert(id, Entry { stamp, until: now + PINNED_SECONDS });
     }
 
     pub fn unpin(&mut self, user: &str) {
-        self.pinned.remove(user);
+        let entry = self.pinned.remove(user);
+        self.forget_arrival(user, entry);
+    }
+
+    /// Unless the user's other entry has the same one.
+    fn forget_arrival(&mut self, user: &str, entry: Option<Entry>) {
+        let others = [self.present.get(user), self.pinned.get(user)];
+        if let Some(Entry { stamp, .. }) = entry
+            && others.into_iter().flatten().all(|other| other.stamp != stamp)
+        {
+            self.arrivals.remove(&stamp);
+        }
     }
 
     pub fn mark(&mut self, id: &Id, mark: u32) {
