@@ -50,7 +50,8 @@ std::unique_ptr<grpc::ClientContext> Context(milliseconds timeout = std::chrono:
 }
 
 void Check(const grpc::Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.error_message());
+  if (status.ok()) return;
+  throw std::runtime_error("status " + std::to_string(status.error_code()) + ": " + status.error_message());
 }
 
 void AddText(tim::SendMessageRequest& request, const std::string& words) {

@@ -1,22 +1,37 @@
-"""What Python's asyncio client and its reflection client see of a gateway that already serves with the sandbox.
+"""What Python's asyncio client and its reflection client see of a gateway with the sandbox. `run` prepares what this needs.
 
-    python tests/clients/python_client.py 127.0.0.1:50051
-
-Needs grpcio-reflection beside examples/python/requirements.txt, and the stubs that examples/README.md makes.
+    venv/bin/python client.py ../../../target/debug/tencent-im-grpc
 """
 
 import asyncio
+import json
+import subprocess
 import sys
+import threading
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples/python/gen"))
+sys.path.insert(0, str(Path(__file__).parent / "gen"))
 from tencentim.group.v1 import group_pb2, group_service_pb2, group_service_pb2_grpc
 from tencentim.group.v1 import member_service_pb2, member_service_pb2_grpc
+
+
+@contextmanager
+def serving(binary):
+    """A gateway with a sandbox; the address that it logs."""
+    flags = ["--listen", "127.0.0.1:0", "--admin-listen", "off", "--drain-pause", "0s", "--log-format", "json"]
+    with subprocess.Popen([binary, "serve", "--sandbox", *flags], stderr=subprocess.PIPE, text=True) as gateway:
+        try:
+            event = next(event for event in map(json.loads, gateway.stderr) if event["message"] == "serving")
+            threading.Thread(target=gateway.stderr.read, daemon=True).start()
+            yield event["address"]
+        finally:
+            gateway.terminate()
 
 
 def reflection(address):
@@ -60,6 +75,7 @@ async def streaming(address):
 
 
 if __name__ == "__main__":
-    reflection(sys.argv[1])
-    asyncio.run(streaming(sys.argv[1]))
-    print("Python's reflection and asyncio clients: 2 passed, 0 failed")
+    with serving(sys.argv[1]) as served:
+        reflection(served)
+        asyncio.run(streaming(served))
+    print("grpcio: the contract read by reflection; streams of asyncio read to the end and cancelled")
