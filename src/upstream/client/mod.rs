@@ -3,6 +3,7 @@
 mod http;
 mod self_test;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,12 @@ impl Upstream {
     #[must_use]
     pub fn usersig_age(&self) -> Duration {
         self.signer.current().age()
+    }
+
+    /// What each command's rate left of the last second, by the command's label; empty without pacing.
+    #[must_use]
+    pub fn quota_left(&self) -> BTreeMap<&'static str, f64> {
+        self.pacer.as_ref().map(|pacer| pacer.quota_left()).unwrap_or_default()
     }
 
     /// Calls a command and decodes its reply with `decode`.
