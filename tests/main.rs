@@ -13,6 +13,7 @@ mod generator;
 mod golden;
 mod hostile;
 mod jwt;
+mod limits;
 mod lost_replies;
 mod matrix;
 mod mesh;
