@@ -27,8 +27,7 @@ const APPS: [&str; 2] = ["shop", "bank"];
 impl Two {
     async fn start(more: &[(&str, &str)]) -> Self {
         let settings = || Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
-        let sandboxes =
-            [sandbox::start(settings()).await.unwrap(), sandbox::start(settings()).await.unwrap()];
+        let sandboxes = [sandbox::start(settings()).await.unwrap(), sandbox::start(settings()).await.unwrap()];
         let mut file = tempfile::NamedTempFile::new().unwrap();
         for (app, sandbox) in APPS.iter().zip(&sandboxes) {
             let url = format!("http://{}", sandbox.api_addr());
@@ -147,8 +146,7 @@ fn token(signer: &Signer, name: &str, value: Option<Value>) -> String {
 async fn tokens_open_the_applications_of_their_claim() {
     let signer = Signer::ec();
     let jwks = file(&[signer.jwk("a")]);
-    let base =
-        [("jwt.issuer", ISSUER), ("jwt.audiences", AUDIENCE), ("jwt.jwks_file", jwks.path().to_str().unwrap())];
+    let base = [("jwt.issuer", ISSUER), ("jwt.audiences", AUDIENCE), ("jwt.jwks_file", jwks.path().to_str().unwrap())];
 
     let two = Two::start(&[&base[..], &[("jwt.app_claim", "tim_apps")]].concat()).await;
     two.create_groups(&token(&signer, "tim_apps", Some(json!("*")))).await;

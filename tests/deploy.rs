@@ -124,7 +124,9 @@ fn the_manifests_fit_the_settings() {
 fn metrics(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words
-        .filter(|word| ["tim_", "grpc_server_", "rpc_", "http_", "process_"].iter().any(|prefix| word.starts_with(prefix)))
+        .filter(|word| {
+            ["tim_", "grpc_server_", "rpc_", "http_", "process_"].iter().any(|prefix| word.starts_with(prefix))
+        })
         .map(str::to_owned)
         .collect()
 }

@@ -78,7 +78,7 @@ async fn messages_and_headers_have_their_sizes() {
         s.ok("MemberService/AddMembers", json!({"group_id": "g", "members": [{"user_id": user_id}]})).await;
     }
     let status = s.call("MemberService/ListMembers", json!({"group_id": "g"})).await.unwrap_err();
-    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "RESPONSE_TOO_LARGE"));
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "RESPONSE_TOO_LARGE"));
 
     let junk = "x".repeat(20_000);
     let mut request = Request::new(pb::GetGroupRequest { group_id: "g".to_owned(), filter: None });

@@ -97,9 +97,7 @@ async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
 async fn a_message_is_sent_once() {
     let s = Sandboxed::start().await;
     s.group("g").await;
-    let message = |request_id: &str| {
-        json!({"group_id": "g", "request_id": request_id, "sender_user_id": "bob", "elements": [{"text": {"text": "x"}}]})
-    };
+    let message = |request_id: &str| json!({"group_id": "g", "request_id": request_id, "sender_user_id": "bob", "elements": [{"text": {"text": "x"}}]});
     for (n, request_id) in ["", "order-17"].into_iter().enumerate() {
         s.lose_reply("send_group_msg").await;
         s.ok("MessageService/SendMessage", message(request_id)).await;
@@ -189,8 +187,10 @@ async fn prepared() -> (Sandboxed, Value) {
         "need_read_receipt": true, "support_extensions": true,
     });
     let seq = s.ok("MessageService/SendMessage", message).await["seq"].clone();
-    s.ok("ImportService/ImportGroup", json!({"type": "GROUP_TYPE_PUBLIC", "name": "Old", "group_id": "imported"})).await;
-    s.ok("GroupService/CreateGroup", json!({"type": "GROUP_TYPE_AV_CHAT_ROOM", "group_id": "room", "name": "Room"})).await;
+    s.ok("ImportService/ImportGroup", json!({"type": "GROUP_TYPE_PUBLIC", "name": "Old", "group_id": "imported"}))
+        .await;
+    s.ok("GroupService/CreateGroup", json!({"type": "GROUP_TYPE_AV_CHAT_ROOM", "group_id": "room", "name": "Room"}))
+        .await;
     s.control("apps/1400000001/presence", json!({"group": "room", "join": ["bob"]})).await;
     let club = json!({
         "type": "GROUP_TYPE_COMMUNITY", "group_id": "@TGS#_club", "name": "Club", "owner_user_id": "alice",

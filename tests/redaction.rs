@@ -23,8 +23,8 @@ use tonic::{Code, Request, Status};
 use crate::support::callers::{Callers, NOWHERE, with};
 use crate::support::collector::Collector;
 use crate::support::process::{KEY, Process};
-use crate::support::{settings, watch};
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, claims, file};
+use crate::support::{settings, watch};
 
 /// An upstream that does what the group's id says, and remembers the UserSigs that it saw.
 struct Upstream {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tencent_im_grpc::pb;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -16,7 +17,9 @@ use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
-use crate::support::process::Process;
+use crate::support::callers::ask;
+use crate::support::process::{PATIENCE, Process};
+use crate::support::sandboxed::Sandboxed;
 
 /// An upstream that takes connections and says nothing.
 async fn silent() -> (String, TcpListener) {
@@ -116,6 +119,45 @@ async fn a_deadline_ends_a_call_with_deadline_exceeded() {
     }
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
+}
+
+/// The quota has no room before the deadline: the caller hears so at once, and Tencent nothing.
+#[tokio::test]
+async fn waiting_for_the_quota_counts_in_the_deadline() {
+    let s = Sandboxed::start_with(&[("upstream.pacing", "true"), ("upstream.rate_factor", "0.01")]).await;
+    let mut groups = pb::group_service_client::GroupServiceClient::new(s.channel.clone());
+    // Once in a hundred seconds.
+    let mut ask = async || {
+        let mut request = Request::new(pb::ListGroupIdsRequest::default());
+        request.metadata_mut().insert("grpc-timeout", "30S".parse().unwrap());
+        groups.list_group_ids(request).await
+    };
+    ask().await.unwrap();
+    let status = ask().await.unwrap_err();
+    let details = status.get_error_details();
+    assert_eq!(
+        (status.code(), details.error_info().unwrap().reason.as_str()),
+        (Code::ResourceExhausted, "RATE_LIMITED")
+    );
+    assert_eq!(details.quota_failure().unwrap().violations[0].subject, "command:get_appid_group_list");
+    assert!(details.retry_info().is_some() && status.metadata().contains_key("grpc-retry-pushback-ms"));
+    assert_eq!(s.count("get_appid_group_list").await, 1);
+}
+
+#[tokio::test]
+async fn who_hangs_up_ends_the_request_to_tencent() {
+    let (base_url, tencent) = silent().await;
+    let gateway = Gateway::start(&base_url, &[]).await;
+    let channel = gateway.channel().await;
+    let call = tokio::spawn(async move { ask(&channel, &[]).await });
+    let (mut request, _) = tencent.accept().await.unwrap();
+    request.readable().await.unwrap();
+    call.abort();
+    let mut heard = Vec::new();
+    let closed = request.read_to_end(&mut heard);
+    tokio::time::timeout(PATIENCE, closed).await.expect("the connection is closed").unwrap();
+    gateway.wait_for_metric("tim_upstream_in_flight", 0.0).await;
+    gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
 }
 
 #[tokio::test]

@@ -158,21 +158,25 @@ async fn a_call_is_one_line() {
 
 #[tokio::test]
 async fn what_is_left_of_a_quota_is_told() {
-    let sandbox = sandbox::start(Settings { auto_import: true, ..Settings::default() }).await.unwrap();
     // Of two hundred a second this replica has twenty.
-    let settings = [("upstream.pacing", "true"), ("upstream.replicas", "10")];
-    let gateway = Gateway::start(&format!("http://{}", sandbox.api_addr()), &settings).await;
+    let s = Sandboxed::start_with(&[("upstream.pacing", "true"), ("upstream.replicas", "10")]).await;
     let left = "tim_upstream_quota_left{app=\"default\",command=\"get_group_info\"}";
-    assert_eq!(gateway.metric(left).await, None);
-    let mut groups = GroupServiceClient::new(gateway.channel().await);
+    assert_eq!(s.gateway().metric(left).await, None);
     let busy = async {
         loop {
-            groups.get_group(read("missing")).await.unwrap_err();
-            if gateway.metric(left).await.unwrap() < 18.0 {
+            s.groups().get_group(read("missing")).await.unwrap_err();
+            if s.gateway().metric(left).await.unwrap() < 18.0 {
                 return;
             }
         }
     };
     tokio::time::timeout(PATIENCE, busy).await.expect("calls use the quota up");
-    gateway.wait_for_metric(left, 20.0).await;
+    s.gateway().wait_for_metric(left, 20.0).await;
+
+    // A refusal by rate slows down. The two attempts alone would leave eighteen, or more when they take long.
+    let throttled = json!({"command": "get_group_info", "times": 1, "action": {"type": "error", "code": 60007}});
+    s.fault(throttled).await;
+    s.groups().get_group(read("missing")).await.unwrap_err();
+    let slowed = s.gateway().metric(left).await.unwrap();
+    assert!(slowed < 17.9, "{slowed}");
 }

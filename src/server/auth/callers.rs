@@ -146,12 +146,7 @@ impl Grant {
 
     /// The one of the `known` applications for a call that names `wanted`, or none; `None` when the caller may not use
     /// it. A caller without the default application gets the first of its own.
-    pub fn app<'a>(
-        &'a self,
-        wanted: Option<&'a str>,
-        default: &'a str,
-        known: &BTreeSet<String>,
-    ) -> Option<&'a str> {
+    pub fn app<'a>(&'a self, wanted: Option<&'a str>, default: &'a str, known: &BTreeSet<String>) -> Option<&'a str> {
         let allowed = |app: &str| match &self.apps {
             None => app == default,
             Some(apps) => apps.iter().any(|allowed| allowed == app || allowed == "*"),
