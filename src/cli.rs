@@ -41,10 +41,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         Some(("config", matches)) => match matches.subcommand() {
             Some(("check", matches)) => with_config(matches, |config| check(&config)),
-            Some(("print", matches)) => with_config(matches, |config| {
-                print!("{}", config.effective);
-                ExitCode::SUCCESS
-            }),
+            Some(("print", matches)) => print_config(matches),
             _ => {
                 print!("{}", print::reference());
                 ExitCode::SUCCESS
@@ -124,20 +121,43 @@ fn with_settings(command: Command) -> Command {
     command.arg(file).args(settings)
 }
 
-fn load(matches: &ArgMatches) -> Result<Config, Problems> {
-    let flags: BTreeMap<String, String> = SETTINGS
-        .iter()
-        .filter(|setting| !setting.secret)
-        .filter_map(|setting| Some((setting.key.to_owned(), matches.get_one::<String>(setting.key)?.clone())))
-        .collect();
-    let env: BTreeMap<String, String> = std::env::vars().filter(|(name, _)| name.starts_with("TIM_")).collect();
-    let file = matches.get_one::<String>("config").or_else(|| env.get("TIM_CONFIG")).map(PathBuf::from);
-    Config::load(&flags, &env, file.as_deref())
+/// Where settings are said.
+struct Sources {
+    flags: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    file: Option<PathBuf>,
+}
+
+impl Sources {
+    fn of(matches: &ArgMatches) -> Self {
+        let flags = SETTINGS
+            .iter()
+            .filter(|setting| !setting.secret)
+            .filter_map(|setting| Some((setting.key.to_owned(), matches.get_one::<String>(setting.key)?.clone())))
+            .collect();
+        let env: BTreeMap<String, String> = std::env::vars().filter(|(name, _)| name.starts_with("TIM_")).collect();
+        let file = matches.get_one::<String>("config").or_else(|| env.get("TIM_CONFIG")).map(PathBuf::from);
+        Self { flags, env, file }
+    }
+
+    fn load(&self) -> Result<Config, Problems> {
+        Config::load(&self.flags, &self.env, self.file.as_deref())
+    }
 }
 
 fn with_config(matches: &ArgMatches, then: impl FnOnce(Config) -> ExitCode) -> ExitCode {
-    match load(matches) {
+    match Sources::of(matches).load() {
         Ok(config) => then(config),
+        Err(problems) => usage(&problems),
+    }
+}
+
+/// Settings are looked at above all when something is wrong with them: they are shown in any case, before the problems.
+fn print_config(matches: &ArgMatches) -> ExitCode {
+    let sources = Sources::of(matches);
+    print!("{}", Config::effective(&sources.flags, &sources.env, sources.file.as_deref()));
+    match sources.load() {
+        Ok(_) => ExitCode::SUCCESS,
         Err(problems) => usage(&problems),
     }
 }

@@ -60,7 +60,7 @@ pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result
     };
     let mut metrics = Metrics::new();
     let apps = clients(&config, &metrics)?;
-    metrics.watch_usersigs(apps.clone());
+    metrics.watch_apps(apps.clone());
     if sandbox.is_none() {
         for (name, upstream) in apps.clone() {
             tokio::spawn(self_test(name, upstream));

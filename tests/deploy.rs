@@ -124,9 +124,43 @@ fn the_manifests_fit_the_settings() {
 fn metrics(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words
-        .filter(|word| ["tim_", "grpc_server_", "rpc_", "http_"].iter().any(|prefix| word.starts_with(prefix)))
+        .filter(|word| {
+            ["tim_", "grpc_server_", "rpc_", "http_", "process_"].iter().any(|prefix| word.starts_with(prefix))
+        })
         .map(str::to_owned)
         .collect()
+}
+
+/// What a gateway shows that has been through everything.
+async fn all_metrics() -> String {
+    let sandboxed = Sandboxed::start().await;
+    sandboxed.groups().list_group_ids(pb::ListGroupIdsRequest::default()).await.unwrap();
+    let text = sandboxed.gateway().ask("/metrics").await.text().await.unwrap();
+    // What counts the rarer events is not shown before the first of them.
+    let eventful = Metrics::new();
+    eventful.upstream.retried("c");
+    eventful.upstream.retry_budget_spent("c");
+    eventful.upstream.queued("c", Duration::ZERO);
+    eventful.upstream.queue_refused("c");
+    text + &eventful.encode().unwrap()
+}
+
+/// The table of metrics and the metrics themselves name each other, suffixes included.
+#[tokio::test]
+async fn the_operations_page_lists_every_metric() {
+    let page = read("docs/operations.md");
+    let table = page.split("\n## Metrics\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let listed: BTreeSet<String> = cells.flat_map(metrics).collect();
+    let text = all_metrics().await;
+    let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let shown: BTreeSet<String> = families
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            _ => name.to_owned(),
+        })
+        .collect();
+    assert_eq!(listed, shown);
 }
 
 #[tokio::test]
@@ -142,16 +176,7 @@ async fn dashboard_and_alerts_ask_for_metrics_that_are_there() {
     }
     assert!(expressions.len() > 30);
 
-    let sandboxed = Sandboxed::start().await;
-    sandboxed.groups().list_group_ids(pb::ListGroupIdsRequest::default()).await.unwrap();
-    let text = sandboxed.gateway().ask("/metrics").await.text().await.unwrap();
-    // What counts the rarer events is not shown before the first of them.
-    let eventful = Metrics::new();
-    eventful.upstream.retried("c");
-    eventful.upstream.retry_budget_spent("c");
-    eventful.upstream.queued("c", Duration::ZERO);
-    eventful.upstream.queue_refused("c");
-    let text = text + &eventful.encode().unwrap();
+    let text = all_metrics().await;
     let typed: BTreeSet<(&str, &str)> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     for metric in expressions.iter().flat_map(|expression| metrics(expression)) {

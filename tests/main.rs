@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod abuse;
+mod apps;
 mod auth;
 mod batches;
 mod broken_streams;
@@ -14,6 +15,8 @@ mod generator;
 mod golden;
 mod hostile;
 mod jwt;
+mod limits;
+mod lost_replies;
 mod matrix;
 mod mesh;
 mod properties;
@@ -23,6 +26,7 @@ mod regressions;
 mod sandbox;
 mod security_doc;
 mod server;
+mod settings;
 mod streams;
 mod support;
 mod telemetry;

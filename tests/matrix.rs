@@ -6,7 +6,7 @@ use serde_json::json;
 use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::command::{Method, Scope};
 use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Application, Server};
+use tencent_im_grpc::server::Application;
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -122,10 +122,7 @@ async fn a_method_without_a_scope_is_closed() {
     let metrics = Metrics::new();
     let apps = serve::clients(&config, &metrics).unwrap();
     let application = serve::application(&config, apps, std::sync::Arc::new(metrics));
-    let server = Server::bind(config, Application { methods: NONE, ..application }).await.unwrap();
-    let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
-    let gateway = Gateway { address, admin, shutdown: server.shutdown() };
-    tokio::spawn(server.serve());
+    let gateway = Gateway::serve_application(config, Application { methods: NONE, ..application }).await;
     let channel = gateway.channel().await;
     for method in contract() {
         let code = call(&channel, &method, Some(&key)).await.unwrap_err().code();

@@ -21,9 +21,10 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
 use crate::support::callers::{Callers, NOWHERE, with};
+use crate::support::collector::Collector;
 use crate::support::process::{KEY, Process};
-use crate::support::settings;
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, claims, file};
+use crate::support::{settings, watch};
 
 /// An upstream that does what the group's id says, and remembers the UserSigs that it saw.
 struct Upstream {
@@ -101,7 +102,8 @@ async fn nothing_that_is_said_holds_a_secret() {
     let last = if good[0].ends_with('0') { '1' } else { '0' };
     bad.push(format!("{}{last}", &good[0][..good[0].len() - 1]));
     let jwks = file(&[signer.jwk("a")]);
-    let mut gateway = Process::start(
+    let collector = Collector::start().await;
+    let mut gateway = Process::start_with(
         &upstream.url,
         &[
             ["--log-level", "trace"],
@@ -112,6 +114,7 @@ async fn nothing_that_is_said_holds_a_secret() {
             ["--jwt-jwks-file", jwks.path().to_str().unwrap()],
         ]
         .concat(),
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)],
     )
     .await;
     let channel = gateway.channel().await;
@@ -141,10 +144,16 @@ async fn nothing_that_is_said_holds_a_secret() {
     gateway.stop().await;
     let log = gateway.log();
     said += &log;
+    let calls = 2 * (faults.len() + codes.len()) + bad.len();
+    for body in collector.bytes() {
+        said += &String::from_utf8_lossy(&body);
+    }
+    let spans = collector.spans().into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans);
+    assert!(spans.count() >= calls, "every call is a span");
 
     // The search is worth something: the log is at its most talkative, and every call is in it.
     assert!(log.contains(r#""level":"TRACE""#));
-    assert!(log.matches("GroupService/GetGroup").count() >= 2 * (faults.len() + codes.len()) + bad.len());
+    assert!(log.matches("GroupService/GetGroup").count() >= calls);
     assert!(said.contains("secret_key"), "the settings name what they do not show");
 
     let user_sigs = upstream.user_sigs.lock().unwrap().clone();
@@ -161,6 +170,10 @@ async fn nothing_that_is_said_holds_a_secret() {
     }
     for line in std::fs::read_to_string(callers.path()).unwrap().lines() {
         secrets.extend(line.strip_prefix("hash = ").map(|hash| hash.trim_matches('"').to_owned()));
+    }
+    // All other tests are listened to for what looks like these.
+    for secret in user_sigs.iter().chain(&good).map(String::as_str).chain([KEY]) {
+        assert!(watch::secret(&format!("url=\"/v4/x?usersig={secret}&random=1\"")).is_some(), "{secret}");
     }
     for secret in secrets {
         if let Some(place) = said.find(&secret) {

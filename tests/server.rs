@@ -1,11 +1,9 @@
 //! The server around the services: health, reflection, deadlines, settings, and the way down.
 
-use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
-use tencent_im_grpc::config::Config;
 use tencent_im_grpc::pb;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
@@ -19,7 +17,9 @@ use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
-use crate::support::process::connected;
+use crate::support::callers::ask;
+use crate::support::process::{PATIENCE, Process};
+use crate::support::sandboxed::Sandboxed;
 
 /// An upstream that takes connections and says nothing.
 async fn silent() -> (String, TcpListener) {
@@ -121,6 +121,45 @@ async fn a_deadline_ends_a_call_with_deadline_exceeded() {
     assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
 }
 
+/// The quota has no room before the deadline: the caller hears so at once, and Tencent nothing.
+#[tokio::test]
+async fn waiting_for_the_quota_counts_in_the_deadline() {
+    let s = Sandboxed::start_with(&[("upstream.pacing", "true"), ("upstream.rate_factor", "0.01")]).await;
+    let mut groups = pb::group_service_client::GroupServiceClient::new(s.channel.clone());
+    // Once in a hundred seconds.
+    let mut ask = async || {
+        let mut request = Request::new(pb::ListGroupIdsRequest::default());
+        request.metadata_mut().insert("grpc-timeout", "30S".parse().unwrap());
+        groups.list_group_ids(request).await
+    };
+    ask().await.unwrap();
+    let status = ask().await.unwrap_err();
+    let details = status.get_error_details();
+    assert_eq!(
+        (status.code(), details.error_info().unwrap().reason.as_str()),
+        (Code::ResourceExhausted, "RATE_LIMITED")
+    );
+    assert_eq!(details.quota_failure().unwrap().violations[0].subject, "command:get_appid_group_list");
+    assert!(details.retry_info().is_some() && status.metadata().contains_key("grpc-retry-pushback-ms"));
+    assert_eq!(s.count("get_appid_group_list").await, 1);
+}
+
+#[tokio::test]
+async fn who_hangs_up_ends_the_request_to_tencent() {
+    let (base_url, tencent) = silent().await;
+    let gateway = Gateway::start(&base_url, &[]).await;
+    let channel = gateway.channel().await;
+    let call = tokio::spawn(async move { ask(&channel, &[]).await });
+    let (mut request, _) = tencent.accept().await.unwrap();
+    request.readable().await.unwrap();
+    call.abort();
+    let mut heard = Vec::new();
+    let closed = request.read_to_end(&mut heard);
+    tokio::time::timeout(PATIENCE, closed).await.expect("the connection is closed").unwrap();
+    gateway.wait_for_metric("tim_upstream_in_flight", 0.0).await;
+    gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
+}
+
 #[tokio::test]
 async fn a_request_id_comes_back() {
     let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
@@ -157,59 +196,16 @@ async fn more_calls_than_there_is_room_for_are_refused_with_a_pause() {
     assert!(statuses.iter().any(served), "the other was served");
 }
 
-#[test]
-fn bad_settings_are_all_told_and_exit_with_64() {
-    let run = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
-        .args(["config", "check", "--listen=nowhere", "--region=atlantis"])
-        .env_clear()
-        .output()
-        .unwrap();
-    assert_eq!(run.status.code(), Some(64));
-    let told = String::from_utf8(run.stderr).unwrap();
-    for setting in ["listen", "region", "sdk_app_id", "secret_key"] {
-        assert!(told.contains(setting), "{setting} in {told}");
-    }
-}
-
-#[test]
-fn flags_beat_the_environment_and_the_environment_beats_the_file() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "sdk_app_id = 1\nidentifier = \"file\"\nregion = \"tokyo\"\n").unwrap();
-    let env = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
-    };
-    let environment = env(&[("TIM_SECRET_KEY", "k"), ("TIM_SDK_APP_ID", "2"), ("TIM_IDENTIFIER", "env")]);
-    let flags = env(&[("identifier", "flag")]);
-    let config = Config::load(&flags, &environment, Some(file.path())).unwrap();
-    let app = &config.apps.by_name["default"].upstream;
-    assert_eq!((app.sdk_app_id, app.identifier.as_str()), (2, "flag"));
-    assert_eq!(app.base_urls[0], "https://adminapijpn.im.qcloud.com");
-
-    std::fs::write(file.path(), "sdk_app_idd = 1\n").unwrap();
-    let problems = Config::load(&flags, &environment, Some(file.path())).unwrap_err().to_string();
-    assert!(problems.contains("sdk_app_idd"), "{problems}");
-}
-
 /// SIGTERM while a call hangs: the process ends with 0 within pause and drain.
 #[tokio::test]
 async fn a_stuck_call_cannot_hold_the_process() {
     let (base_url, _listener) = silent().await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut process = tokio::process::Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
-        .args(["serve", &format!("--listen=127.0.0.1:{port}"), "--drain-pause=100ms", "--drain-timeout=500ms"])
-        .env_clear()
-        .envs([("TIM_SDK_APP_ID", "1"), ("TIM_SECRET_KEY", "k"), ("TIM_BASE_URLS", &base_url)])
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let channel = connected(&format!("127.0.0.1:{port}")).await;
+    let mut gateway = Process::start(&base_url, &["--drain-timeout", "500ms"]).await;
+    let channel = gateway.channel().await;
     let mut groups = pb::group_service_client::GroupServiceClient::new(channel.clone());
     let stuck = tokio::spawn(async move { groups.get_group(read()).await });
     // The health of the same connection answers after the stuck call was taken.
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
-    let pid = process.id().unwrap().to_string();
-    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    let exit = tokio::time::timeout(Duration::from_secs(20), process.wait()).await.expect("it ends").unwrap();
-    assert_eq!(exit.code(), Some(0));
+    gateway.stop().await;
     assert!(stuck.await.unwrap().is_err());
 }

@@ -1,12 +1,18 @@
 //! Metrics and the admin port.
 
+use serde_json::{Value, json};
 use tencent_im_grpc::pb;
 use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
+use tencent_im_grpc::sandbox::{self, Settings};
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
+use crate::support::process::{PATIENCE, Process};
 use crate::support::sandboxed::Sandboxed;
 use crate::support::{Gateway, http};
 
@@ -102,4 +108,75 @@ async fn the_admin_port_tells_state_version_and_settings() {
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     assert_eq!(gateway.ask("/readyz").await.status(), 503);
     assert_eq!(gateway.ask("/livez").await.status(), 200);
+}
+
+/// One line for each call, with all that is needed to find it again. Probes and tools that read descriptors are not told
+/// of unless somebody wants to know.
+#[tokio::test]
+async fn a_call_is_one_line() {
+    let sandbox = sandbox::start(Settings { auto_import: true, ..Settings::default() }).await.unwrap();
+    let base_url = format!("http://{}", sandbox.api_addr());
+    for (level, quiet) in [("info", true), ("debug", false)] {
+        let mut gateway = Process::start(&base_url, &["--log-level", &format!("warn,access={level}")]).await;
+        let channel = gateway.channel().await;
+        HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
+        let ask = ServerReflectionRequest {
+            host: String::new(),
+            message_request: Some(MessageRequest::ListServices(String::new())),
+        };
+        let mut reflection = ServerReflectionClient::new(channel.clone());
+        let replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap();
+        replies.into_inner().message().await.unwrap();
+        let mut request = Request::new(read("missing"));
+        request.metadata_mut().insert("x-request-id", "order-17".parse().unwrap());
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        request.metadata_mut().insert("traceparent", trace.parse().unwrap());
+        GroupServiceClient::new(channel).get_group(request).await.unwrap_err();
+        gateway.stop().await;
+
+        let log = gateway.log();
+        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |method: &str| lines.iter().filter(|line| line["method"] == method).collect::<Vec<_>>();
+        let [line] = of("tencentim.group.v1.GroupService/GetGroup")[..] else { panic!("{log}") };
+        for (field, value) in [
+            ("level", json!("INFO")),
+            ("request_id", json!("order-17")),
+            ("trace_id", json!("4bf92f3577b34da6a3ce929d0e0e4736")),
+            ("code", json!("NotFound")),
+            ("caller", json!("anonymous")),
+            ("command", json!("get_group_info")),
+            ("upstream_code", json!(10010)),
+        ] {
+            assert_eq!(line[field], value, "{field} in {line}");
+        }
+        assert!(line["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{line}");
+        for method in ["grpc.health.v1.Health/Check", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] {
+            assert_eq!(of(method).is_empty(), quiet, "{method} at {level}: {log}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_quota_is_told() {
+    // Of two hundred a second this replica has twenty.
+    let s = Sandboxed::start_with(&[("upstream.pacing", "true"), ("upstream.replicas", "10")]).await;
+    let left = "tim_upstream_quota_left{app=\"default\",command=\"get_group_info\"}";
+    assert_eq!(s.gateway().metric(left).await, None);
+    let busy = async {
+        loop {
+            s.groups().get_group(read("missing")).await.unwrap_err();
+            if s.gateway().metric(left).await.unwrap() < 18.0 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, busy).await.expect("calls use the quota up");
+    s.gateway().wait_for_metric(left, 20.0).await;
+
+    // A refusal by rate slows down. The two attempts alone would leave eighteen, or more when they take long.
+    let throttled = json!({"command": "get_group_info", "times": 1, "action": {"type": "error", "code": 60007}});
+    s.fault(throttled).await;
+    s.groups().get_group(read("missing")).await.unwrap_err();
+    let slowed = s.gateway().metric(left).await.unwrap();
+    assert!(slowed < 17.9, "{slowed}");
 }

@@ -17,6 +17,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::Gateway;
+use crate::support::callers::{ask, reason};
 
 /// A CA and the folder in which the server finds its files.
 pub struct Pki {
@@ -160,7 +161,7 @@ async fn client_certificates_identify_callers() {
     pki.install(&pki.server());
     write(&pki.path("ca.pem"), &pki.ca.pem());
     let callers = "[[identity]]\nuri = \"spiffe://mesh.example/shop\"\ncaller = \"shop\"\nscopes = [\"read\"]\n\
-                   [[identity]]\nuri = \"spiffe://mesh.example/mailer\"\ncaller = \"mailer\"\nscopes = [\"message\"]\n";
+                   apps = [\"default\"]\n[[identity]]\nuri = \"spiffe://mesh.example/mailer\"\ncaller = \"mailer\"\nscopes = [\"message\"]\n";
     write(&pki.path("callers.toml"), callers);
     let (ca, callers) = (pki.path("ca.pem"), pki.path("callers.toml"));
     let settings = [("tls.client_ca_file", ca.as_str()), ("auth.callers_file", callers.as_str())];
@@ -174,6 +175,8 @@ async fn client_certificates_identify_callers() {
     ] {
         let (channel, _) = pki.connect(&gateway, Some(&pki.client(uri))).await.unwrap();
         assert_eq!(read(&channel).await, expected, "{uri}");
+        let elsewhere = ask(&channel, &[("x-tim-app", "elsewhere")]).await;
+        assert_eq!(reason(&elsewhere) == "APP_NOT_ALLOWED", expected != Code::Unauthenticated, "{uri}: {elsewhere:?}");
     }
 
     // Without a certificate, or with one of another CA, there is no connection to speak of.

@@ -23,6 +23,10 @@ pub struct Jwt {
     pub scope_claim: String,
     /// What precedes the scopes in it.
     pub scope_prefix: String,
+    /// The claim with the applications that the caller may choose; without it, the default one alone.
+    pub app_claim: Option<String>,
+    /// What precedes the applications in it.
+    pub app_prefix: String,
     /// How far clocks may be apart.
     pub leeway: Duration,
     /// How often the keys are read.
@@ -65,6 +69,10 @@ impl Jwt {
             reader.problem("jwt.issuer", "no key is known that could sign its tokens", fix);
             return None;
         };
+        let (app_claim, app_prefix) = (reader.text("jwt.app_claim"), reader.text("jwt.app_prefix"));
+        if app_claim.is_none() && app_prefix.is_some() {
+            reader.problem("jwt.app_prefix", "is set without `jwt.app_claim`", "name the claim that it is for");
+        }
         Some(Self {
             issuer,
             audiences,
@@ -72,6 +80,8 @@ impl Jwt {
             algorithms,
             scope_claim: reader.text("jwt.scope_claim").unwrap_or_default(),
             scope_prefix: reader.text("jwt.scope_prefix").unwrap_or_default(),
+            app_claim,
+            app_prefix: app_prefix.unwrap_or_default(),
             leeway,
             refresh_interval,
             refresh_pause,

@@ -192,6 +192,16 @@ impl Config {
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(Problems(reader.problems)) }
     }
+
+    /// What is in force from these sources, whether it is right or not.
+    #[must_use]
+    pub fn effective(
+        flags: &BTreeMap<String, String>,
+        env: &BTreeMap<String, String>,
+        file: Option<&Path>,
+    ) -> Effective {
+        Effective::new(&Values::collect(flags, env, file, &mut Vec::new()))
+    }
 }
 
 impl Server {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::sources::{Source, Values};
-use super::table::{APP_KEYS, SETTINGS, Setting};
+use super::table::{APP_KEYS, SETTINGS, Setting, env_name, flag_name};
 
 /// What every setting is and where it came from. Secrets are dropped when it is made.
 #[derive(Debug, Clone)]
@@ -22,8 +22,9 @@ impl Effective {
     pub(super) fn new(values: &Values) -> Self {
         let line = |key: String, secret: bool| {
             let (text, source) = values.get(&key);
-            let text = if secret && !text.is_empty() { REDACTED } else { text };
-            Line { text: text.to_owned(), source, key }
+            // No setting but a secret may hold a password; one that does all the same is wrong, and not shown.
+            let secret = !text.is_empty() && (secret || has_password(text));
+            Line { text: if secret { REDACTED.to_owned() } else { text.to_owned() }, source, key }
         };
         let mut lines: Vec<_> = SETTINGS.iter().map(|setting| line(setting.key.to_owned(), setting.secret)).collect();
         for app in values.apps() {
@@ -52,16 +53,16 @@ impl fmt::Display for Effective {
             match line.source {
                 Source::Default => writeln!(f, "{key} = {text}")?,
                 Source::File => writeln!(f, "{key} = {text} # from the file")?,
-                Source::Env => writeln!(f, "{key} = {text} # from {}", super::table::env_name(&line.key))?,
-                Source::Flag => writeln!(f, "{key} = {text} # from --{}", key_flag(&line.key))?,
+                Source::Env => writeln!(f, "{key} = {text} # from {}", env_name(&line.key))?,
+                Source::Flag => writeln!(f, "{key} = {text} # from --{}", flag_name(&line.key))?,
             }
         }
         Ok(())
     }
 }
 
-fn key_flag(key: &str) -> String {
-    key.replace(['.', '_'], "-")
+fn has_password(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| rest.split('/').next().is_some_and(|authority| authority.contains('@')))
 }
 
 /// The table of all settings in Markdown, for the documentation.

@@ -62,12 +62,13 @@ impl<'a> Reader<'a> {
         let text = self.values.get(key).0;
         match text.parse::<T>() {
             Ok(number) if number >= least && number <= most => number,
-            _ => {
-                self.problem(
-                    key,
-                    format!("`{text}` is out of range"),
-                    format!("write a number from {least} to {most}"),
-                );
+            parsed => {
+                let what = match parsed.is_ok() || is_whole_number(text) {
+                    true => "is out of range",
+                    false if text.parse::<f64>().is_ok() => "is not a whole number",
+                    false => "is not a number",
+                };
+                self.problem(key, format!("`{text}` {what}"), format!("write a number from {least} to {most}"));
                 least
             }
         }
@@ -143,6 +144,11 @@ impl<'a> Reader<'a> {
             (None, None) => None,
         }
     }
+}
+
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Reads a length of time such as `500ms`, `5s`, `2m`, `24h` or `90d`.

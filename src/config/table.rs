@@ -24,8 +24,13 @@ impl Setting {
 
     /// The flag without its dashes, such as `tls-cert-file`.
     pub fn flag(&self) -> String {
-        self.key.replace(['.', '_'], "-")
+        flag_name(self.key)
     }
+}
+
+/// The flag of a key, without its dashes.
+pub fn flag_name(key: &str) -> String {
+    key.replace(['.', '_'], "-")
 }
 
 /// The environment variable of a key.
@@ -267,6 +272,13 @@ pub const SETTINGS: &[Setting] = &[
         "Claim with the caller's scopes: words in one text, or a list. Words that are no scope here are left aside.",
     ),
     setting("jwt.scope_prefix", "", "TEXT", "What precedes the scopes of this gateway in that claim, such as `tim:`."),
+    setting(
+        "jwt.app_claim",
+        "",
+        "NAME",
+        "Claim with the Tencent applications that the caller may choose by `x-tim-app`: words in one text, or a list; `*` means all. A token without that claim opens the default one alone.",
+    ),
+    setting("jwt.app_prefix", "", "TEXT", "What precedes the applications in that claim, such as `tim-app:`."),
     setting("jwt.leeway", "30s", "DURATION", "How far the clocks may be apart when `exp` and `nbf` are checked."),
     setting("jwt.refresh_interval", "5m", "DURATION", "How often the key set is read again."),
     setting(

@@ -43,8 +43,6 @@ pub struct Connections<S> {
     pub closing: CancellationToken,
     /// Ends every connection at once.
     pub killed: CancellationToken,
-    /// Factor on the maximum age: drawn once for a process, so that replicas do not shed their clients in step.
-    age_jitter: f64,
 }
 
 impl<S> Connections<S>
@@ -62,7 +60,6 @@ where
             metrics,
             closing: CancellationToken::new(),
             killed: CancellationToken::new(),
-            age_jitter: rand::random_range(0.9..=1.1),
         }
     }
 
@@ -111,7 +108,8 @@ where
         let io = TokioIo::new(Preface::new(io, deadline));
         let connection = self.builder.serve_connection(io, service);
         let mut connection = std::pin::pin!(connection);
-        let age = self.settings.connection.max_age.mul_f64(self.age_jitter);
+        // Neither replicas nor connections shed their clients in step.
+        let age = self.settings.connection.max_age.mul_f64(rand::random_range(0.9..=1.1));
         let mut age = std::pin::pin!(sleep_until(Instant::now() + or_forever(age)));
         let mut grace = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
         let (mut old, mut closing) = (false, false);

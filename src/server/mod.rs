@@ -34,6 +34,7 @@ use tonic::service::Routes;
 use tower::Service;
 
 use crate::command::Method;
+use crate::config::table::{env_name, flag_name};
 use crate::config::{Config, Problems};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::{Metrics, ServerMetrics};
@@ -82,8 +83,10 @@ pub enum Error {
     #[error(transparent)]
     Settings(#[from] Problems),
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}; `{setting}` (--{}, {}) chooses another address", flag_name(.setting), env_name(.setting))]
     Listen {
+        /// The setting that says so.
+        setting: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -163,15 +166,13 @@ impl Server {
         let authenticator = reloads.authenticator(&config, application.methods).await?;
         let tls = reloads.tls(&config).await?;
         let chain = Chain::new(steps(&config, catalog, authenticator, &metrics), routes);
-        let listener = listen(config.server.listen).await?;
-        let local_addr =
-            listener.local_addr().map_err(|source| Error::Listen { address: config.server.listen, source })?;
+        let (listener, local_addr) = listen("listen", config.server.listen).await?;
         let admin = match config.server.admin_listen {
             Some(address) => {
                 let effective = config.effective.clone();
                 let ready = health.ready();
                 let admin = Admin { metrics: metrics.clone(), ready, effective, level: application.log_level };
-                Some((listen(address).await?, admin))
+                Some((listen("admin_listen", address).await?.0, admin))
             }
             None => None,
         };
@@ -317,8 +318,11 @@ fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> 
     Ok(routes.add_service(v1).add_service(v1alpha))
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { setting, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local_addr = listener.local_addr().map_err(failed)?;
+    Ok((listener, local_addr))
 }
 
 async fn accept<S>(listener: TcpListener, connections: Arc<Connections<S>>, tasks: TaskTracker, most: usize)

@@ -127,9 +127,9 @@ impl Metrics {
         Self { registry, server, upstream }
     }
 
-    /// Shows the age of the UserSigs of these applications from now on.
-    pub fn watch_usersigs(&mut self, apps: BTreeMap<String, Arc<Upstream>>) {
-        self.registry.register_collector(Box::new(Usersigs { apps }));
+    /// Shows UserSigs and quotas of these applications from now on.
+    pub fn watch_apps(&mut self, apps: BTreeMap<String, Arc<Upstream>>) {
+        self.registry.register_collector(Box::new(Apps { apps }));
     }
 
     /// Everything in the OpenMetrics text format.
@@ -208,19 +208,27 @@ impl Collector for Process {
     }
 }
 
-/// The age of every UserSig in use.
+/// The age of every UserSig in use, and what is left of every quota.
 #[derive(Debug)]
-struct Usersigs {
+struct Apps {
     apps: BTreeMap<String, Arc<Upstream>>,
 }
 
-impl Collector for Usersigs {
+impl Collector for Apps {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Age of the UserSig in use";
         let mut family = encoder.encode_descriptor("tim_usersig_age", help, Some(&Unit::Seconds), MetricType::Gauge)?;
         for (app, upstream) in &self.apps {
             let age = ConstGauge::new(upstream.usersig_age().as_secs_f64());
             age.encode(family.encode_family(&[("app", app.as_str())])?)?;
+        }
+        let help = "What the rate of a command left of the last second, in calls of this process";
+        let mut family = encoder.encode_descriptor("tim_upstream_quota_left", help, None, MetricType::Gauge)?;
+        for (app, upstream) in &self.apps {
+            for (command, left) in upstream.quota_left() {
+                let labels = [("app", app.as_str()), ("command", command)];
+                ConstGauge::new(left).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

@@ -51,18 +51,6 @@ pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
         }
 }
 
-/// Whether this refusal of a *repeated* call says that an earlier attempt, whose reply was lost, did the work. Then the
-/// caller is told of success and not of an error that our own repetition caused.
-///
-/// Only codes that cannot mean anything else: a group created with an id of the caller's own that "somebody else" owns
-/// (10021) may really be somebody else's.
-pub(super) fn says_done(command: &str, code: i64) -> bool {
-    matches!(
-        (command, code),
-        ("destroy_group", 10010) | ("create_group" | "create_topic", 10025) | ("add_group_member", 10013)
-    )
-}
-
 impl Budget {
     /// `share` is the share of calls that may be repeated.
     pub(super) fn new(share: f64) -> Self {

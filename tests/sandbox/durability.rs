@@ -1,25 +1,29 @@
 //! What is answered is kept: through `kill -9`, and through a restart with other flags.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tencent_im_grpc::sandbox::DEFAULT_APP;
 
 use super::client::{message, usersig};
+use crate::support::watch;
 
 /// The binary, serving from a directory.
 struct Process {
     child: Child,
     api: String,
+    log: NamedTempFile,
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+        watch::check("the sandbox's log", &std::fs::read_to_string(self.log.path()).unwrap());
     }
 }
 
@@ -28,14 +32,15 @@ impl Process {
     async fn start(directory: &std::path::Path, flags: &[&str]) -> Self {
         let port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (api, control) = (port().to_string(), port().to_string());
+        let log = NamedTempFile::new().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
             .args(["sandbox", "--listen", &api, "--control-listen", &control, "--rate-scale", "0", "--data-dir"])
             .arg(directory)
             .args(flags)
-            .stderr(Stdio::null())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
-        let process = Self { child, api: format!("http://{api}") };
+        let process = Self { child, api: format!("http://{api}"), log };
         let serves = async {
             while reqwest::get(&process.api).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,20 +1,23 @@
 //! What the tests share: the real server on a real port, and calls by the contract's own descriptors.
 
 pub mod callers;
+pub mod collector;
 pub mod dynamic;
 pub mod process;
 pub mod raw;
 pub mod sandboxed;
 pub mod tokens;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tencent_im_grpc::config::Config;
 use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Server, Shutdown};
+use tencent_im_grpc::server::{Application, Server, Shutdown};
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 
@@ -23,23 +26,22 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub admin: SocketAddr,
     pub shutdown: Shutdown,
+    metrics: Arc<Metrics>,
 }
 
 /// The settings that every test starts from: any free port, and no pauses on the way down.
 pub fn settings(more: &[(&str, &str)]) -> Config {
-    let base = [
-        ("listen", "127.0.0.1:0"),
-        ("admin_listen", "127.0.0.1:0"),
-        ("drain.pause", "0s"),
-        ("sdk_app_id", "1400000001"),
-    ];
+    settings_with(more, None)
+}
+
+/// The same, and a file, which alone can describe several applications.
+pub fn settings_with(more: &[(&str, &str)], file: Option<&Path>) -> Config {
+    let base = [("listen", "127.0.0.1:0"), ("admin_listen", "127.0.0.1:0"), ("drain.pause", "0s")];
+    let app = file.is_none().then_some(("sdk_app_id", "1400000001"));
     let flags: BTreeMap<String, String> =
-        base.iter().chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    let env = BTreeMap::from([(
-        "TIM_SECRET_KEY".to_owned(),
-        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff".to_owned(),
-    )]);
-    Config::load(&flags, &env, None).unwrap()
+        base.iter().chain(&app).chain(more).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let key = file.is_none().then(|| ("TIM_SECRET_KEY".to_owned(), process::KEY.to_owned()));
+    Config::load(&flags, &BTreeMap::from_iter(key), file).unwrap()
 }
 
 impl Gateway {
@@ -47,15 +49,27 @@ impl Gateway {
     pub async fn start(base_url: &str, more: &[(&str, &str)]) -> Self {
         let mut all = vec![("base_urls", base_url), ("upstream.pacing", "false")];
         all.extend_from_slice(more);
-        let config = settings(&all);
+        Self::serve(settings(&all)).await
+    }
+
+    /// Starts a gateway with these settings.
+    pub async fn serve(config: Config) -> Self {
         let mut metrics = Metrics::new();
         let apps = serve::clients(&config, &metrics).unwrap();
-        metrics.watch_usersigs(apps.clone());
+        metrics.watch_apps(apps.clone());
         let application = serve::application(&config, apps, Arc::new(metrics));
-        let server = Server::bind(config, application).await.unwrap();
+        Self::serve_application(config, application).await
+    }
+
+    /// Starts a gateway that serves something else than usual.
+    pub async fn serve_application(config: Config, application: Application) -> Self {
+        watch::watch();
+        let metrics = application.metrics.clone();
+        let routes = watch::listen(application.routes.clone());
+        let server = Server::bind(config, Application { routes, ..application }).await.unwrap();
         let (address, admin, shutdown) = (server.local_addr(), server.admin_addr(), server.shutdown());
         tokio::spawn(server.serve());
-        Self { address, admin: admin.unwrap(), shutdown }
+        Self { address, admin: admin.unwrap(), shutdown, metrics }
     }
 
     /// Asks the admin port.
@@ -96,5 +110,6 @@ pub fn http() -> reqwest::Client {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.shutdown.hurry();
+        watch::check("the metrics", &self.metrics.encode().unwrap());
     }
 }

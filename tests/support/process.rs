@@ -15,7 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
 /// A connection to a process that was just started, as soon as it takes one.
-pub async fn connected(address: &str) -> Channel {
+async fn connected(address: &str) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
     let connected = async {
         loop {
@@ -39,6 +39,11 @@ pub struct Process {
 impl Process {
     /// Starts it in front of an upstream and waits until it serves.
     pub async fn start(base_url: &str, flags: &[&str]) -> Self {
+        Self::start_with(base_url, flags, &[]).await
+    }
+
+    /// With further variables of the environment.
+    pub async fn start_with(base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = NamedTempFile::new().unwrap();
         let [address, admin] = [free_address(), free_address()];
         let child = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
@@ -47,7 +52,9 @@ impl Process {
             .args(["--upstream-rate-factor", "100", "--drain-pause", "0s", "--log-format", "json"])
             .args(["--admin-listen", &admin])
             .args(flags)
+            .env_clear()
             .env("TIM_SECRET_KEY", KEY)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(File::create(log.path()).unwrap())
             .kill_on_drop(true)
@@ -105,6 +112,13 @@ impl Process {
     /// What it logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It is still running when a test has failed, and may say more than this.
+        super::watch::check("the log", &self.log());
     }
 }
 

@@ -195,6 +195,22 @@ async fn a_refusal_of_one_group_slows_down_that_group_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_left_counts_the_last_second_and_the_slowdown() {
+    let pacer = pacer();
+    let left = || pacer.quota_left().get(READ.label).copied();
+    assert_eq!(left(), None);
+    times(&pacer, (0..50).map(|_| ticket(&READ, "g", "a"))).await;
+    assert_eq!(left(), Some(150.0));
+    times(&pacer, (0..1000).map(|_| ticket(&READ, "g", "a"))).await;
+    // The second before the last counts as if it had been even.
+    assert!(left().unwrap() < 12.0, "{left:?}", left = left());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(left(), Some(200.0));
+    pacer.throttled(&READ, Some("g"), 60007);
+    assert!((139.9..141.0).contains(&left().unwrap()), "{left:?}", left = left());
+}
+
+#[tokio::test(start_paused = true)]
 async fn replicas_divide_the_rate() {
     let pacer = LanePacer::new(&settings([]), Arc::new(LocalQuota), 0.25);
     let times = times(&pacer, (0..200).map(|_| ticket(&READ, "g", "a"))).await;

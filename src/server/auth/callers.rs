@@ -1,6 +1,6 @@
 //! The file of callers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -133,10 +133,10 @@ impl Grant {
         Ok(Self { caller: caller.into(), permissions, apps })
     }
 
-    /// For a caller with these scopes and the default application.
-    pub(super) fn of_scopes(caller: &str, scopes: &[Scope]) -> Self {
+    /// For the caller of a token with these scopes and applications.
+    pub(super) fn of_token(caller: &str, scopes: &[Scope], apps: Option<Vec<String>>) -> Self {
         let permissions = scopes.iter().copied().map(Permission::Scope).collect();
-        Self { caller: caller.into(), permissions, apps: None }
+        Self { caller: caller.into(), permissions, apps }
     }
 
     /// Whether the caller may call a method.
@@ -144,15 +144,17 @@ impl Grant {
         self.permissions.iter().any(|permission| permission.allows(method))
     }
 
-    /// The application for a call that names `wanted`, or none; `None` when the caller may not use it. A caller without
-    /// the default application gets the first of its own.
-    pub fn app<'a>(&'a self, wanted: Option<&'a str>, default: &'a str) -> Option<&'a str> {
-        let Some(apps) = &self.apps else { return wanted.is_none_or(|wanted| wanted == default).then_some(default) };
-        let allowed = |app: &str| apps.iter().any(|allowed| allowed == app || allowed == "*");
+    /// The one of the `known` applications for a call that names `wanted`, or none; `None` when the caller may not use
+    /// it. A caller without the default application gets the first of its own.
+    pub fn app<'a>(&'a self, wanted: Option<&'a str>, default: &'a str, known: &BTreeSet<String>) -> Option<&'a str> {
+        let allowed = |app: &str| match &self.apps {
+            None => app == default,
+            Some(apps) => apps.iter().any(|allowed| allowed == app || allowed == "*"),
+        };
         match wanted {
-            Some(wanted) => allowed(wanted).then_some(wanted),
+            Some(wanted) => Some(wanted).filter(|wanted| allowed(wanted) && known.contains(*wanted)),
             None if allowed(default) => Some(default),
-            None => apps.first().map(String::as_str),
+            None => self.apps.iter().flatten().find(|app| known.contains(*app)).map(String::as_str),
         }
     }
 }

@@ -64,7 +64,9 @@ impl Tokens {
         if sub.is_empty() || sub.len() > LONGEST_CALLER || sub.contains(char::is_control) {
             return Err(Unknown::WrongToken);
         }
-        Ok(Arc::new(Grant::of_scopes(&sub, &self.scopes(others.get(&self.settings.scope_claim)))))
+        let scopes = self.scopes(others.get(&self.settings.scope_claim));
+        let apps = self.settings.app_claim.as_ref().and_then(|name| others.get(name)).map(|claim| self.apps(claim));
+        Ok(Arc::new(Grant::of_token(&sub, &scopes, apps)))
     }
 
     /// What to await before the token can be verified, if it names a key that is not known yet.
@@ -88,15 +90,24 @@ impl Tokens {
         Ok(header)
     }
 
-    /// The scopes of a claim: words in one text, as OAuth has it, or a list. What is no scope of the contract is meant
-    /// for somebody else.
+    /// What is no scope of the contract is meant for somebody else.
     fn scopes(&self, claim: Option<&Value>) -> Vec<Scope> {
-        let words: Vec<&str> = match claim {
-            Some(Value::String(text)) => text.split_ascii_whitespace().collect(),
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let names = words.into_iter().filter_map(|word| word.strip_prefix(self.settings.scope_prefix.as_str()));
-        names.filter_map(|name| Scope::ALL.into_iter().find(|scope| scope.name() == name)).collect()
+        let names = claim.map(|claim| words(claim, &self.settings.scope_prefix)).unwrap_or_default();
+        names.into_iter().filter_map(|name| Scope::ALL.into_iter().find(|scope| scope.name() == name)).collect()
     }
+
+    /// A claim that names no application opens none: it was made to say which.
+    fn apps(&self, claim: &Value) -> Vec<String> {
+        words(claim, &self.settings.app_prefix).into_iter().map(str::to_owned).collect()
+    }
+}
+
+/// The words of a claim that begin with a prefix, without it: words in one text, as OAuth has it, or a list.
+fn words<'a>(claim: &'a Value, prefix: &str) -> Vec<&'a str> {
+    let words: Vec<&str> = match claim {
+        Value::String(text) => text.split_ascii_whitespace().collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    words.into_iter().filter_map(|word| word.strip_prefix(prefix)).collect()
 }

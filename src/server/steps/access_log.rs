@@ -46,8 +46,9 @@ fn write(call: &CallContext, trace_id: Option<&str>, outcome: Outcome) {
         };
     }
     match outcome.code {
-        // Probes come every few seconds from every side and say nothing while all is well.
-        Code::Ok | Code::Cancelled if call.method().family() == Family::Health => line!(tracing::Level::DEBUG),
+        // Probes come every few seconds from every side, and tools read descriptors before each call: they say nothing
+        // while all is well.
+        Code::Ok | Code::Cancelled if call.method().family() != Family::Contract => line!(tracing::Level::DEBUG),
         Code::Internal | Code::Unknown | Code::DataLoss => line!(tracing::Level::ERROR),
         Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => line!(tracing::Level::WARN),
         _ => line!(tracing::Level::INFO),

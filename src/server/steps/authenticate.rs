@@ -110,8 +110,7 @@ impl Authenticate {
     }
 
     fn app(&self, grant: &Grant, wanted: Option<&str>) -> Result<Arc<str>, Problem> {
-        let app = grant.app(wanted, &self.default_app).ok_or_else(Problem::app_not_allowed)?;
-        self.known(app)
+        grant.app(wanted, &self.default_app, &self.apps).map(Arc::from).ok_or_else(Problem::app_not_allowed)
     }
 
     fn known(&self, app: &str) -> Result<Arc<str>, Problem> {

@@ -1,9 +1,12 @@
-//! Errors that the framework answers before a handler sees the call: they get the details that every error of the
-//! contract carries, and the code that says whose fault it is.
+//! Errors that the framework answers before a handler sees the call, or when its reply cannot be sent: they get the details
+//! that every error of the contract carries, and the code that says whose fault it is.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request};
+use http_body::Frame;
+use http_body_util::BodyExt;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
@@ -31,22 +34,41 @@ impl Step for Explain {
         let answer = next.run(request);
         Box::pin(async move {
             let response = answer.await;
-            match bare(response.headers()) {
-                Some(problem) => problem.request_id(call.request_id()).into_status().into_http(),
-                None => response,
+            match bare(response.headers(), refused) {
+                Some(problem) => problem.not_executed().request_id(call.request_id()).into_status().into_http(),
+                None => response.map(|body| Body::new(body.map_frame(move |frame| explained(frame, &call)))),
             }
         })
     }
 }
 
-/// The error of a response that has no details. Errors of handlers always have some.
-fn bare(headers: &HeaderMap) -> Option<Problem> {
+/// The same frame, unless it ends the response with an error that has no details.
+fn explained(frame: Frame<Bytes>, call: &CallContext) -> Frame<Bytes> {
+    let problem = frame.trailers_ref().and_then(|trailers| bare(trailers, cut_off));
+    let mut trailers = HeaderMap::new();
+    match problem.map(|problem| problem.request_id(call.request_id()).into_status().add_header(&mut trailers)) {
+        Some(Ok(())) => Frame::trailers(trailers),
+        _ => frame,
+    }
+}
+
+/// The error of headers or trailers that have no details, as `judge` sees it. Errors of handlers always have some.
+fn bare(headers: &HeaderMap, judge: fn(Code) -> (Code, ErrorReason, &'static str)) -> Option<Problem> {
     if headers.contains_key(&DETAILS) {
         return None;
     }
-    let status = Status::from_header_map(headers)?;
-    let (code, reason, advice) = match status.code() {
-        Code::Ok => return None,
+    let status = Status::from_header_map(headers).filter(|status| status.code() != Code::Ok)?;
+    let (code, reason, advice) = judge(status.code());
+    let message = match status.message() {
+        "" => advice.to_owned(),
+        message => format!("{advice} ({message})"),
+    };
+    Some(Problem::new(code, reason, message))
+}
+
+/// What it means when a handler was not reached.
+fn refused(code: Code) -> (Code, ErrorReason, &'static str) {
+    match code {
         // The bytes are not the method's message: the framework calls that internal, but it is the caller's fault.
         Code::Internal => {
             (Code::InvalidArgument, ErrorReason::InvalidArgument, "the request is not the method's message")
@@ -59,10 +81,16 @@ fn bare(headers: &HeaderMap) -> Option<Problem> {
             (Code::Unimplemented, ErrorReason::MethodUnknown, "there is no such method here, or not in this encoding")
         }
         code => (code, ErrorReason::Internal, "the call failed"),
-    };
-    let message = match status.message() {
-        "" => advice.to_owned(),
-        message => format!("{advice} ({message})"),
-    };
-    Some(Problem::new(code, reason, message).not_executed())
+    }
+}
+
+/// What it means when the reply could not be sent.
+fn cut_off(code: Code) -> (Code, ErrorReason, &'static str) {
+    match code {
+        Code::OutOfRange => {
+            let advice = "the reply is too large: ask for a smaller page or fewer fields";
+            (Code::InvalidArgument, ErrorReason::ResponseTooLarge, advice)
+        }
+        code => (code, ErrorReason::Internal, "the call failed"),
+    }
 }

@@ -1,8 +1,10 @@
 //! The client: one call from pacing to the decoded reply, repeated where that is safe.
 
 mod http;
+mod repeated;
 mod self_test;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use super::errors::{self, Fate};
 use super::hosts::Hosts;
 use super::observer::{AttemptResult, NoObserver, Observer};
 use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
-use super::retry::{Budget, Pauses, repeatable, says_done};
+use super::retry::{Budget, Pauses, repeatable};
 use super::settings::Settings;
 use super::usersig::{Signature, Signer, UsersigError};
 use crate::command::Safety;
@@ -54,6 +56,8 @@ pub enum SetupError {
 const MARGIN: Duration = Duration::from_millis(20);
 /// The code for an expired UserSig.
 const USERSIG_EXPIRED: i64 = 70001;
+/// The reply of a command that has nothing to say.
+const SUCCESS: &[u8] = br#"{"ErrorCode":0}"#;
 /// What a caller is advised to wait when Tencent is out of order or refuses by rate.
 const ADVISED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -95,6 +99,12 @@ impl Upstream {
         self.signer.current().age()
     }
 
+    /// What each command's rate left of the last second, by the command's label; empty without pacing.
+    #[must_use]
+    pub fn quota_left(&self) -> BTreeMap<&'static str, f64> {
+        self.pacer.as_ref().map(|pacer| pacer.quota_left()).unwrap_or_default()
+    }
+
     /// Calls a command and decodes its reply with `decode`.
     ///
     /// Dropping the future drops its HTTP request, or its place in the queue, at once.
@@ -113,14 +123,18 @@ impl Upstream {
         loop {
             let fault = match self.attempt(&call, limit, &mut course, &decode).await {
                 Ok(reply) if reply.error_code == 0 => return Ok(reply.message),
-                Ok(reply) if course.uncertain && says_done(call.command.name, reply.error_code) => {
-                    return Ok(reply.message);
-                }
                 Ok(reply) => Fault::Code { code: reply.error_code, info: reply.error_info },
                 Err(fault) => fault,
             };
             if course.may_sign_again(&fault) {
                 continue;
+            }
+            if course.uncertain {
+                match self.created_it(&call, limit, &fault).await {
+                    Some(true) if let Ok(reply) = decode(SUCCESS) => return Ok(reply.message),
+                    Some(false) => course.uncertain = false,
+                    _ => {}
+                }
             }
             let tried_all = course.attempts >= self.max_attempts;
             if tried_all || !repeatable(call.safety, &fault) {
@@ -166,10 +180,14 @@ impl Upstream {
         let mut watch = Watch::start(&*self.observer, call.command.label);
         let signature = self.signer.current();
         let posted = self.post(call, limit, &signature).instrument(span.clone()).await;
-        let result = posted.and_then(|body| read(&body, &signature, decode));
+        let result = posted.as_ref().map_err(Fault::clone).and_then(|body| read(body, &signature, decode));
         watch.finish(&result, &span);
         self.learn(call, &signature, watch.result);
-        result
+        let corrected = posted.ok().filter(|_| course.uncertain);
+        match corrected.and_then(|body| repeated::corrected(call.command.name, &call.body, &body)) {
+            Some(body) => read(&body, &signature, decode),
+            None => result,
+        }
     }
 
     /// Posts to the usual host, or to the one that takes its place.

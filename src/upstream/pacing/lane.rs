@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::adaptive::Share;
 use super::queue::{FairQueue, Place};
+use super::recent::Recent;
 use super::{Bucket, Limit, Pace, Take, Throttled};
 
 /// A limit with its queue.
@@ -17,6 +18,8 @@ use super::{Bucket, Limit, Pace, Take, Throttled};
 /// they come: who gets a token is decided when it is there, so that whoever is first by then is served.
 pub(super) struct Lane {
     limit: Limit,
+    /// Calls a second that the limit allows.
+    rate: f64,
     pace: Pace,
     bucket: Box<dyn Bucket>,
     state: Mutex<State>,
@@ -31,6 +34,7 @@ struct State {
     /// A turn is out, and no other is given before it ends.
     held: bool,
     share: Share,
+    recent: Recent,
 }
 
 /// The right to go on. A lane whose turns are exclusive gives the next one when this one is dropped.
@@ -52,9 +56,16 @@ const SHORTEST_ADVICE: Duration = Duration::from_millis(100);
 impl Lane {
     /// A lane of group calls gives exclusive turns: its calls pass on to their command's lane one after the other, so
     /// that they cannot pile up there and then leave faster than their group allows.
-    pub(super) fn new(limit: Limit, pace: Pace, bucket: Box<dyn Bucket>) -> Arc<Self> {
-        let state = State { queue: FairQueue::new(), next_id: 0, serving: false, held: false, share: Share::whole() };
-        Arc::new(Self { limit, pace, bucket, state: Mutex::new(state), released: Notify::new() })
+    pub(super) fn new(limit: Limit, rate: f64, pace: Pace, bucket: Box<dyn Bucket>) -> Arc<Self> {
+        let state = State {
+            queue: FairQueue::new(),
+            next_id: 0,
+            serving: false,
+            held: false,
+            share: Share::whole(),
+            recent: Recent::new(),
+        };
+        Arc::new(Self { limit, rate, pace, bucket, state: Mutex::new(state), released: Notify::new() })
     }
 
     /// Waits for a turn.
@@ -62,7 +73,10 @@ impl Lane {
         let mut wait = Duration::ZERO;
         if let Some(turn) = self.try_hold() {
             match self.bucket.take(self.slowdown()).await {
-                Take::Granted => return Ok(turn),
+                Take::Granted => {
+                    self.lock().recent.count();
+                    return Ok(turn);
+                }
                 Take::Wait(time) => wait = time,
             }
         }
@@ -79,6 +93,12 @@ impl Lane {
     /// Tencent refused a call of this lane by rate.
     pub(super) fn slow_down(&self) {
         self.lock().share.cut();
+    }
+
+    /// How many more calls the limit, as slow as it is at the moment, would have allowed in the last second.
+    pub(super) fn left(&self) -> f64 {
+        let state = self.lock();
+        (self.rate * state.share.now() - state.recent.in_last_second()).max(0.0)
     }
 
     /// Whether nothing would be lost with this lane.
@@ -180,6 +200,7 @@ impl Lane {
                 let Some(waiter) = state.queue.pop() else {
                     return;
                 };
+                state.recent.count();
                 let turn = self.hold(&mut state);
                 (waiter, turn)
             };

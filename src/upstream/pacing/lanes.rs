@@ -1,6 +1,6 @@
 //! All lanes of one application.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,8 +19,8 @@ pub struct LanePacer {
     quota: Arc<dyn Quota>,
     /// Factor on all documented rates.
     factor: f64,
-    /// By service and command.
-    commands: Mutex<Lanes<String>>,
+    /// By service and command, with the command's label.
+    commands: Mutex<Lanes<(String, &'static str)>>,
     /// By documented rate and group: the commands that share a limit are those with the same figure, as for a group's
     /// attributes.
     groups: Mutex<Lanes<(u32, String)>>,
@@ -59,7 +59,7 @@ impl LanePacer {
     fn command_lane(&self, command: &Command<'_>) -> Arc<Lane> {
         let mut lanes = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{}/{}", command.service, command.name);
-        lanes.get(name.clone(), || self.lane(Limit::Command, &name, command.rate_per_second))
+        lanes.get((name.clone(), command.label), || self.lane(Limit::Command, &name, command.rate_per_second))
     }
 
     fn group_lane(&self, command: &Command<'_>, group_id: Option<&str>) -> Option<Arc<Lane>> {
@@ -73,8 +73,9 @@ impl LanePacer {
     }
 
     fn lane(&self, limit: Limit, name: &str, rate: u32) -> Arc<Lane> {
-        let pace = Pace::within(f64::from(rate) * self.factor);
-        Lane::new(limit, pace, self.quota.bucket(name, pace))
+        let rate = f64::from(rate) * self.factor;
+        let pace = Pace::within(rate);
+        Lane::new(limit, rate, pace, self.quota.bucket(name, pace))
     }
 }
 
@@ -95,6 +96,17 @@ impl Pacer for LanePacer {
     fn throttled(&self, command: &Command<'_>, group_id: Option<&str>, code: i64) {
         let group = GROUP_CODES.contains(&code).then(|| self.group_lane(command, group_id)).flatten();
         group.unwrap_or_else(|| self.command_lane(command)).slow_down();
+    }
+
+    fn quota_left(&self) -> BTreeMap<&'static str, f64> {
+        let mut least = BTreeMap::new();
+        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((_, label), lane) in &commands.by_key {
+            // Commands outside the contract share a label: the one with the least left tells.
+            let left = least.entry(*label).or_insert(f64::INFINITY);
+            *left = lane.left().min(*left);
+        }
+        least
     }
 }
 

@@ -9,9 +9,11 @@ mod gcra;
 mod lane;
 mod lanes;
 mod queue;
+mod recent;
 #[cfg(feature = "redis")]
 mod redis;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -33,6 +35,11 @@ pub trait Pacer: fmt::Debug + Send + Sync {
 
     /// Tencent refused a call by rate, in spite of the pacing: slow down for a while.
     fn throttled(&self, command: &Command<'_>, group_id: Option<&str>, code: i64);
+
+    /// What each command's rate, as far as this process uses it, left of the last second, by the command's label.
+    fn quota_left(&self) -> BTreeMap<&'static str, f64> {
+        BTreeMap::new()
+    }
 }
 
 /// A call that wants to be sent.

@@ -1,0 +1,168 @@
+//! Settings of the server that bound what clients can do: ages, sizes, times, and what browsers may.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::json;
+use tencent_im_grpc::config::Config;
+use tencent_im_grpc::pb;
+use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tonic::{Code, Request};
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+
+use crate::support::callers::{NOWHERE, ask, reason};
+use crate::support::process::PATIENCE;
+use crate::support::sandboxed::Sandboxed;
+use crate::support::{Gateway, http};
+
+/// What begins an HTTP/2 connection, with empty settings.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// The type, flags and stream of a GOAWAY frame.
+const GOAWAY: [u8; 6] = [7, 0, 0, 0, 0, 0];
+
+/// Opens a connection that has nothing to say, and tells how long it lasts.
+async fn lifetime(gateway: &Gateway) -> Duration {
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+    let opened = Instant::now();
+    stream.write_all(PREFACE).await.unwrap();
+    let mut heard = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("it is closed").unwrap();
+    assert!(heard.windows(6).any(|window| window == GOAWAY), "it is closed in good order");
+    opened.elapsed()
+}
+
+#[tokio::test]
+async fn connections_grow_old_each_in_its_own_time() {
+    let settings =
+        [("connection.max_age", "1s"), ("connection.max_age_grace", "100ms"), ("connection.keepalive_interval", "0")];
+    let gateway = Gateway::start(NOWHERE, &settings).await;
+    let lifetimes = join_all((0..20).map(|_| lifetime(&gateway))).await;
+    let (least, most) = (lifetimes.iter().min().unwrap(), lifetimes.iter().max().unwrap());
+    assert!(*least >= Duration::from_millis(890), "{least:?}");
+    assert!(*most - *least > Duration::from_millis(20), "all at once, after {least:?} to {most:?}");
+}
+
+#[tokio::test]
+async fn calls_of_an_old_connection_go_on_for_the_grace() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [("connection.max_age", "100ms"), ("connection.max_age_grace", "200ms")];
+    let hasty = Gateway::start(&upstream, &settings).await;
+    let channel = hasty.channel().await;
+    let cut = tokio::time::timeout(PATIENCE, ask(&channel, &[])).await.expect("the call is cut off");
+    assert!(!matches!(cut.code(), Code::DeadlineExceeded), "{cut:?}");
+
+    let patient = [("connection.max_age", "100ms"), ("connection.max_age_grace", "60s")];
+    let s = Sandboxed::start_with(&patient).await;
+    s.group("g").await;
+    s.fault(json!({"command": "get_group_info", "action": {"type": "latency", "ms": 500}})).await;
+    s.ok("GroupService/GetGroup", json!({"group_id": "g"})).await;
+}
+
+#[tokio::test]
+async fn messages_and_headers_have_their_sizes() {
+    let limits = [("limits.max_request_bytes", "1KiB"), ("limits.max_response_bytes", "256")];
+    let s = Sandboxed::start_with(&limits).await;
+    s.group("g").await;
+    let large = json!({"group_id": "g", "introduction": "x".repeat(2_000)});
+    let status = s.call("GroupService/UpdateGroup", large).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "REQUEST_TOO_LARGE"));
+    assert_eq!(s.count("modify_group_base_info").await, 0);
+
+    let members: Vec<String> = (0..20).map(|n| format!("a-user-with-a-name-{n}")).collect();
+    s.ok("MemberService/AddMembers", json!({"group_id": "g", "members": [{"user_id": members[0]}]})).await;
+    for user_id in &members[1..] {
+        s.ok("MemberService/AddMembers", json!({"group_id": "g", "members": [{"user_id": user_id}]})).await;
+    }
+    let status = s.call("MemberService/ListMembers", json!({"group_id": "g"})).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "RESPONSE_TOO_LARGE"));
+
+    let junk = "x".repeat(20_000);
+    let mut request = Request::new(pb::GetGroupRequest { group_id: "g".to_owned(), filter: None });
+    request.metadata_mut().insert("x-junk", junk.parse().unwrap());
+    GroupServiceClient::new(s.channel.clone()).get_group(request).await.unwrap_err();
+    assert_eq!(s.count("get_group_info").await, 0, "the call was not taken");
+}
+
+#[tokio::test]
+async fn no_call_outlasts_the_longest_deadline() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [("deadline.max", "300ms"), ("deadline.default", "200ms"), ("deadline.max_stream", "300ms")];
+    let gateway = Gateway::start(&upstream, &settings).await;
+    let channel = gateway.channel().await;
+    for metadata in [&[][..], &[("grpc-timeout", "1H")]] {
+        let status = tokio::time::timeout(PATIENCE, ask(&channel, metadata)).await.expect("it ends");
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
+    }
+    let request = pb::StreamMembersRequest { group_id: "g".to_owned(), ..Default::default() };
+    let members = pb::member_service_client::MemberServiceClient::new(channel).stream_members(request).await;
+    let ended = match members {
+        Ok(stream) => stream.into_inner().message().await.unwrap_err(),
+        Err(status) => status,
+    };
+    assert_eq!(ended.code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test]
+async fn reflection_can_be_switched_off() {
+    let gateway = Gateway::start(NOWHERE, &[("reflection", "false")]).await;
+    let ask = tokio_stream::iter([ServerReflectionRequest::default()]);
+    let reply = ServerReflectionClient::new(gateway.channel().await).server_reflection_info(ask).await;
+    assert_eq!(reply.unwrap_err().code(), Code::Unimplemented);
+}
+
+#[test]
+fn strangers_are_let_in_only_on_purpose() {
+    let load = |more: &[(&str, &str)]| {
+        let all = [&[("sandbox", "true"), ("listen", "0.0.0.0:0")], more].concat();
+        let flags = all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Config::load(&flags, &Default::default(), None).map(drop).map_err(|problems| problems.to_string())
+    };
+    let problem = load(&[]).unwrap_err();
+    assert!(problem.contains("listen") && problem.contains("--insecure-allow-anonymous"), "{problem}");
+    assert_eq!(load(&[("insecure_allow_anonymous", "true")]), Ok(()));
+    assert_eq!(load(&[("listen", "127.0.0.1:0")]), Ok(()));
+}
+
+/// gRPC-Web as a browser speaks it: over HTTP/1.1, from a page of another origin.
+#[tokio::test]
+async fn pages_of_listed_origins_may_call() {
+    const PATH: &str = "/tencentim.group.v1.GroupService/GetGroup";
+    let s = Sandboxed::start_with(&[("cors_origins", "https://shop.example")]).await;
+    s.group("g").await;
+    let url = format!("http://{}{PATH}", s.gateway().address);
+    let call = |origin: &'static str, body: &'static [u8]| {
+        let request = http().post(&url).header("origin", origin).header("content-type", "application/grpc-web+proto");
+        async move { request.body(body).send().await.unwrap() }
+    };
+    let header = |reply: &reqwest::Response, name: &str| {
+        reply.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    let reply = call("https://shop.example", b"\0\0\0\0\x03\x0a\x01g").await;
+    assert_eq!(header(&reply, "access-control-allow-origin"), "https://shop.example");
+    for exposed in ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id"] {
+        assert!(header(&reply, "access-control-expose-headers").contains(exposed), "{exposed}");
+    }
+    let body = String::from_utf8_lossy(&reply.bytes().await.unwrap()).into_owned();
+    assert!(body.contains("Demo") && body.contains("grpc-status:0"), "{body:?}");
+
+    let reply = call("https://shop.example", b"\0\0\0\0\x03\x0a\x01x").await;
+    assert_eq!(header(&reply, "grpc-status"), "5");
+    assert!(reply.headers().contains_key("grpc-status-details-bin"));
+
+    let reply = call("https://elsewhere.example", b"\0\0\0\0\x03\x0a\x01g").await;
+    assert_eq!(header(&reply, "access-control-allow-origin"), "");
+
+    let preflight = http()
+        .request(reqwest::Method::OPTIONS, &url)
+        .header("origin", "https://shop.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,x-grpc-web,authorization");
+    let reply = preflight.send().await.unwrap();
+    assert_eq!(header(&reply, "access-control-allow-origin"), "https://shop.example");
+    assert!(header(&reply, "access-control-allow-headers").contains("authorization"));
+}

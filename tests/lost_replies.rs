@@ -1,0 +1,247 @@
+//! Replies that are lost after Tencent has executed the call: the gateway asks again, and its caller is told what is true,
+//! not what Tencent says to somebody who asks twice.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tencent_im_grpc::command::Safety;
+use tencent_im_grpc::command::methods::METHODS;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::support::callers::reason;
+use crate::support::sandboxed::Sandboxed;
+
+impl Sandboxed {
+    /// The next reply to a command is lost after it was executed.
+    async fn lose_reply(&self, command: &str) {
+        self.fault(json!({"command": command, "times": 1, "action": {"type": "lose_reply"}})).await;
+    }
+
+    /// The next call of a command is lost before it is executed.
+    async fn lose_call(&self, command: &str) {
+        self.fault(json!({"command": command, "times": 1, "action": {"type": "reset"}})).await;
+    }
+
+    async fn owner_of(&self, group_id: &str) -> Value {
+        self.ok("GroupService/GetGroup", json!({"group_id": group_id})).await["group"]["owner_user_id"].clone()
+    }
+
+    async fn texts(&self) -> usize {
+        let page = self.ok("MessageService/ListMessages", json!({"group_id": "g"})).await;
+        page["messages"].as_array().map_or(0, Vec::len)
+    }
+}
+
+fn group(more: Value) -> Value {
+    let mut request = json!({"type": "GROUP_TYPE_PUBLIC", "name": "Demo"});
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    request
+}
+
+#[tokio::test]
+async fn a_group_with_an_id_of_its_own_is_created_once() {
+    let s = Sandboxed::start().await;
+    for (id, owner) in [("owned", json!({"owner_user_id": "alice"})), ("ownerless", json!({}))] {
+        s.lose_reply("create_group").await;
+        let mut request = group(owner);
+        request["group_id"] = id.into();
+        let reply = s.ok("GroupService/CreateGroup", request).await;
+        assert_eq!(reply["group_id"], id);
+    }
+    assert_eq!(s.count("create_group").await, 4);
+    assert_eq!(s.ok("GroupService/ListGroupIds", json!({})).await["group_ids"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_group_of_somebody_else_is_not_taken_for_a_new_one() {
+    let s = Sandboxed::start().await;
+    for (id, owner, wanted) in [
+        ("a", json!({"owner_user_id": "bob"}), json!({"owner_user_id": "alice"})),
+        ("b", json!({"owner_user_id": "bob"}), json!({})),
+        ("c", json!({}), json!({"owner_user_id": "alice"})),
+        ("d", json!({"name": "Another"}), json!({})),
+    ] {
+        let request = |more: &Value| {
+            let mut request = group(more.clone());
+            request["group_id"] = id.into();
+            request
+        };
+        s.ok("GroupService/CreateGroup", request(&owner)).await;
+        s.lose_call("create_group").await;
+        let status = s.call("GroupService/CreateGroup", request(&wanted)).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::AlreadyExists, "GROUP_ALREADY_EXISTS"), "{id}");
+        assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed", "{id}");
+        assert_eq!(s.owner_of(id).await, owner["owner_user_id"], "{id}");
+    }
+    // Alike in everything, but much older than the call.
+    let old = group(json!({"group_id": "e", "create_time": "2017-07-14T02:40:00Z"}));
+    s.ok("ImportService/ImportGroup", old).await;
+    s.lose_call("create_group").await;
+    let status = s.call("GroupService/CreateGroup", group(json!({"group_id": "e"}))).await.unwrap_err();
+    assert_eq!(status.code(), Code::AlreadyExists);
+}
+
+/// Whether a group without an id of the caller's own was created is not known, and a second one would be wrong.
+#[tokio::test]
+async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
+    let s = Sandboxed::start().await;
+    s.lose_reply("create_group").await;
+    let status = s.call("GroupService/CreateGroup", group(json!({}))).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"));
+    assert_eq!(s.count("create_group").await, 1);
+    assert_eq!(s.ok("GroupService/ListGroupIds", json!({})).await["group_ids"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_is_sent_once() {
+    let s = Sandboxed::start().await;
+    s.group("g").await;
+    let message = |request_id: &str| json!({"group_id": "g", "request_id": request_id, "sender_user_id": "bob", "elements": [{"text": {"text": "x"}}]});
+    for (n, request_id) in ["", "order-17"].into_iter().enumerate() {
+        s.lose_reply("send_group_msg").await;
+        s.ok("MessageService/SendMessage", message(request_id)).await;
+        assert_eq!(s.texts().await, n + 1, "{request_id:?}");
+    }
+    assert_eq!(s.count("send_group_msg").await, 4);
+    // Within five minutes the caller itself may repeat it too.
+    s.control("clock", json!({"op": "advance", "seconds": 290})).await;
+    s.ok("MessageService/SendMessage", message("order-17")).await;
+    assert_eq!(s.texts().await, 2);
+}
+
+/// One call for each command, in an order in which each is possible.
+fn calls() -> Vec<(&'static str, Value)> {
+    const CLUB: &str = "@TGS#_club";
+    const TOPIC: &str = "@TGS#_club@TOPIC#_general";
+    const EDITORS: &str = "@PMG#_editors";
+    let editors = |more: Value| {
+        let mut request = json!({"group_id": CLUB, "permission_group_id": EDITORS});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        request
+    };
+    let topics = |permission: &str| json!({"topics": [{"topic_id": TOPIC, "permissions": [permission]}]});
+    vec![
+        ("MemberService/AddMembers", json!({"group_id": "g", "members": [{"user_id": "bob"}, {"user_id": "dora"}]})),
+        ("MemberService/UpdateMember", json!({"group_id": "g", "user_id": "bob", "name_card": "Bobby"})),
+        ("MemberService/MuteMembers", json!({"group_id": "g", "user_ids": ["bob"], "duration": "600s"})),
+        ("MemberService/RemoveMembers", json!({"group_id": "g", "user_ids": ["dora"]})),
+        ("ImportService/SetUnreadCount", json!({"group_id": "g", "user_id": "bob", "unread_count": 3})),
+        ("GroupService/UpdateGroup", json!({"group_id": "g", "introduction": "new"})),
+        ("GroupService/ChangeGroupOwner", json!({"group_id": "g", "new_owner_user_id": "bob"})),
+        ("AttributeService/UpdateAttributes", json!({"group_id": "g", "attributes": {"a": "1"}})),
+        ("AttributeService/ReplaceAttributes", json!({"group_id": "g", "attributes": {"a": "2"}})),
+        ("AttributeService/DeleteAttributes", json!({"group_id": "g", "keys": ["a"]})),
+        ("AttributeService/ClearAttributes", json!({"group_id": "g"})),
+        ("CounterService/DeleteCounters", json!({"group_id": "g"})),
+        ("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "carol", "msg_seqs": ["SEQ"]})),
+        (
+            "ExtensionService/SetExtensions",
+            json!({"group_id": "g", "msg_seq": "SEQ", "operation": "EXTENSION_OPERATION_SET",
+                "extensions": [{"key": "vote", "value": "yes"}]}),
+        ),
+        (
+            "MessageService/UpdateMessage",
+            json!({"group_id": "g", "msg_seq": "SEQ", "elements": [{"text": {"text": "edited"}}]}),
+        ),
+        ("MessageService/RecallMessages", json!({"group_id": "g", "seqs": ["SEQ"]})),
+        ("MessageService/RecallMessagesBySender", json!({"group_id": "g", "sender_user_id": "alice"})),
+        ("BanService/BanMembers", json!({"group_id": "g", "user_ids": ["carol"], "duration": "3600s"})),
+        ("BanService/UnbanMembers", json!({"group_id": "g", "user_ids": ["carol"]})),
+        ("ImportService/ImportMembers", json!({"group_id": "imported", "members": [{"user_id": "bob"}]})),
+        ("RobotService/CreateRobot", json!({"user_id": "@RBT#one"})),
+        ("RobotService/DeleteRobot", json!({"user_id": "@RBT#one"})),
+        (
+            "LiveRoomService/UpdateMarks",
+            json!({"group_id": "room", "operation": "MARK_OPERATION_SET", "members": [{"user_id": "bob", "marks": [1000]}]}),
+        ),
+        (
+            "LiveRoomService/UpdateAdmins",
+            json!({"group_id": "room", "operation": "ADMIN_OPERATION_APPOINT", "user_ids": ["dave"]}),
+        ),
+        ("LiveRoomService/AddRobots", json!({"group_id": "room", "user_ids": ["bot1"]})),
+        ("LiveRoomService/RemoveRobots", json!({"group_id": "room", "user_ids": ["bot1"]})),
+        ("TopicService/UpdateTopic", json!({"group_id": CLUB, "topic_id": TOPIC, "notification": "rules"})),
+        ("PermissionGroupService/UpdatePermissionGroup", editors(json!({"name": "writers"}))),
+        ("PermissionGroupService/AddPermissionGroupMembers", editors(json!({"user_ids": ["bob"]}))),
+        ("PermissionGroupService/RemovePermissionGroupMembers", editors(json!({"user_ids": ["bob"]}))),
+        ("PermissionGroupService/AddTopicPermissions", editors(topics("TOPIC_PERMISSION_SEND_MESSAGES"))),
+        ("PermissionGroupService/SetTopicPermissions", editors(topics("TOPIC_PERMISSION_READ_HISTORY"))),
+        ("PermissionGroupService/DeleteTopicPermissions", editors(json!({"topic_ids": [TOPIC]}))),
+        (
+            "PermissionGroupService/DestroyPermissionGroups",
+            json!({"group_id": CLUB, "permission_group_ids": [EDITORS]}),
+        ),
+        ("TopicService/DestroyTopics", json!({"group_id": CLUB, "topic_ids": [TOPIC]})),
+        ("GroupService/DestroyGroup", json!({"group_id": "g"})),
+    ]
+}
+
+/// What the calls need.
+async fn prepared() -> (Sandboxed, Value) {
+    let s = Sandboxed::start().await;
+    s.group("g").await;
+    s.members_of("g", vec!["carol".to_owned(), "erin".to_owned()]).await;
+    let message = json!({
+        "group_id": "g", "sender_user_id": "alice", "elements": [{"text": {"text": "hello"}}],
+        "need_read_receipt": true, "support_extensions": true,
+    });
+    let seq = s.ok("MessageService/SendMessage", message).await["seq"].clone();
+    s.ok("ImportService/ImportGroup", json!({"type": "GROUP_TYPE_PUBLIC", "name": "Old", "group_id": "imported"}))
+        .await;
+    s.ok("GroupService/CreateGroup", json!({"type": "GROUP_TYPE_AV_CHAT_ROOM", "group_id": "room", "name": "Room"}))
+        .await;
+    s.control("apps/1400000001/presence", json!({"group": "room", "join": ["bob"]})).await;
+    let club = json!({
+        "type": "GROUP_TYPE_COMMUNITY", "group_id": "@TGS#_club", "name": "Club", "owner_user_id": "alice",
+        "support_topic": true, "enable_permission": true, "members": [{"user_id": "bob"}],
+    });
+    s.ok("GroupService/CreateGroup", club).await;
+    let topic = json!({"group_id": "@TGS#_club", "topic_id": "@TGS#_club@TOPIC#_general", "name": "general"});
+    s.ok("TopicService/CreateTopic", topic).await;
+    let editors = json!({
+        "group_id": "@TGS#_club", "permission_group_id": "@PMG#_editors", "name": "editors",
+        "permissions": ["COMMUNITY_PERMISSION_SEND_MESSAGES"],
+    });
+    s.ok("PermissionGroupService/CreatePermissionGroup", editors).await;
+    (s, seq)
+}
+
+/// Tencent says this of a message that was recalled before, but also of one that never can be: the gateway passes it on.
+const NOT_RECALLABLE: i64 = 10032;
+
+/// The codes of items that failed.
+fn failed(reply: &Value) -> Vec<Value> {
+    let results = reply["results"].as_array().into_iter().flatten();
+    let failed = |result: &Value| {
+        let code = result.get("error_code").cloned();
+        code.or_else(|| result.get("outcome").filter(|outcome| outcome.to_string().contains("FAILED")).cloned())
+    };
+    results.filter_map(failed).filter(|code| code != NOT_RECALLABLE).collect()
+}
+
+#[tokio::test]
+async fn every_idempotent_write_outlasts_a_lost_reply() {
+    let (s, seq) = prepared().await;
+    let calls = calls();
+    let done: BTreeSet<String> = calls.iter().map(|(rpc, _)| format!("tencentim.group.v1.{rpc}")).collect();
+    let idempotent = METHODS.iter().filter(|method| method.safety == Safety::Idempotent && method.command.is_some());
+    let expected: BTreeSet<String> = idempotent.clone().map(|method| method.path.to_owned()).collect();
+    assert_eq!(done, expected);
+
+    let mut wrong = Vec::new();
+    for (rpc, request) in calls {
+        let method = idempotent.clone().find(|method| method.path.ends_with(rpc)).unwrap();
+        let command = method.command.unwrap().name;
+        let before = s.count(command).await;
+        s.lose_reply(command).await;
+        let request = request.to_string().replace("\"SEQ\"", &seq.to_string());
+        match s.call(rpc, serde_json::from_str(&request).unwrap()).await {
+            Ok(reply) if failed(&reply).is_empty() => {}
+            Ok(reply) => wrong.push(format!("{rpc}: {reply}")),
+            Err(status) => wrong.push(format!("{rpc}: {:?} {}", status.code(), status.message())),
+        }
+        assert_eq!(s.count(command).await, before + 2, "{rpc} was asked twice");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

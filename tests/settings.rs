@@ -1,0 +1,109 @@
+//! Settings: where they come from, what is said when they are wrong, and what is shown of them.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use tencent_im_grpc::config::Config;
+use tencent_im_grpc::config::table::SETTINGS;
+
+use crate::support::process::KEY;
+
+fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"));
+    command.args(args).env_clear().envs(environment.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn bad_settings_are_all_told_and_exit_with_64() {
+    let output = run(&["config", "check", "--listen=nowhere", "--region=atlantis"], &[]);
+    assert_eq!(output.status.code(), Some(64));
+    let told = text(output.stderr);
+    for setting in ["listen", "region", "sdk_app_id", "secret_key"] {
+        assert!(told.contains(setting), "{setting} in {told}");
+    }
+}
+
+#[test]
+fn flags_beat_the_environment_and_the_environment_beats_the_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "sdk_app_id = 1\nidentifier = \"file\"\nregion = \"tokyo\"\n").unwrap();
+    let env = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let environment = env(&[("TIM_SECRET_KEY", "k"), ("TIM_SDK_APP_ID", "2"), ("TIM_IDENTIFIER", "env")]);
+    let flags = env(&[("identifier", "flag")]);
+    let config = Config::load(&flags, &environment, Some(file.path())).unwrap();
+    let app = &config.apps.by_name["default"].upstream;
+    assert_eq!((app.sdk_app_id, app.identifier.as_str()), (2, "flag"));
+    assert_eq!(app.base_urls[0], "https://adminapijpn.im.qcloud.com");
+
+    std::fs::write(file.path(), "sdk_app_idd = 1\n").unwrap();
+    let problems = Config::load(&flags, &environment, Some(file.path())).unwrap_err().to_string();
+    assert!(problems.contains("sdk_app_idd"), "{problems}");
+}
+
+/// Who looks at settings that do not work sees them all the same, and then what is wrong.
+#[test]
+fn wrong_settings_are_shown_with_their_problems() {
+    let environment = [
+        ("TIM_SECRET_KEY", KEY),
+        ("TIM_LIMITS_MAX_IN_FLIGHT", "12"),
+        ("TIM_BASE_URLS", "https://user:open-sesame@example.com"),
+        ("TIM_JWT_JWKS_URL", "https://open-sesame@example.com/keys"),
+    ];
+    let output = run(&["config", "print", "--listen", "127.0.0.1:7"], &environment);
+    assert_eq!(output.status.code(), Some(64));
+    let (shown, told) = (text(output.stdout), text(output.stderr));
+    let parsed: toml::Table = shown.parse().unwrap();
+    let of = |key: &str| {
+        let section = key.split_once('.').map_or(Some(&parsed), |(section, _)| parsed.get(section)?.as_table());
+        section?.get(key.rsplit('.').next().unwrap())?.as_str()
+    };
+    for setting in SETTINGS {
+        assert!(of(setting.key).is_some(), "{} is not shown", setting.key);
+    }
+    assert_eq!((of("listen"), of("limits.max_in_flight")), (Some("127.0.0.1:7"), Some("12")));
+    assert_eq!((of("secret_key"), of("base_urls")), (Some("<redacted>"), Some("<redacted>")));
+    assert!(told.contains("sdk_app_id: is missing") && told.contains("base_urls: "), "{told}");
+    for said in [shown, told] {
+        assert!(!said.contains(KEY) && !said.contains("open-sesame"), "{said}");
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_called_so() {
+    for (key, value, what) in [
+        ("sdk_app_id", "abc", "`abc` is not a number"),
+        ("sdk_app_id", "1.5", "`1.5` is not a whole number"),
+        ("sdk_app_id", "0", "`0` is out of range"),
+        ("sdk_app_id", "-1", "`-1` is out of range"),
+        ("sdk_app_id", "99999999999999999999", "`99999999999999999999` is out of range"),
+        ("limits.max_in_flight", "", "`` is not a number"),
+        ("upstream.retry_budget", "1.5", "`1.5` is out of range"),
+        ("upstream.retry_budget", "half", "`half` is not a number"),
+    ] {
+        let flags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let problems = Config::load(&flags, &BTreeMap::new(), None).unwrap_err();
+        // An SDKAppID that is not there is another problem.
+        assert!(problems.0.iter().any(|problem| problem.setting == key && problem.what == what), "{problems}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_with_its_setting() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (listen, admin, told) in [
+        (taken.as_str(), "off", "`listen` (--listen, TIM_LISTEN)"),
+        ("127.0.0.1:0", &taken, "`admin_listen` (--admin-listen, TIM_ADMIN_LISTEN)"),
+    ] {
+        let output = run(&["serve", "--sandbox", "--listen", listen, "--admin-listen", admin], &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = text(output.stderr);
+        assert!(said.contains(&taken) && said.contains(told), "{said}");
+    }
+}
