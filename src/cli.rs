@@ -64,6 +64,7 @@ fn command() -> Command {
 fn gateway_command() -> Command {
     let address = Arg::new("addr").long("addr").value_name("ADDRESS:PORT").default_value("127.0.0.1:50051");
     let service = Arg::new("service").long("service").value_name("NAME").default_value("");
+    let file = |name: &'static str| Arg::new(name).long(name).value_name("FILE");
     Command::new("tencent-im-grpc")
         .about("Tencent Cloud IM's group REST API as one typed gRPC service")
         .version(env!("CARGO_PKG_VERSION"))
@@ -74,7 +75,17 @@ fn gateway_command() -> Command {
             Command::new("healthcheck")
                 .about("Asks a server for its health; exit code 0 when it is SERVING")
                 .arg(address.help("Where the server listens"))
-                .arg(service.help("Service to ask about; empty means the whole server")),
+                .arg(service.help("Service to ask about; empty means the whole server"))
+                .arg(file("tls-ca").help("PEM file of the authority of the server's certificate; asks by TLS"))
+                .arg(
+                    Arg::new("tls-name")
+                        .long("tls-name")
+                        .value_name("NAME")
+                        .requires("tls-ca")
+                        .help("Name in the server's certificate, where it is not the address"),
+                )
+                .arg(file("tls-cert").requires_all(["tls-ca", "tls-key"]).help("PEM file of a client certificate"))
+                .arg(file("tls-key").requires("tls-cert").help("PEM file of its key")),
         )
         .subcommand(
             Command::new("keys")
@@ -266,14 +277,33 @@ fn sandbox(matches: &ArgMatches) -> ExitCode {
     }
 }
 
+/// What the options of the health check say of TLS.
+fn probe_tls(matches: &ArgMatches) -> Result<Option<server::ProbeTls>, String> {
+    let file = |name: &str| {
+        let path = matches.get_one::<String>(name)?;
+        Some(std::fs::read(path).map_err(|error| format!("--{name}: cannot read {path}: {error}")))
+    };
+    let Some(authority) = file("tls-ca").transpose()? else { return Ok(None) };
+    let identity = file("tls-cert").transpose()?.zip(file("tls-key").transpose()?);
+    let name = matches.get_one::<String>("tls-name").cloned();
+    Ok(Some(server::ProbeTls { authority, name, identity }))
+}
+
 fn healthcheck(matches: &ArgMatches) -> ExitCode {
     let text = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     let (address, service) = (text("addr"), text("service"));
+    let tls = match probe_tls(matches) {
+        Ok(tls) => tls,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(USAGE);
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
-    match runtime.block_on(server::probe(&address, &service)) {
+    match runtime.block_on(server::probe(&address, &service, tls)) {
         Ok(status) if status == "SERVING" => {
             println!("{status}");
             ExitCode::SUCCESS

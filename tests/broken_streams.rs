@@ -174,7 +174,7 @@ async fn who_leaves_and_comes_back_hides_nobody() {
 #[tokio::test]
 async fn groups_continue_from_their_token_while_groups_come_and_go() {
     let s = Sandboxed::start().await;
-    for number in 0..450 {
+    for number in 0..600 {
         s.group(&format!("g{number:03}")).await;
     }
     let mut seen: Vec<String> = Vec::new();
@@ -200,7 +200,7 @@ async fn groups_continue_from_their_token_while_groups_come_and_go() {
     let once: BTreeSet<&String> = seen.iter().collect();
     assert_eq!(once.len(), seen.len(), "a group was delivered twice");
     let lost: Vec<_> =
-        (0..450).map(|number| format!("g{number:03}")).filter(|id| !gone.contains(id) && !once.contains(id)).collect();
+        (0..600).map(|number| format!("g{number:03}")).filter(|id| !gone.contains(id) && !once.contains(id)).collect();
     assert_eq!(lost, Vec::<String>::new());
     assert_eq!(gone.len(), 4);
 }

@@ -135,7 +135,7 @@ async fn imported_messages_keep_their_order_and_a_failure_marks_its_item_alone()
 #[tokio::test]
 async fn every_group_is_streamed_once() {
     let s = Sandboxed::start().await;
-    for number in 0..230 {
+    for number in 0..280 {
         s.group(&format!("g{number:03}")).await;
     }
     let mut stream = s.groups().stream_groups(pb::StreamGroupsRequest::default()).await.unwrap().into_inner();
@@ -146,7 +146,7 @@ async fn every_group_is_streamed_once() {
         seen.extend(chunk.results.into_iter().map(|result| result.group.unwrap().group_id));
     }
     seen.sort();
-    assert!(seen == (0..230).map(|number| format!("g{number:03}")).collect::<Vec<_>>(), "{} of 230", seen.len());
+    assert!(seen == (0..280).map(|number| format!("g{number:03}")).collect::<Vec<_>>(), "{} of 280", seen.len());
     assert!(chunks > 1, "the list was meant to have pages");
 }
 

@@ -192,3 +192,44 @@ async fn client_certificates_identify_callers() {
     assert!(healthy(&channel).await);
     assert_eq!(read(&channel).await, Code::Unauthenticated);
 }
+
+/// The binary's health check, and whether it ended with success.
+async fn health_check(gateway: &Gateway, options: &[&str]) -> (bool, String) {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
+        .args(["healthcheck", "--addr", &gateway.address.to_string()])
+        .args(options)
+        .output()
+        .await
+        .unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test]
+async fn the_health_check_speaks_tls() {
+    let pki = Pki::new();
+    pki.install(&pki.server());
+    let own = pki.path("ca.pem");
+    write(&own, &pki.ca.pem());
+    let stranger = pki.path("stranger.pem");
+    write(&stranger, &Pki::new().ca.pem());
+    let client = pki.client("spiffe://example.org/ns/ops/sa/probe");
+    let (cert, key) = (pki.path("client-cert.pem"), pki.path("client-key.pem"));
+    write(&cert, &client.certificate.pem());
+    write(&key, &client.key.serialize_pem());
+
+    let gateway = pki.gateway(&[]).await;
+    let named = ["--tls-ca", own.as_str(), "--tls-name", "gateway.test"];
+    assert_eq!(health_check(&gateway, &named).await, (true, "SERVING\n".to_owned()));
+    for options in [&[][..], &["--tls-ca", &own], &["--tls-ca", &stranger, "--tls-name", "gateway.test"]] {
+        let (well, said) = health_check(&gateway, options).await;
+        assert!(!well && !said.contains("SERVING"), "{options:?}: {said}");
+    }
+
+    let callers = pki.path("callers.toml");
+    write(&callers, "");
+    let strict = pki.gateway(&[("tls.client_ca_file", &own), ("auth.callers_file", &callers)]).await;
+    let (well, said) = health_check(&strict, &named).await;
+    assert!(!well, "{said}");
+    let shown = [&named[..], &["--tls-cert", &cert, "--tls-key", &key]].concat();
+    assert_eq!(health_check(&strict, &shown).await, (true, "SERVING\n".to_owned()));
+}

@@ -134,7 +134,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "batch.concurrency",
-        "4",
+        "8",
         "COUNT",
         "Calls of one batch that are under way at once; the pacing decides how fast they go.",
     ),

@@ -16,8 +16,9 @@ use crate::wire::paging;
 const NOT_FOUND: i64 = 10010;
 /// Ids that are listed at a time.
 const IDS: i32 = 10_000;
-/// Groups of one message of a stream.
-const GROUPS: usize = 200;
+/// Calls for the profiles of one message of a stream, all at once: what the quota allows in a round trip of 25 ms. A reply
+/// has at most 1 MB; with more of them a message could become larger than clients take.
+const CALLS: usize = 5;
 /// How many of the ids delivered last a token carries; one of them must still be there.
 const IN_TOKEN: usize = 4;
 
@@ -73,7 +74,7 @@ impl Fetch<pb::GroupResult> for Listed {
     async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<pb::GroupResult>, Status> {
         let filter = self.filter.clone();
         let page = self.open(call, token).await?;
-        let ids: Vec<String> = page.ids.iter().take(GROUPS).cloned().collect();
+        let ids: Vec<String> = page.ids.iter().take(CALLS * call.batch.get_groups).cloned().collect();
         let items = profiles(call, &ids, &filter).await?;
         // Only now: when the profiles cannot be read, the same ids are tried again.
         page.ids.drain(..ids.len());

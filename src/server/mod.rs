@@ -46,7 +46,7 @@ use connection::Connections;
 pub use connection::Peer;
 pub use context::{CallContext, Identity};
 use health::Health;
-pub use probe::probe;
+pub use probe::{ProbeTls, probe};
 use reloads::Reloads;
 use steps::access_log::AccessLog;
 use steps::admission::Admission;
