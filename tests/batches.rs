@@ -169,3 +169,60 @@ async fn imports_of_any_number_keep_their_order() {
     assert!(states[..300].iter().all(|state| *state == pb::BatchState::Failed), "the first part was refused");
     assert!(states[300..].iter().all(|state| *state == pb::BatchState::Done), "the others stand");
 }
+
+#[tokio::test]
+async fn the_results_of_the_largest_batch_fit_into_a_message() {
+    let s = Sandboxed::start_with(&[("deadline.default", "60s")]).await;
+    s.group("g").await;
+    s.fault(json!({"command": "forbid_send_msg", "action": {"type": "error", "code": 10007}})).await;
+    let names = |count: usize| (0..count).map(|number| format!("{number:032}")).collect::<Vec<_>>();
+    let request = |count| pb::BatchMuteMembersRequest {
+        group_id: "g".into(),
+        user_ids: names(count),
+        duration: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        ..Default::default()
+    };
+    let status = s.members().batch_mute_members(request(50_001)).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
+    assert_eq!(s.count("forbid_send_msg").await, 0);
+
+    let results = s.members().batch_mute_members(request(50_000)).await.unwrap().into_inner().results;
+    assert_eq!(results.len(), 50_000);
+    let statuses = || results.iter().map(|result| result.status.as_ref().unwrap());
+    assert!(statuses().all(|status| status.reason() == pb::ErrorReason::NotAllowed && status.error_code == 10007));
+    let explained = statuses().filter(|status| !status.error_message.is_empty()).count();
+    assert_eq!(explained, 1_000);
+    assert!(statuses().next().unwrap().error_message.contains("10007"));
+}
+
+#[tokio::test]
+async fn batches_of_messages_for_one_group_take_turns() {
+    let s = Sandboxed::start().await;
+    let old =
+        json!({"type": "GROUP_TYPE_PUBLIC", "group_id": "old", "name": "n", "create_time": "2019-01-01T00:00:00Z"});
+    s.ok("ImportService/ImportGroup", old).await;
+    s.fault(json!({"command": "import_group_msg", "action": {"type": "latency", "ms": 5}})).await;
+    let message = |number: i64| pb::MessageToImport {
+        sender_user_id: "bob".into(),
+        send_time: Some(prost_types::Timestamp { seconds: 1_600_000_000 + number, nanos: 0 }),
+        elements: vec![pb::MessageElement {
+            element: Some(pb::message_element::Element::Text(pb::TextElement { text: number.to_string() })),
+        }],
+        ..Default::default()
+    };
+    let batch = |from: i64| pb::BatchImportMessagesRequest {
+        group_id: "old".into(),
+        messages: (from..from + 140).map(message).collect(),
+        ..Default::default()
+    };
+    let (mut first, mut second) = (s.imports(), s.imports());
+    let (earlier, later) = (batch(0), batch(140));
+    let earlier = tokio::spawn(async move { first.batch_import_messages(earlier).await });
+    while s.count("import_group_msg").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    let later = second.batch_import_messages(later).await.unwrap().into_inner().results;
+    let earlier = earlier.await.unwrap().unwrap().into_inner().results;
+    let seqs: Vec<u64> = earlier.iter().chain(&later).map(|result| result.seq).collect();
+    assert_eq!(seqs, (1..=280).collect::<Vec<u64>>());
+}

@@ -37,7 +37,7 @@ async fn fill(s: &Sandboxed) {
     s.members_of("g", named("member", 310)).await;
     let request = json!({"group_id": "g", "user_ids": named("banned", 210), "duration": "3600s"});
     s.ok("BanService/BatchBanMembers", request).await;
-    for name in named("group", 510) {
+    for name in named("group", 260) {
         s.group(&name).await;
     }
     let club = json!({
@@ -64,14 +64,14 @@ fn streams() -> Vec<Stream> {
             request: json!({}),
             list: "results",
             key: |result| text(&result["group"]["group_id"]),
-            expected: set(named("group", 510), &["g", CLUB]),
+            expected: set(named("group", 260), &["g", CLUB]),
         },
         Stream {
             rpc: "GroupService/StreamJoinedGroups",
             request: json!({"user_id": "alice"}),
             list: "groups",
             key: |joined| text(&joined["group"]["group_id"]),
-            expected: set(named("group", 510), &["g", CLUB]),
+            expected: set(named("group", 260), &["g", CLUB]),
         },
         Stream {
             rpc: "MemberService/StreamMembers",

@@ -6,6 +6,7 @@ mod apps;
 mod auth;
 mod batches;
 mod broken_streams;
+mod changing_lists;
 mod chaos;
 mod coverage;
 mod deploy;

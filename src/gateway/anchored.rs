@@ -1,11 +1,14 @@
 //! Lists that Tencent pages by a count of items, followed so that a change in the middle of it loses nobody.
 //!
 //! When somebody who was delivered already leaves, everybody behind moves up by one, and the next page by count would
-//! skip one. So each page starts one item early: its first item must be the last one delivered. If it is not, the place is
-//! looked for by the ids delivered last, further back. Everybody who stays is delivered exactly once; who joins
-//! meanwhile may or may not be.
+//! skip one. So each page starts some items early: it must begin with some that were delivered, in the order in which
+//! they were. If it does not, the place is looked for by the ids delivered last, further back. Everybody who stays is
+//! delivered exactly once; who joins meanwhile may or may not be.
+//!
+//! Somebody who left and came back stands at the end of the list, behind others who were not delivered yet, and must not
+//! be taken for the place. Such a one stands alone there, and mostly further behind than before.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use tonic::{Code, Status};
 
@@ -14,10 +17,23 @@ use super::pages::{Fetch, Page};
 use crate::pb::ErrorReason;
 use crate::status::Problem;
 
-/// How many delivered ids are remembered to find the place again.
+/// How many delivered items are remembered to find the place again.
 const REMEMBERED: usize = 400;
 /// How many of them a token carries.
-const IN_TOKEN: usize = 4;
+const IN_TOKEN: usize = 12;
+/// How many items early a page starts: one in so many may leave between two pages without a further call.
+const OVERLAP: u64 = 8;
+/// How many delivered items in a row make a place.
+const IN_A_ROW: usize = 3;
+
+/// Where a list grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Growth {
+    /// At its end: nobody moves further behind. If all do, somebody was put in front, and the list cannot be continued.
+    End,
+    /// Anywhere.
+    Anywhere,
+}
 
 /// Some items of a list that is paged by count.
 #[derive(Debug)]
@@ -32,48 +48,70 @@ pub struct Slice<T> {
 pub struct Anchored<T, F> {
     fetch: F,
     id: fn(&T) -> &str,
-    /// Most items of one slice; at least 2, or a page could not overlap.
+    /// Most items of one slice; more than pages overlap by.
     size: u64,
-    /// Ids delivered last, the latest at the back.
-    delivered: VecDeque<String>,
+    growth: Growth,
+    /// Items delivered last, the latest at the back.
+    delivered: VecDeque<Delivered>,
+}
+
+struct Delivered {
+    id: String,
+    /// Where it stood in the list.
+    position: u64,
 }
 
 impl<T, F> Anchored<T, F> {
     /// `fetch` gets a call, an offset and a size.
-    pub fn new(size: u32, id: fn(&T) -> &str, fetch: F) -> Self {
-        Self { fetch, id, size: u64::from(size).max(2), delivered: VecDeque::new() }
+    pub fn new(size: u32, growth: Growth, id: fn(&T) -> &str, fetch: F) -> Self {
+        Self { fetch, id, size: u64::from(size).max(2 * OVERLAP), growth, delivered: VecDeque::new() }
     }
 
-    /// Cuts what was delivered already off a slice. `None` when the place cannot be told from it.
-    ///
-    /// The delivered ones are at the start, so that somebody who left and came back to the list's end is no landmark. Only
-    /// a slice further back may start with some that were delivered too long ago to be remembered.
-    fn undelivered(&self, mut slice: Vec<T>, further_back: bool) -> Option<Vec<T>> {
-        if self.delivered.is_empty() {
+    /// The items of a slice that were not delivered yet, with their positions. `None` when the place cannot be told from
+    /// it. Only a slice further back may start with some that were delivered too long ago to be remembered.
+    fn undelivered(&self, start: u64, slice: Vec<T>, further_back: bool) -> Option<Vec<(u64, T)>> {
+        let rank: HashMap<&str, usize> =
+            self.delivered.iter().enumerate().map(|(rank, delivered)| (delivered.id.as_str(), rank)).collect();
+        let mut slice: Vec<(u64, T)> = (start..).zip(slice).collect();
+        if rank.is_empty() {
             return Some(slice);
         }
-        let delivered: HashSet<&str> = self.delivered.iter().map(String::as_str).collect();
-        let first = slice.iter().position(|item| delivered.contains((self.id)(item)))?;
+        // The rank of a delivered item that stands where it stood, or further in front because others left.
+        let stayed =
+            |position, rank: usize| self.growth == Growth::Anywhere || position <= self.delivered[rank].position;
+        let landmark =
+            |(position, item): &(u64, T)| rank.get((self.id)(item)).copied().filter(|rank| stayed(*position, *rank));
+        let first = slice.iter().position(|item| landmark(item).is_some())?;
         if first > 0 && !further_back {
             return None;
         }
-        slice.drain(..first);
-        slice.retain(|item| !delivered.contains((self.id)(item)));
+        let ranks: Vec<usize> = slice[first..].iter().map_while(landmark).collect();
+        let in_order = 1 + ranks.windows(2).take_while(|pair| pair[0] < pair[1]).count();
+        if in_order < IN_A_ROW.min(self.delivered.len()) {
+            return None;
+        }
+        slice.drain(..first + in_order);
+        slice.retain(|(_, item)| !rank.contains_key((self.id)(item)));
         Some(slice)
     }
 
-    fn remember(&mut self, items: &[T]) {
+    fn remember(&mut self, items: &[(u64, T)]) {
         let recent = items.len().saturating_sub(REMEMBERED);
-        self.delivered.extend(items[recent..].iter().map(|item| (self.id)(item).to_owned()));
+        let recent = items[recent..].iter();
+        self.delivered
+            .extend(recent.map(|(position, item)| Delivered { id: (self.id)(item).to_owned(), position: *position }));
         let surplus = self.delivered.len().saturating_sub(REMEMBERED);
         self.delivered.drain(..surplus);
     }
 
-    /// The token of the place behind `offset` items: the offset, and the ids delivered last.
+    /// The token of the place behind `offset` items: the offset, and the items delivered last with their positions.
     fn token(&self, offset: u64) -> String {
         let from = self.delivered.len().saturating_sub(IN_TOKEN);
-        let ids: Vec<&str> = self.delivered.range(from..).map(String::as_str).collect();
-        format!("a{offset}\n{}", ids.join("\n"))
+        let mut token = format!("a{offset}");
+        for Delivered { id, position } in self.delivered.range(from..) {
+            token.push_str(&format!("\n{position} {id}"));
+        }
+        token
     }
 }
 
@@ -84,24 +122,24 @@ where
     Fut: Future<Output = Result<Slice<T>, Status>> + Send,
 {
     async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<T>, Status> {
-        let mut ids = token.split('\n');
-        let offset: u64 = ids.next().and_then(|first| first.strip_prefix('a')?.parse().ok()).unwrap_or_default();
+        let (offset, delivered) = parse(token).unwrap_or_default();
         if self.delivered.is_empty() {
-            self.delivered.extend(ids.map(str::to_owned));
+            self.delivered.extend(delivered);
         }
-        let mut start = offset.saturating_sub(1);
+        let expected = offset.saturating_sub(OVERLAP);
+        let mut start = expected;
         loop {
             let slice = (self.fetch)(call.clone(), start, self.size).await?;
             let end = start + slice.items.len() as u64;
-            match self.undelivered(slice.items, start + 1 < offset) {
+            match self.undelivered(start, slice.items, start < expected) {
                 Some(items) => {
                     self.remember(&items);
                     let next = if slice.more { self.token(end) } else { String::new() };
-                    return Ok(Page { items, next });
+                    return Ok(Page { items: items.into_iter().map(|(_, item)| item).collect(), next });
                 }
-                // Everybody delivered last left, and the list was read back to its start.
+                // The list was read back to its start and the place is not in it.
                 None if start == 0 => return Err(moved(call)),
-                None => start = start.saturating_sub(self.size - 1),
+                None => start = start.saturating_sub(self.size - OVERLAP),
             }
         }
     }
@@ -109,8 +147,18 @@ where
 
 /// Whether a token is one of these lists.
 pub fn is_valid(token: &str) -> bool {
-    let first = token.split('\n').next().unwrap_or_default();
-    token.is_empty() || first.strip_prefix('a').is_some_and(|offset| offset.parse::<u64>().is_ok())
+    token.is_empty() || parse(token).is_some()
+}
+
+/// The offset of a token, and what was delivered before it.
+fn parse(token: &str) -> Option<(u64, Vec<Delivered>)> {
+    let mut lines = token.strip_prefix('a')?.split('\n');
+    let offset = lines.next()?.parse().ok()?;
+    let delivered = lines.map(|line| {
+        let (position, id) = line.split_once(' ')?;
+        Some(Delivered { id: id.to_owned(), position: position.parse().ok()? })
+    });
+    Some((offset, delivered.collect::<Option<_>>()?))
 }
 
 /// The token by which a list command is asked for an offset.

@@ -11,8 +11,10 @@ use super::call::{Call, Failure, Mapped};
 use crate::pb::{BatchItemStatus, BatchState, ErrorReason};
 use crate::upstream::{Fault, Outcome, UpstreamError};
 
-/// Kept back from the deadline, so that the results still reach the caller.
+/// Kept back from the deadline, so that the results still reach the caller; a quarter of a short one.
 const MARGIN: Duration = Duration::from_millis(250);
+/// Results that say in words what went wrong; with more of them the reply could outgrow what clients take.
+const EXPLAINED: usize = 1_000;
 
 /// How the parts follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +27,38 @@ pub enum Order {
     Strict,
 }
 
+/// A result with its item's status.
+pub trait ItemResult {
+    /// The status, where there is one.
+    fn status(&mut self) -> Option<&mut BatchItemStatus>;
+}
+
+macro_rules! item_results {
+    ($($message:ident),+) => {
+        $(impl ItemResult for crate::pb::$message {
+            fn status(&mut self) -> Option<&mut BatchItemStatus> {
+                self.status.as_mut()
+            }
+        })+
+    };
+}
+
+item_results!(
+    BatchAddMembersResult,
+    BatchBanMembersResult,
+    BatchGetGroupsResult,
+    BatchGetMembersResult,
+    BatchGetRolesResult,
+    BatchImportMembersResult,
+    BatchImportMessagesResult,
+    BatchMuteMembersResult,
+    BatchRecallMessagesResult,
+    BatchRemoveMembersResult
+);
+
 /// Runs a batch. `request` makes the call for some of the items, `results` turns its reply into one result per item, or
 /// the failure of the whole call into as many.
-pub async fn run<I, R, T>(
+pub async fn run<I, R, T: ItemResult>(
     call: &Call,
     items: &[I],
     cap: usize,
@@ -38,32 +69,91 @@ pub async fn run<I, R, T>(
 where
     R: Mapped,
 {
-    let call = call.clone().bulk().ahead(MARGIN);
-    let parts = items.chunks(cap.max(1));
-    if order != Order::Any {
-        let mut all = Vec::with_capacity(items.len());
-        let mut ended: Option<BatchItemStatus> = None;
-        for part in parts {
-            let result = match &ended {
-                Some(failure) => Err(behind(failure)),
-                None => attempt(&call, request(part)).await,
-            };
-            if order == Order::Strict && ended.is_none() {
-                ended = result.as_ref().err().cloned();
-            }
-            all.extend(results(part, result));
+    let call = in_time(call);
+    let replies = match order {
+        Order::Any => {
+            let too_large = |status: &BatchItemStatus| status.reason() == ErrorReason::ResponseTooLarge;
+            in_parts(
+                &call,
+                items,
+                cap,
+                request,
+                |call, request| async move { attempt(&call, request).await },
+                too_large,
+            )
+            .await
         }
-        return all;
+        Order::InTurn | Order::Strict => in_turn(&call, items, cap, order, request).await,
+    };
+    let mut all: Vec<T> = replies.into_iter().flat_map(|(part, reply)| results(part, reply)).collect();
+    let texts = all.iter_mut().filter_map(ItemResult::status).filter(|status| !status.error_message.is_empty());
+    texts.skip(EXPLAINED).for_each(|status| status.error_message.clear());
+    all
+}
+
+/// The call with a deadline that leaves time for the results.
+pub fn in_time(call: &Call) -> Call {
+    let margin = MARGIN.min(call.remaining() / 4);
+    call.clone().bulk().ahead(margin)
+}
+
+async fn in_turn<'a, I, R: Mapped>(
+    call: &Call,
+    items: &'a [I],
+    cap: usize,
+    order: Order,
+    request: impl Fn(&[I]) -> R,
+) -> Vec<(&'a [I], Result<R::Reply, BatchItemStatus>)> {
+    let mut all = Vec::with_capacity(items.len().div_ceil(cap.max(1)));
+    let mut ended: Option<BatchItemStatus> = None;
+    for part in items.chunks(cap.max(1)) {
+        let result = match &ended {
+            Some(failure) => Err(behind(failure)),
+            None => attempt(call, request(part)).await,
+        };
+        if order == Order::Strict && ended.is_none() {
+            ended = result.as_ref().err().cloned();
+        }
+        all.push((part, result));
     }
-    let attempts = parts.map(|part| {
-        let request = request(part);
-        let call = call.clone();
-        async move { attempt(&call, request).await }
-    });
-    // Collected first: the futures of a stream that borrows closures are hard on the compiler.
-    let attempts: Vec<_> = attempts.collect();
-    let replies: Vec<_> = stream::iter(attempts).buffered(call.batch.concurrency).collect().await;
-    items.chunks(cap.max(1)).zip(replies).flat_map(|(part, reply)| results(part, reply)).collect()
+    all
+}
+
+/// Makes a call for each part, several at once. A part whose reply would be too large is asked for in halves, down to
+/// single items: one large item hides no others.
+pub async fn in_parts<'a, I, R, E, Fut>(
+    call: &Call,
+    items: &'a [I],
+    cap: usize,
+    request: impl Fn(&[I]) -> R,
+    send: impl Fn(Call, R) -> Fut,
+    too_large: impl Fn(&E) -> bool,
+) -> Vec<(&'a [I], Result<R::Reply, E>)>
+where
+    R: Mapped,
+    Fut: Future<Output = Result<R::Reply, E>>,
+{
+    let mut settled = Vec::new();
+    let mut pending: Vec<(usize, &[I])> = items.chunks(cap.max(1)).enumerate().collect();
+    pending.iter_mut().for_each(|(start, _)| *start *= cap.max(1));
+    while !pending.is_empty() {
+        // Collected first: the futures of a stream that borrows closures are hard on the compiler.
+        let attempts: Vec<_> = pending.iter().map(|(_, part)| send(call.clone(), request(part))).collect();
+        let replies: Vec<_> = stream::iter(attempts).buffered(call.batch.concurrency).collect().await;
+        let mut halves = Vec::new();
+        for ((start, part), reply) in pending.into_iter().zip(replies) {
+            match reply {
+                Err(error) if part.len() > 1 && too_large(&error) => {
+                    let (front, back) = part.split_at(part.len() / 2);
+                    halves.extend([(start, front), (start + front.len(), back)]);
+                }
+                reply => settled.push((start, (part, reply))),
+            }
+        }
+        pending = halves;
+    }
+    settled.sort_by_key(|(start, _)| *start);
+    settled.into_iter().map(|(_, reply)| reply).collect()
 }
 
 async fn attempt<R: Mapped>(call: &Call, request: R) -> Result<R::Reply, BatchItemStatus> {
@@ -136,7 +226,7 @@ fn behind(failure: &BatchItemStatus) -> BatchItemStatus {
 /// What the failure of a whole call means for each of its items.
 fn failed(failure: Failure) -> BatchItemStatus {
     let (state, code) = match &failure {
-        Failure::Upstream(error) if never_sent(error) => return not_attempted(),
+        Failure::Upstream(error) if never_sent(error) => (BatchState::NotAttempted, None),
         Failure::Upstream(error) if error.outcome == Outcome::Unknown => (BatchState::Unknown, error.upstream_code()),
         Failure::Upstream(error) => (BatchState::Failed, error.upstream_code()),
         Failure::Refused(_) => (BatchState::Failed, None),
@@ -150,7 +240,7 @@ fn failed(failure: Failure) -> BatchItemStatus {
     }
 }
 
-/// Whether the time ran out before anything was sent.
+/// Whether the time ran out, or the queue was full, before anything was sent.
 fn never_sent(error: &UpstreamError) -> bool {
     error.attempts == 0 && matches!(error.fault, Fault::Deadline { .. } | Fault::Throttled(_))
 }

@@ -140,6 +140,13 @@ impl Call {
         self.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
     }
 
+    /// The error for an empty page of a list that goes on.
+    #[must_use]
+    pub fn incomplete(&self) -> Status {
+        let message = "Tencent's page is empty, and its list is not at its end";
+        self.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
+    }
+
     /// Refuses a page token that is none of the list's.
     ///
     /// # Errors

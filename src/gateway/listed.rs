@@ -4,16 +4,17 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
 use super::pages::{Fetch, Page};
-use super::{Call, anchored};
+use super::{Call, anchored, batch};
 use crate::pb;
 use crate::wire::paging;
 
 /// "No such group."
 const NOT_FOUND: i64 = 10010;
+/// "The reply would exceed 1 MB."
+const TOO_LARGE: i32 = 10018;
 /// Ids that are listed at a time.
 const IDS: i32 = 10_000;
 /// Calls for the profiles of one message of a stream, all at once: what the quota allows in a round trip of 25 ms. A reply
@@ -109,19 +110,24 @@ fn split(token: &str) -> (&str, Vec<&str>) {
 /// The profiles of listed groups, in the list's order. A group that vanished in between is left out; another failure of
 /// one group stays in its result.
 pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> Result<Vec<pb::GroupResult>, Status> {
-    let reads = ids.chunks(call.batch.get_groups).map(|ids| {
-        let request = pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
-        let call = call.clone();
-        async move { call.send(request).await }
-    });
-    // Collected first: the futures of a stream that borrows closures are hard on the compiler.
-    let reads: Vec<_> = reads.collect();
-    let replies: Vec<pb::GetGroupsResponse> =
-        stream::iter(reads).buffered(call.batch.concurrency).try_collect().await?;
-    let mut found: HashMap<String, pb::GroupResult> =
-        replies.into_iter().flat_map(|reply| reply.results).map(|result| (id(&result).to_owned(), result)).collect();
+    let read = |ids: &[String]| pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
+    let send = |call: Call, request: pb::GetGroupsRequest| async move { call.send(request).await };
+    let parts = batch::in_parts(call, ids, call.batch.get_groups, read, send, too_large).await;
+    let mut found: HashMap<String, pb::GroupResult> = HashMap::with_capacity(ids.len());
+    for (part, reply) in parts {
+        let results = match (part, reply) {
+            (_, Ok(reply)) => reply.results,
+            ([id], Err(status)) if too_large(&status) => vec![unread(id, &status)],
+            (_, Err(status)) => return Err(status),
+        };
+        found.extend(results.into_iter().map(|result| (id(&result).to_owned(), result)));
+    }
     let results = ids.iter().map(|id| found.remove(id).unwrap_or_else(|| unnamed(id)));
     Ok(results.filter(|result| i64::from(result.error_code) != NOT_FOUND).collect())
+}
+
+fn too_large(status: &Status) -> bool {
+    batch::reason(status) == pb::ErrorReason::ResponseTooLarge
 }
 
 /// Everything of the profile and no members.
@@ -134,6 +140,17 @@ pub fn profile_only() -> pb::GroupFilter {
 /// The group that a result is about.
 pub fn id(result: &pb::GroupResult) -> &str {
     result.group.as_ref().map(|group| group.group_id.as_str()).unwrap_or_default()
+}
+
+/// A group that is too large to be read with what the filter asks for.
+fn unread(id: &str, status: &Status) -> pb::GroupResult {
+    pb::GroupResult {
+        group: Some(pb::Group { group_id: id.to_owned(), ..pb::Group::default() }),
+        reason: pb::ErrorReason::ResponseTooLarge.into(),
+        error_code: TOO_LARGE,
+        error_message: status.message().to_owned(),
+        ..pb::GroupResult::default()
+    }
 }
 
 /// Tencent's reply leaves a group out that was asked for: that is no reason to drop it from a list.

@@ -130,6 +130,12 @@ pub fn next_seq(seqs: impl Iterator<Item = u64>) -> String {
     number_token('s', seqs.min().unwrap_or_default().saturating_sub(1))
 }
 
+/// The position behind so many items, for a list whose next number is a count of them.
+#[must_use]
+pub fn from_count(items: u64) -> String {
+    number_token('n', items)
+}
+
 fn number(token: &str, kind: char) -> Option<u64> {
     token.strip_prefix(kind)?.parse().ok()
 }

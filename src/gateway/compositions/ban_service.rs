@@ -2,23 +2,35 @@
 
 use tonic::Status;
 
+use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
-use crate::gateway::pages::{ByToken, Page, follow};
+use crate::gateway::pages::follow;
 use crate::gateway::{Call, Replies};
 use crate::pb;
+use crate::wire::paging;
+
+/// Bans of one message of a stream.
+const PAGE: u32 = 100;
 
 pub(in crate::gateway) async fn stream_banned_members(
     call: Call,
     request: pb::StreamBannedMembersRequest,
 ) -> Result<Replies<pb::StreamBannedMembersResponse>, Status> {
-    let fetch = ByToken(move |call: Call, page_token| {
-        let page = pb::ListBannedMembersRequest { group_id: request.group_id.clone(), page_size: 0, page_token };
+    call.check_token(anchored::is_valid(&request.page_token))?;
+    let page_token = request.page_token.clone();
+    let fetch = Anchored::new(PAGE, Growth::Anywhere, banned_id, move |call: Call, offset, size: u64| {
+        let page = pb::ListBannedMembersRequest {
+            group_id: request.group_id.clone(),
+            page_size: i32::try_from(size).unwrap_or(i32::MAX),
+            page_token: paging::from_count(offset),
+        };
         async move {
             let reply = call.send(page).await?;
-            Ok(Page { items: reply.banned_members, next: reply.next_page_token })
+            let more = !reply.next_page_token.is_empty();
+            Ok(Slice { items: reply.banned_members, more })
         }
     });
-    Ok(follow(call, request.page_token, fetch, |page| pb::StreamBannedMembersResponse {
+    Ok(follow(call, page_token, fetch, |page| pb::StreamBannedMembersResponse {
         banned_members: page.items,
         next_page_token: page.next,
     }))
@@ -63,4 +75,8 @@ fn each(users: &[String], reply: Result<(), pb::BatchItemStatus>) -> Vec<pb::Bat
         .iter()
         .map(|user_id| pb::BatchBanMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
         .collect()
+}
+
+fn banned_id(member: &pb::BannedMember) -> &str {
+    &member.user_id
 }

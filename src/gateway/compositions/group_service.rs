@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tonic::Status;
 
-use crate::gateway::anchored::{self, Anchored, Slice};
+use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::listed::{self, Listed, id};
 use crate::gateway::pages::follow;
@@ -16,7 +16,7 @@ const DEFAULT_PAGE: i32 = 100;
 /// Most groups of a page of ListGroups: more profiles would outgrow what clients take.
 const MAX_PAGE: i32 = 1_000;
 /// Groups of a user that are read at a time.
-const JOINED_PAGE: u32 = 500;
+const JOINED_PAGE: u32 = 100;
 
 pub(in crate::gateway) async fn get_group(
     call: Call,
@@ -84,7 +84,7 @@ pub(in crate::gateway) async fn stream_joined_groups(
 ) -> Result<Replies<pb::StreamJoinedGroupsResponse>, Status> {
     call.check_token(anchored::is_valid(&request.page_token))?;
     let page_token = request.page_token.clone();
-    let fetch = Anchored::new(JOINED_PAGE, joined_id, move |call: Call, offset, size: u64| {
+    let fetch = Anchored::new(JOINED_PAGE, Growth::End, joined_id, move |call: Call, offset, size: u64| {
         let page = pb::ListJoinedGroupsRequest {
             user_id: request.user_id.clone(),
             r#type: request.r#type,
@@ -97,6 +97,9 @@ pub(in crate::gateway) async fn stream_joined_groups(
         };
         async move {
             let reply = call.send(page).await?;
+            if reply.groups.is_empty() && offset < reply.total_count {
+                return Err(call.incomplete());
+            }
             let more = !reply.next_page_token.is_empty();
             Ok(Slice { items: reply.groups, more })
         }

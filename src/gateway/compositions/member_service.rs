@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost_types::Duration;
 use tonic::Status;
 
-use crate::gateway::anchored::{self, Anchored, Slice};
+use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
@@ -44,11 +44,16 @@ pub(in crate::gateway) async fn stream_members(
     }
     let fetch = Anchored::new(
         STREAM_PAGE,
+        Growth::End,
         |member: &pb::Member| &member.user_id,
         move |call: Call, offset, _| {
             let page = page(STREAM_PAGE, anchored::offset_token(offset));
+            let filtered = !page.roles.is_empty();
             async move {
                 let reply = call.send(page).await?;
+                if reply.members.is_empty() && !filtered && offset < reply.member_count.into() {
+                    return Err(call.incomplete());
+                }
                 let more = !reply.next_page_token.is_empty();
                 Ok(Slice { items: reply.members, more })
             }

@@ -78,6 +78,9 @@ pub(in crate::gateway) async fn stream_messages(
         let floor = (request.min_seq, request.min_time.map_or(i64::MIN, |time| time.seconds));
         async move {
             let reply = call.send(page).await?;
+            if reply.messages.is_empty() && reply.range_state() == pb::RangeState::Incomplete {
+                return Err(call.incomplete());
+            }
             Ok(down_to(floor, reply))
         }
     });

@@ -5,11 +5,13 @@ use tonic::Status;
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
 use crate::pb;
+use crate::wire::paging;
 
 pub(in crate::gateway) async fn stream_permission_groups(
     call: Call,
     request: pb::StreamPermissionGroupsRequest,
 ) -> Result<Replies<pb::StreamPermissionGroupsResponse>, Status> {
+    call.check_token(paging::is_valid(paging::Style::NextText, &request.page_token))?;
     let fetch = ByToken(move |call: Call, page_token| {
         let page = pb::ListPermissionGroupsRequest {
             group_id: request.group_id.clone(),
@@ -32,6 +34,7 @@ pub(in crate::gateway) async fn stream_permission_group_members(
     call: Call,
     request: pb::StreamPermissionGroupMembersRequest,
 ) -> Result<Replies<pb::StreamPermissionGroupMembersResponse>, Status> {
+    call.check_token(paging::is_valid(paging::Style::NextText, &request.page_token))?;
     let fetch = ByToken(move |call: Call, page_token| {
         let page = pb::ListPermissionGroupMembersRequest {
             group_id: request.group_id.clone(),
