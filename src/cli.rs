@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,7 +44,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             Some(("check", matches)) => with_config(matches, |config| check(&config)),
             Some(("print", matches)) => print_config(matches),
             _ => {
-                print!("{}", print::reference());
+                show(&print::reference());
                 ExitCode::SUCCESS
             }
         },
@@ -132,6 +133,11 @@ fn with_settings(command: Command) -> Command {
     command.arg(file).args(settings)
 }
 
+/// Prints a long text. Whoever reads only its beginning closes the pipe, which is no fault.
+fn show(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 /// Where settings are said.
 struct Sources {
     flags: BTreeMap<String, String>,
@@ -166,7 +172,7 @@ fn with_config(matches: &ArgMatches, then: impl FnOnce(Config) -> ExitCode) -> E
 /// Settings are looked at above all when something is wrong with them: they are shown in any case, before the problems.
 fn print_config(matches: &ArgMatches) -> ExitCode {
     let sources = Sources::of(matches);
-    print!("{}", Config::effective(&sources.flags, &sources.env, sources.file.as_deref()));
+    show(&Config::effective(&sources.flags, &sources.env, sources.file.as_deref()).to_string());
     match sources.load() {
         Ok(_) => ExitCode::SUCCESS,
         Err(problems) => usage(&problems),

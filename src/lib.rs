@@ -5,6 +5,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod gateway;
+mod loopback;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;

@@ -2,13 +2,12 @@
 //! services on top, and the server around them.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 
 use crate::command::methods::{METHODS, SERVICES};
-use crate::config::Config;
+use crate::config::{Config, InProcessSandbox};
 use crate::gateway::{Gateway, MessageSizes, routes};
 use crate::pb;
 use crate::server::{self, Application};
@@ -55,7 +54,7 @@ pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result
     // Before anything listens, the sandbox included.
     server::check(&config, METHODS).await?;
     let sandbox = match config.sandbox {
-        Some(address) => Some(start_sandbox(address, &mut config).await?),
+        Some(sandbox) => Some(start_sandbox(sandbox, &mut config).await?),
         None => None,
     };
     let mut metrics = Metrics::new();
@@ -149,9 +148,10 @@ impl InProcess {
 
 /// Starts the sandbox and points the sandbox application's client at it.
 #[cfg(feature = "sandbox")]
-async fn start_sandbox(address: SocketAddr, config: &mut Config) -> Result<InProcess, Error> {
+async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Result<InProcess, Error> {
     let settings = crate::sandbox::Settings {
-        listen: address,
+        listen: addresses.listen,
+        control_listen: addresses.control_listen,
         auto_import: true,
         open_fields: true,
         ..crate::sandbox::Settings::default()
@@ -164,6 +164,6 @@ async fn start_sandbox(address: SocketAddr, config: &mut Config) -> Result<InPro
 }
 
 #[cfg(not(feature = "sandbox"))]
-async fn start_sandbox(_address: SocketAddr, _config: &mut Config) -> Result<InProcess, Error> {
+async fn start_sandbox(_addresses: InProcessSandbox, _config: &mut Config) -> Result<InProcess, Error> {
     Err(Error::Sandbox("this build has no sandbox; build it with the feature `sandbox`".to_owned()))
 }

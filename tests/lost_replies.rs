@@ -82,6 +82,33 @@ async fn a_group_of_somebody_else_is_not_taken_for_a_new_one() {
     assert_eq!(status.code(), Code::AlreadyExists);
 }
 
+/// The owner's own, but another one: success would be a lie.
+#[tokio::test]
+async fn an_older_group_or_topic_of_the_same_owner_is_not_taken_for_a_new_one() {
+    let s = Sandboxed::start().await;
+    let mine = |more: Value| {
+        let mut request = group(json!({"group_id": "dup", "owner_user_id": "alice"}));
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        request
+    };
+    s.ok("GroupService/CreateGroup", mine(json!({"name": "Original"}))).await;
+    for other in [json!({"name": "Other"}), json!({"name": "Original", "type": "GROUP_TYPE_CHAT_ROOM"})] {
+        s.lose_call("create_group").await;
+        let status = s.call("GroupService/CreateGroup", mine(other)).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::AlreadyExists, "GROUP_ALREADY_OWNED"));
+        assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed");
+    }
+
+    let club = json!({"group_id": "@TGS#_club", "owner_user_id": "alice", "type": "GROUP_TYPE_COMMUNITY", "support_topic": true});
+    s.ok("GroupService/CreateGroup", mine(club)).await;
+    let topic = |name: &str| json!({"group_id": "@TGS#_club", "topic_id": "@TGS#_club@TOPIC#_a", "name": name});
+    s.ok("TopicService/CreateTopic", topic("Original")).await;
+    s.lose_call("create_topic").await;
+    let status = s.call("TopicService/CreateTopic", topic("Other")).await.unwrap_err();
+    assert_eq!(status.code(), Code::AlreadyExists, "{status:?}");
+    assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed");
+}
+
 /// Whether a group without an id of the caller's own was created is not known, and a second one would be wrong.
 #[tokio::test]
 async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
@@ -91,6 +118,24 @@ async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"));
     assert_eq!(s.count("create_group").await, 1);
     assert_eq!(s.ok("GroupService/ListGroupIds", json!({})).await["group_ids"].as_array().unwrap().len(), 1);
+}
+
+/// Nine faults outlast all attempts; what to do then depends on the call.
+#[tokio::test]
+async fn an_error_says_whether_the_call_may_be_repeated() {
+    let s = Sandboxed::start().await;
+    s.group("g").await;
+    let text = json!([{"text": {"text": "x"}}]);
+    let message = json!({"group_id": "g", "sender_user_id": "bob", "request_id": "r", "elements": text});
+    for (command, rpc, request, advice) in [
+        ("send_group_msg", "MessageService/SendMessage", message, "repeat it with the same request_id"),
+        ("destroy_group", "GroupService/DestroyGroup", json!({"group_id": "g"}), "it is safe to repeat"),
+        ("create_group", "GroupService/CreateGroup", group(json!({})), "look before repeating it"),
+    ] {
+        s.fault(json!({"command": command, "times": 9, "action": {"type": "lose_reply"}})).await;
+        let status = s.call(rpc, request).await.unwrap_err();
+        assert!(status.code() == Code::Unknown && status.message().contains(advice), "{rpc}: {}", status.message());
+    }
 }
 
 #[tokio::test]

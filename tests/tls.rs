@@ -187,6 +187,19 @@ async fn client_certificates_identify_callers() {
         }
     }
 
+    // A proxy speaks for its clients: where it saw no identity, its own does not count.
+    let behind = pki.gateway(&[settings.as_slice(), &[("auth.xfcc_peers", "127.0.0.1")]].concat()).await;
+    let (proxy, _) = pki.connect(&behind, Some(&pki.client("spiffe://mesh.example/shop"))).await.unwrap();
+    assert_eq!(read(&proxy).await, Code::Unauthenticated);
+    for (element, expected) in [
+        ("Hash=1f;DNS=stranger", Code::Unauthenticated),
+        ("Hash=1f;URI=spiffe://mesh.example/shop;URI=spiffe://mesh.example/mailer", Code::Unauthenticated),
+        ("Hash=1f;URI=spiffe://mesh.example/mailer", Code::PermissionDenied),
+        ("Hash=1f;URI=spiffe://mesh.example/shop", Code::Unavailable),
+    ] {
+        assert_eq!(ask(&proxy, &[("x-forwarded-client-cert", element)]).await.code(), expected, "{element}");
+    }
+
     let optional = pki.gateway(&[settings.as_slice(), &[("tls.client_auth", "optional")]].concat()).await;
     let (channel, _) = pki.connect(&optional, None).await.unwrap();
     assert!(healthy(&channel).await);

@@ -7,6 +7,7 @@ use jsonwebtoken::Algorithm;
 use reqwest::Url;
 
 use super::reader::Reader;
+use crate::loopback::is_loopback;
 
 /// Which tokens count.
 #[derive(Debug, Clone)]
@@ -111,9 +112,8 @@ fn source(reader: &mut Reader<'_>) -> Option<JwksSource> {
 
 /// Whether nobody on the way could put other keys in.
 fn is_safe(url: &Url) -> bool {
-    let loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
     let plain = url.username().is_empty() && url.password().is_none();
-    plain && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+    plain && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
 }
 
 fn algorithms(reader: &mut Reader<'_>) -> Vec<Algorithm> {

@@ -43,6 +43,15 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 
+/// Where a sandbox in this process listens.
+#[derive(Debug, Clone, Copy)]
+pub struct InProcessSandbox {
+    /// Tencent's API.
+    pub listen: SocketAddr,
+    /// The control API.
+    pub control_listen: SocketAddr,
+}
+
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -52,8 +61,8 @@ pub struct Config {
     pub apps: Apps,
     /// At what sizes batches are split.
     pub batch: Batch,
-    /// Address of the sandbox to start in this process; `None` with a real application.
-    pub sandbox: Option<SocketAddr>,
+    /// The sandbox to start in this process; `None` with a real application.
+    pub sandbox: Option<InProcessSandbox>,
     /// The Redis that all replicas share one quota in.
     pub redis_url: Option<SecretString>,
     /// Whether RawService is open.
@@ -182,7 +191,10 @@ impl Config {
         let sandbox = reader.flag("sandbox");
         let config = Self {
             server: Server::read(&mut reader),
-            sandbox: sandbox.then(|| reader.address("sandbox_listen")),
+            sandbox: sandbox.then(|| InProcessSandbox {
+                listen: reader.address("sandbox_listen"),
+                control_listen: reader.address("sandbox_control_listen"),
+            }),
             apps: Apps::read(&mut reader, &values, sandbox),
             redis_url: redis_url(&mut reader),
             batch: Batch::read(&mut reader),

@@ -24,7 +24,7 @@ impl Effective {
             let (text, source) = values.get(&key);
             // No setting but a secret may hold a password; one that does all the same is wrong, and not shown.
             let secret = !text.is_empty() && (secret || has_password(text));
-            Line { text: if secret { REDACTED.to_owned() } else { text.to_owned() }, source, key }
+            Line { text: if secret { REDACTED.to_owned() } else { without_queries(text) }, source, key }
         };
         let mut lines: Vec<_> = SETTINGS.iter().map(|setting| line(setting.key.to_owned(), setting.secret)).collect();
         for app in values.apps() {
@@ -63,6 +63,15 @@ impl fmt::Display for Effective {
 
 fn has_password(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| rest.split('/').next().is_some_and(|authority| authority.contains('@')))
+}
+
+/// The text without the queries of its URLs, where tokens may stand.
+fn without_queries(text: &str) -> String {
+    let urls = text.split(',').map(|url| match url.split_once('?') {
+        Some((address, _)) if url.contains("://") => format!("{address}?{REDACTED}"),
+        _ => url.to_owned(),
+    });
+    urls.collect::<Vec<_>>().join(",")
 }
 
 /// The table of all settings in Markdown, for the documentation.

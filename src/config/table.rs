@@ -109,6 +109,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("sandbox", "false", "BOOL", "Starts a sandbox in the same process and calls it instead of Tencent."),
     setting("sandbox_listen", "127.0.0.1:0", "ADDRESS:PORT", "Where that sandbox listens. Port 0 means any free port."),
+    setting(
+        "sandbox_control_listen",
+        "127.0.0.1:0",
+        "ADDRESS:PORT",
+        "Where that sandbox's control API listens. Port 0 means any free port; the log of the start names both.",
+    ),
     setting("upstream.usersig_ttl", "24h", "DURATION", "Life of a UserSig; it is renewed at about 80 % of it."),
     setting(
         "upstream.attempt_timeout",

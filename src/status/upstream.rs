@@ -3,6 +3,7 @@
 use tonic::{Code, Status};
 
 use super::Problem;
+use crate::command::Safety;
 use crate::pb::ErrorReason;
 use crate::upstream::errors::{self, Fate};
 use crate::upstream::pacing::Limit;
@@ -80,8 +81,7 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
     use ErrorReason as R;
     let diagnosis = error.upstream_code().and_then(diagnosis);
     Some(match reason {
-        R::OutcomeUnknown => "whether it was executed is not known: look before repeating it",
-        R::DeadlineExceeded if error.outcome == Outcome::Unknown => "whether it was executed is not known",
+        R::OutcomeUnknown | R::DeadlineExceeded if error.outcome == Outcome::Unknown => after_the_unknown(error),
         R::GatewayMisconfigured => diagnosis.unwrap_or("the gateway's operator must correct its configuration"),
         R::RateLimited | R::UpstreamUnavailable | R::UpstreamFault => "try again later",
         R::Conflict => "read it again, then repeat the change",
@@ -93,6 +93,18 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
         R::UnknownUpstreamCode => "see Tencent's list of error codes",
         _ => return None,
     })
+}
+
+/// What to do about a write that may have been executed.
+fn after_the_unknown(error: &UpstreamError) -> &'static str {
+    match error.safety {
+        Safety::Unsafe => "whether it was executed is not known: look before repeating it",
+        // Messages are told apart by a number that comes from the caller's id.
+        _ if error.command.starts_with("send_") => {
+            "whether it was executed is not known: repeat it with the same request_id, or look first if it had none"
+        }
+        _ => "whether it was executed is not known; it is safe to repeat",
+    }
 }
 
 /// What the operator should look at first.

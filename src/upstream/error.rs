@@ -79,7 +79,8 @@ impl Fault {
         match self {
             Self::Lost(_) | Self::TimedOut | Self::NotJson | Self::WrongShape { .. } | Self::TooLarge => true,
             Self::Deadline { sent } => *sent,
-            Self::Http(status) => *status >= 500,
+            // Whatever stands between may answer anything; only a refusal of the request itself tells that it went no further.
+            Self::Http(status) => !(400..500).contains(status) || matches!(status, 408 | 499),
             Self::Code { code, .. } => errors::lookup(*code).fate == Fate::Broken,
             Self::Unreachable(_) | Self::Throttled(_) => false,
         }

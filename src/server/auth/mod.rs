@@ -87,11 +87,16 @@ impl Authenticator {
                 None => callers.by_key(token, SystemTime::now()),
             };
         }
-        let forwarded = peer.filter(|peer| self.believes(peer.address.ip())).and_then(|_| xfcc::identity(headers));
-        let own = peer.and_then(|peer| peer.identity.as_deref());
-        match forwarded.as_deref().or(own) {
-            Some(uri) => callers.by_identity(uri).ok_or(Unknown::UnknownIdentity),
-            None if peer.is_some_and(|peer| peer.certified) => Err(Unknown::UnknownIdentity),
+        let Some(peer) = peer else { return Err(Unknown::NoCredential) };
+        // A proxy speaks for its clients: its own certificate never stands in for one that it did not see.
+        let (identity, shown) = if self.believes(peer.address.ip()) {
+            (xfcc::identity(headers).map(Arc::from), headers.contains_key(XFCC))
+        } else {
+            (peer.identity.clone(), peer.certified)
+        };
+        match identity {
+            Some(uri) => callers.by_identity(&uri).ok_or(Unknown::UnknownIdentity),
+            None if shown => Err(Unknown::UnknownIdentity),
             None => Err(Unknown::NoCredential),
         }
     }

@@ -4,15 +4,19 @@ use http::HeaderMap;
 
 use super::XFCC;
 
-/// The SPIFFE identity of the client that the nearest proxy saw: the last element, since each proxy appends its own.
+/// The SPIFFE identity of the client that the nearest proxy saw: the last element, since each proxy appends its own. Two
+/// identities are none, as in a certificate.
 pub fn identity(headers: &HeaderMap) -> Option<String> {
     let value = headers.get_all(XFCC).iter().next_back()?.to_str().ok()?;
     let element = split(value, ',').pop()?;
-    split(&element, ';').iter().find_map(|pair| {
+    let pairs = split(&element, ';');
+    let mut identities = pairs.iter().filter_map(|pair| {
         let (key, value) = pair.split_once('=')?;
         let value = unquote(value.trim());
         (key.trim().eq_ignore_ascii_case("uri") && value.starts_with("spiffe://")).then_some(value)
-    })
+    });
+    let identity = identities.next()?;
+    identities.next().is_none().then_some(identity)
 }
 
 /// Splits at a separator that does not stand in quotes.
@@ -53,6 +57,12 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(XFCC, HeaderValue::from_static(value));
         identity(&headers)
+    }
+
+    #[test]
+    fn two_identities_are_none() {
+        assert_eq!(of("Hash=1f;URI=spiffe://a/x;URI=spiffe://a/y"), None);
+        assert_eq!(of("Hash=1f;URI=https://a/x;URI=spiffe://a/y").as_deref(), Some("spiffe://a/y"));
     }
 
     #[test]

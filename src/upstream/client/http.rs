@@ -13,6 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::SetupError;
 use crate::command::Command;
+use crate::loopback::is_loopback;
 use crate::upstream::error::Fault;
 use crate::upstream::settings::Settings;
 use crate::upstream::usersig::Signature;
@@ -35,13 +36,16 @@ impl Http {
         if settings.base_urls.is_empty() {
             return Err(SetupError::BaseUrl(String::new()));
         }
+        let mut local = false;
         for base in &settings.base_urls {
             let url = Url::parse(base).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-            url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?;
+            local |= is_loopback(&url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?);
         }
         // reqwest takes the process's provider. The error says that there is one already, which is just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        // What serves on this machine is not reached by a proxy elsewhere.
+        let builder = if local { Client::builder().no_proxy() } else { Client::builder() };
+        let client = builder
             // A dropped HTTP/1 request closes its connection, so that a cancelled call ends upstream too.
             .http1_only()
             .pool_idle_timeout(settings.pool_idle_timeout)

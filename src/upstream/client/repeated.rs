@@ -14,13 +14,7 @@ use crate::upstream::{Call, Fault, Reply};
 
 /// Commands, and the code by which they are refused as a whole when the work is done. Only codes that cannot mean anything
 /// else.
-const DONE: [(&str, i64); 5] = [
-    ("destroy_group", 10010),
-    ("create_group", 10025),
-    ("create_topic", 10025),
-    ("add_group_member", 10013),
-    ("delete_group_attr", 10050),
-];
+const DONE: [(&str, i64); 3] = [("destroy_group", 10010), ("add_group_member", 10013), ("delete_group_attr", 10050)];
 
 /// The same for single items of a reply. Not the recall of a message: 10032 may also mean that it never can be.
 const DONE_ITEMS: [(&str, i64); 6] = [
@@ -36,18 +30,23 @@ const DONE_ITEMS: [(&str, i64); 6] = [
 const ITEM_CODES: [&str; 2] = ["ErrorCode", "Result"];
 /// `Result` of a user who was a member before.
 const ALREADY_MEMBER: u8 = 2;
-/// The group's id is taken, but not by the owner that the call names.
-const TAKEN: i64 = 10021;
+/// The id is taken: by somebody else, and by the owner that the call names.
+const TAKEN: [i64; 2] = [10021, 10025];
 
-const LOOK: Command = Command {
-    service: "group_open_http_svc",
-    name: "get_group_info",
-    label: "get_group_info",
-    safety: Safety::Read,
-    rate_per_second: 200,
-    group_rate_per_second: None,
-};
-/// How old a group may look that this call has created: the clocks may be so far apart.
+const fn look(service: &'static str, name: &'static str) -> Command<'static> {
+    Command {
+        service,
+        name,
+        label: name,
+        safety: Safety::Read,
+        rate_per_second: 200,
+        group_rate_per_second: None,
+    }
+}
+
+const LOOK_AT_GROUP: Command<'static> = look("group_open_http_svc", "get_group_info");
+const LOOK_AT_TOPIC: Command<'static> = look("million_group_open_http_svc", "get_topic");
+/// How old a group or topic may look that this call has created: the clocks may be so far apart.
 const FRESH: Duration = Duration::from_secs(300);
 
 /// The reply that tells the caller what is true, if `reply` does not.
@@ -92,65 +91,84 @@ fn with_items_done(command: &str, mut reply: Value) -> Option<Value> {
     changed.then_some(reply)
 }
 
-/// What a call wanted that creates a group.
+/// What a call wanted that creates a group or a topic.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Wanted {
     group_id: String,
+    #[serde(default)]
+    topic_id: String,
     #[serde(default, rename = "Owner_Account")]
     owner: String,
+    #[serde(alias = "TopicName")]
     name: String,
+    #[serde(default)]
     r#type: String,
 }
 
-/// The group that has the id.
+/// The group or topic that has the id.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Found {
-    error_code: i64,
+    topic_id: String,
     #[serde(rename = "Owner_Account")]
     owner: String,
+    #[serde(alias = "TopicName")]
     name: String,
     r#type: String,
     create_time: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Look {
-    error_code: i64,
-    #[serde(default)]
-    error_info: String,
-    #[serde(default)]
-    group_info: Vec<Found>,
+impl Wanted {
+    /// The command that looks at what has the id, and its body.
+    fn look(&self, command: &str) -> Option<(&'static Command<'static>, Value)> {
+        match command {
+            "create_group" => {
+                let filter = json!({"GroupBaseInfoFilter": ["Type", "Name", "Owner_Account", "CreateTime"]});
+                Some((&LOOK_AT_GROUP, json!({"GroupIdList": [self.group_id], "ResponseFilter": filter})))
+            }
+            "create_topic" if !self.topic_id.is_empty() => {
+                Some((&LOOK_AT_TOPIC, json!({"GroupId": self.group_id, "TopicIdList": [self.topic_id]})))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is what the call itself has created: alike in everything, and new.
+    fn is(&self, found: &Found) -> Option<bool> {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.saturating_sub(FRESH);
+        // A topic has no type, and its owner is no business of the one who creates it.
+        let owner = !self.topic_id.is_empty() || found.owner == self.owner;
+        Some(owner && found.name == self.name && found.r#type == self.r#type && found.create_time >= since.as_secs())
+    }
+}
+
+/// The one group or topic of a reply.
+fn found(reply: &Value) -> Option<Found> {
+    let item = reply.as_object()?.values().find_map(|list| list.as_array()?.first())?;
+    if item.get("ErrorCode").and_then(Value::as_i64).unwrap_or_default() != 0 {
+        return None;
+    }
+    serde_json::from_value(item.get("TopicInfo").unwrap_or(item).clone()).ok()
 }
 
 impl Upstream {
-    /// Whether the group whose id a repeated call found taken is the one that the call itself has created; `None` when that
-    /// cannot be told, or nobody asks.
+    /// Whether the group or topic whose id a repeated call found taken is the one that the call itself has created; `None`
+    /// when that cannot be told, or nobody asks.
     pub(super) async fn created_it(&self, call: &Call<'_>, limit: Instant, fault: &Fault) -> Option<bool> {
-        if call.command.name != "create_group" || !matches!(fault, Fault::Code { code: TAKEN, .. }) {
+        if !matches!(fault, Fault::Code { code, .. } if TAKEN.contains(code)) {
             return None;
         }
         let wanted: Wanted = serde_json::from_slice(&call.body).ok()?;
-        if !wanted.owner.is_empty() {
-            // Of a group with that owner Tencent says so.
-            return Some(false);
-        }
-        let filter = json!({"GroupBaseInfoFilter": ["Type", "Name", "Owner_Account", "CreateTime"]});
-        let body = json!({"GroupIdList": [wanted.group_id], "ResponseFilter": filter}).to_string();
-        let look = Call { command: &LOOK, body: Bytes::from(body), safety: LOOK.safety, ..call.clone() };
+        let (command, body) = wanted.look(call.command.name)?;
+        let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
         let decode = |body: &[u8]| {
-            serde_json::from_slice(body).map(|look: Look| Reply {
-                error_code: look.error_code,
-                error_info: look.error_info,
-                message: look.group_info,
-            })
+            let reply: Value = serde_json::from_slice(body)?;
+            let error_code = reply.get("ErrorCode").and_then(Value::as_i64).unwrap_or(-1);
+            Ok(Reply { error_code, error_info: String::new(), message: reply })
         };
         let reply = self.attempt(&look, limit, &mut Course::default(), &decode).await.ok()?;
-        let found = reply.message.into_iter().next().filter(|found| reply.error_code == 0 && found.error_code == 0)?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.saturating_sub(FRESH);
-        let same = found.owner.is_empty() && found.name == wanted.name && found.r#type == wanted.r#type;
-        Some(same && found.create_time >= since.as_secs())
+        let found = found(&reply.message).filter(|_| reply.error_code == 0)?;
+        wanted.is(&found)
     }
 }
