@@ -58,8 +58,9 @@ pub struct Member {
     pub join_time: i64,
     /// The number up to which the member has read; the group knows whether it still holds.
     pub(super) read_seq: u64,
-    /// Own messages after `read_seq`; they never count as unread.
-    pub(super) own_unread: u64,
+    /// Taken off the messages after `read_seq` that count: own ones are not unread. Below 0 where a number of unread messages
+    /// was set and what does not count lies among the last so many.
+    pub(super) not_unread: i64,
     /// The read reset of the group that `read_seq` has seen.
     pub(super) read_epoch: u64,
     pub msg_flag: MsgFlag,
@@ -77,7 +78,7 @@ impl Member {
             role,
             join_time,
             read_seq,
-            own_unread: 0,
+            not_unread: 0,
             read_epoch: 0,
             msg_flag,
             last_send_time: 0,
