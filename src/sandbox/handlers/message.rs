@@ -286,7 +286,9 @@ fn check_may_speak(ctx: &Ctx<'_>, body: &Body, from: &Id) -> Result<(), ApiError
         return Err(ApiError::new(10017, "the sender is muted"));
     }
     let member = group.members.get(from);
-    let leads = group.owner.as_ref() == Some(from) || member.is_some_and(|member| member.role != Role::Member);
+    let leads = group.owner.as_ref() == Some(from)
+        || member.is_some_and(|member| member.role != Role::Member)
+        || group.presence.admins.contains(from);
     let mute_all = group.mute_all || topic.is_some_and(|topic| topic.mute_all);
     if mute_all && !leads {
         return Err(ApiError::new(10017, "all members are muted"));
