@@ -338,6 +338,9 @@ fn modify_group_base_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if !kind.stores_members() && body.contains_key("InviteJoinOption") {
         return Err(ApiError::not_allowed("an AVChatRoom has no InviteJoinOption"));
     }
+    if optional_text(body, "MuteAllMember") == Some("On") && !kind.can_mute() {
+        return Err(ApiError::not_allowed("a Work group knows no muting"));
+    }
     let has_permissions = body.contains_key("EnablePermission") || body.contains_key("DefaultPermission");
     if has_permissions && !ctx.app.group(text(body, "GroupId"))?.support_topic {
         return Err(ApiError::not_allowed("only a community with topics has permissions"));
