@@ -176,6 +176,12 @@ async fn a_member_changes_key_by_key() {
         (&bob["NameCard"], &bob["MsgFlag"], &bob["Role"]),
         (&json!("Bobby"), &json!("Discard"), &json!("Member"))
     );
+    // "Message receive options: AcceptAndNotify, AcceptNotNotify, Discard, AcceptNotNotifyExceptAt."
+    for option in ["AcceptAndNotify", "AcceptNotNotify", "AcceptNotNotifyExceptAt"] {
+        sandbox.ok("modify_group_member_info", change(json!({"MsgFlag": option}))).await;
+        assert_eq!(sandbox.member("g", "bob").await["MsgFlag"], option);
+    }
+    sandbox.fails("modify_group_member_info", change(json!({"MsgFlag": "Accept"})), 10004).await;
     assert_eq!((&bob["MuteUntil"], &bob["ShutUpUntil"]), (&json!(NOW + 60), &json!(NOW + 60)));
     assert_eq!(bob["AppMemberDefinedData"], json!([{"Key": "b", "Value": "2"}]));
     let body = json!({"GroupId": "g", "AppDefinedDataFilter_GroupMember": ["none"]});

@@ -28,16 +28,18 @@ pub enum MsgFlag {
     AcceptAndNotify,
     AcceptNotNotify,
     Discard,
+    AcceptNotNotifyExceptAt,
 }
 
 impl MsgFlag {
-    pub const NAMES: &'static [&'static str] = &["AcceptAndNotify", "AcceptNotNotify", "Discard"];
+    pub const NAMES: &'static [&'static str] = &["AcceptAndNotify", "AcceptNotNotify", "Discard", "AcceptNotNotifyExceptAt"];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::AcceptAndNotify => "AcceptAndNotify",
             Self::AcceptNotNotify => "AcceptNotNotify",
             Self::Discard => "Discard",
+            Self::AcceptNotNotifyExceptAt => "AcceptNotNotifyExceptAt",
         }
     }
 
@@ -46,6 +48,7 @@ impl MsgFlag {
             "AcceptAndNotify" => Some(Self::AcceptAndNotify),
             "AcceptNotNotify" => Some(Self::AcceptNotNotify),
             "Discard" => Some(Self::Discard),
+            "AcceptNotNotifyExceptAt" => Some(Self::AcceptNotNotifyExceptAt),
             _ => None,
         }
     }
