@@ -3,22 +3,25 @@
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::registry::Kind::{self, Flag, Integer, Number, Objects, Text, Texts, User};
+use super::registry::Kind::{self, Flag, Integer, Number, Objects, OneOf, Text, Texts, User};
 use super::registry::{Field, Strictness, check as check_fields, opt, req};
+
+/// How clients fetch a medium: always straight from its URL.
+const DIRECT: Kind = OneOf(&[2]);
 
 const TEXT: &[Field] = &[req("Text", Text)];
 const LOCATION: &[Field] = &[req("Desc", Text), req("Latitude", Number), req("Longitude", Number)];
 const FACE: &[Field] = &[req("Index", Integer), req("Data", Text)];
 const CUSTOM: &[Field] = &[req("Data", Text), opt("Desc", Text), opt("Ext", Text), opt("Sound", Text)];
 const SOUND: &[Field] =
-    &[req("Url", Text), req("UUID", Text), req("Size", Integer), req("Second", Integer), req("Download_Flag", Integer)];
+    &[req("Url", Text), req("UUID", Text), req("Size", Integer), req("Second", Integer), req("Download_Flag", DIRECT)];
 const IMAGE: &[Field] = &[
     req("UUID", Text),
-    req("ImageFormat", Integer),
+    req("ImageFormat", OneOf(&[1, 2, 3, 4, 255])),
     req(
         "ImageInfoArray",
         Objects(&[
-            req("Type", Integer),
+            req("Type", OneOf(&[1, 2, 3])),
             req("Size", Integer),
             req("Width", Integer),
             req("Height", Integer),
@@ -31,7 +34,7 @@ const FILE: &[Field] = &[
     req("UUID", Text),
     req("FileSize", Integer),
     req("FileName", Text),
-    req("Download_Flag", Integer),
+    req("Download_Flag", DIRECT),
 ];
 const VIDEO: &[Field] = &[
     req("VideoUrl", Text),
@@ -39,14 +42,14 @@ const VIDEO: &[Field] = &[
     req("VideoSize", Integer),
     req("VideoSecond", Integer),
     req("VideoFormat", Text),
-    req("VideoDownloadFlag", Integer),
+    req("VideoDownloadFlag", DIRECT),
     req("ThumbUrl", Text),
     req("ThumbUUID", Text),
     req("ThumbSize", Integer),
     req("ThumbWidth", Integer),
     req("ThumbHeight", Integer),
     req("ThumbFormat", Text),
-    req("ThumbDownloadFlag", Integer),
+    req("ThumbDownloadFlag", DIRECT),
 ];
 const RELAY: &[Field] = &[
     req("Title", Text),
