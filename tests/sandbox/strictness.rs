@@ -178,6 +178,38 @@ async fn a_number_outside_its_closed_set_is_named() {
     }
 }
 
+/// offline_push_info: its example, and the same with keys and values that no table has. The keys of HarmonyInfo "were not found".
+#[tokio::test]
+async fn a_wrong_key_of_a_push_vendor_is_named() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    let with_push = |random: u32, push: Value| {
+        let mut body = message("g", "bob", random);
+        body["OfflinePushInfo"] = push;
+        body
+    };
+    let example = json!({
+        "PushFlag": 0, "Title": "Demo", "Desc": "new message", "Ext": "{\"chat\":\"g-demo\"}",
+        "AndroidInfo": {"HuaWeiChannelID": "ch1", "VIVOClassification": 1},
+        "ApnsInfo": {"Sound": "ring.wav", "BadgeMode": 0, "MutableContent": 1, "Image": "https://cdn.example/1.jpg"},
+    });
+    sandbox.ok("send_group_msg", with_push(1, example)).await;
+    let older = json!({"AndroidInfo": {"HuaweiChannelID": "c", "XiaomiChannelID": "c"}, "HarmonyInfo": {"Any": 1}});
+    sandbox.ok("send_group_msg", with_push(2, older)).await;
+    let wrong = [
+        ("ApnsInfo", "BadgeMode", json!("0")),
+        ("ApnsInfo", "Bogus", json!(1)),
+        ("AndroidInfo", "VIVONotifyType", json!(5)),
+        ("AndroidInfo", "OPPONotifyLevel", json!(3)),
+        ("AndroidInfo", "HuaWeiImportance", json!("low")),
+        ("AndroidInfo", "Bogus", json!(1)),
+    ];
+    for (object, key, value) in wrong {
+        let info = sandbox.fails("send_group_msg", with_push(3, json!({object: {key: value}})), 10004).await;
+        assert!(info.contains(&format!("OfflinePushInfo.{object}.{key}")), "{info}");
+    }
+}
+
 /// "10010 for a well-formed id with no live group, 10015 for an id that breaks the id syntax", from every command that names a group.
 #[tokio::test]
 async fn a_group_that_is_not_there_is_10010_and_no_group_id_10015() {
