@@ -46,7 +46,8 @@ const CREATE: &[Field] = &[
             opt("Role", Word(&["Admin"])),
             opt("AppMemberDefinedData", Objects(MEMBER_CUSTOM)),
             opt("JoinTime", Integer),
-            opt("MsgSeq", U32),
+            // Nothing is there to have been read when a group begins.
+            opt("MsgSeq", U32).ignored(),
             opt("MsgFlag", Word(MsgFlag::NAMES)),
             opt("NameCard", Bytes(50)),
             opt("LastSendMsgTime", Integer),
