@@ -131,6 +131,13 @@ async fn options_and_limits_of_a_message() {
     sandbox.fails("send_group_msg", with(message("g", "bob", 1), "TopicId", json!("t")), 10007).await;
     let long = with(message("g", "bob", 1), "MsgBody", text(&"x".repeat(12_288)));
     sandbox.fails("send_group_msg", long, 80002).await;
+    // "12 KB (12,288 bytes)", of what a text says and not of how JSON writes it.
+    for (random, character) in (100..).zip(["\"", "\\", "\n", "\u{1}", "\u{e9}"]) {
+        let fits = with(message("g", "bob", random), "MsgBody", text(&character.repeat(12_200 / character.len())));
+        sandbox.ok("send_group_msg", fits).await;
+        let long = with(message("g", "bob", 1), "MsgBody", text(&character.repeat(12_288 / character.len())));
+        sandbox.fails("send_group_msg", long, 80002).await;
+    }
     let custom = json!({"MsgType": "TIMCustomElem", "MsgContent": {"Data": "d"}});
     sandbox.ok("send_group_msg", with(message("g", "bob", 1), "MsgBody", json!([custom]))).await;
     let wrong = [

@@ -268,10 +268,23 @@ fn check_options(kind: GroupType, body: &Body) -> Result<(), ApiError> {
 /// The elements of a message as JSON text, or 80002 when they are too long.
 pub fn elements(body: &Body, most: usize) -> Result<String, ApiError> {
     let elements = body.get("MsgBody").map(Value::to_string).unwrap_or_default();
-    if elements.len() > most {
+    if unescaped_len(&elements) > most {
         return Err(ApiError::new(80002, format!("message content is longer than {most} bytes")));
     }
     Ok(elements)
+}
+
+/// The length of JSON text with each escape counted as the one byte that it stands for.
+fn unescaped_len(json: &str) -> usize {
+    let (mut bytes, mut len) = (json.bytes(), 0);
+    while let Some(byte) = bytes.next() {
+        len += 1;
+        // Of the longer escapes the writer makes only those of control characters.
+        if byte == b'\\' && bytes.next() == Some(b'u') {
+            bytes.nth(3);
+        }
+    }
+    len
 }
 
 /// 10017 for a sender who is muted, alone or with everybody, and 10007 for a member without the permission.
