@@ -199,6 +199,10 @@ async fn a_snapshot_restores_everything_and_a_reset_forgets_it() {
     sandbox.control("restore", snapshot.clone()).await;
     assert_eq!((sandbox.info("g").await, sandbox.history("g").await), (info, history));
     assert_eq!(sandbox.look("snapshot").await, snapshot);
+    sandbox.advance(10).await;
+    let (mut later, mut expected) = (sandbox.look("snapshot").await, snapshot);
+    assert_eq!((later["time"].take(), expected["time"].take()), (json!(NOW + 10), json!(NOW)));
+    assert_eq!(later, expected, "the time alone differs");
     assert_eq!(sandbox.send("g", "bob", 1).await["MsgSeq"], 1, "duplicates are still known");
 }
 

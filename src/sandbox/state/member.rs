@@ -32,7 +32,8 @@ pub enum MsgFlag {
 }
 
 impl MsgFlag {
-    pub const NAMES: &'static [&'static str] = &["AcceptAndNotify", "AcceptNotNotify", "Discard", "AcceptNotNotifyExceptAt"];
+    pub const NAMES: &'static [&'static str] =
+        &["AcceptAndNotify", "AcceptNotNotify", "Discard", "AcceptNotNotifyExceptAt"];
 
     pub const fn name(self) -> &'static str {
         match self {
