@@ -24,7 +24,7 @@ use super::state::app::App;
 use super::state::group::GroupType;
 use super::sync::{lock, write};
 use super::webhook::Plain;
-use super::{DEFAULT_APP, parity, seed};
+use super::{DEFAULT_APP, parity, registry, seed};
 
 type Shared = State<Arc<Engine>>;
 
@@ -98,6 +98,10 @@ async fn list_faults(State(engine): Shared) -> Json<Vec<Rule>> {
 async fn add_fault(State(engine): Shared, Json(rule): Json<Rule>) -> Result<Json<Rule>, Refused> {
     if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
         return Err(bad_request("probability must be 0 to 1".to_owned()));
+    }
+    // Such a rule would never go off, and its test pass for the wrong reason.
+    if rule.command != "*" && registry::commands().all(|command| command.name != rule.command) {
+        return Err(bad_request(format!("there is no command {:?}; * stands for all", rule.command)));
     }
     Ok(Json(engine.faults.add(rule)))
 }

@@ -3,22 +3,25 @@
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::registry::Kind::{self, Flag, Integer, Number, Objects, Text, Texts, User};
+use super::registry::Kind::{self, Flag, Integer, Number, Object, Objects, OneOf, Text, Texts, User, Word};
 use super::registry::{Field, Strictness, check as check_fields, opt, req};
+
+/// How clients fetch a medium: always straight from its URL.
+const DIRECT: Kind = OneOf(&[2]);
 
 const TEXT: &[Field] = &[req("Text", Text)];
 const LOCATION: &[Field] = &[req("Desc", Text), req("Latitude", Number), req("Longitude", Number)];
 const FACE: &[Field] = &[req("Index", Integer), req("Data", Text)];
 const CUSTOM: &[Field] = &[req("Data", Text), opt("Desc", Text), opt("Ext", Text), opt("Sound", Text)];
 const SOUND: &[Field] =
-    &[req("Url", Text), req("UUID", Text), req("Size", Integer), req("Second", Integer), req("Download_Flag", Integer)];
+    &[req("Url", Text), req("UUID", Text), req("Size", Integer), req("Second", Integer), req("Download_Flag", DIRECT)];
 const IMAGE: &[Field] = &[
     req("UUID", Text),
-    req("ImageFormat", Integer),
+    req("ImageFormat", OneOf(&[1, 2, 3, 4, 255])),
     req(
         "ImageInfoArray",
         Objects(&[
-            req("Type", Integer),
+            req("Type", OneOf(&[1, 2, 3])),
             req("Size", Integer),
             req("Width", Integer),
             req("Height", Integer),
@@ -31,7 +34,7 @@ const FILE: &[Field] = &[
     req("UUID", Text),
     req("FileSize", Integer),
     req("FileName", Text),
-    req("Download_Flag", Integer),
+    req("Download_Flag", DIRECT),
 ];
 const VIDEO: &[Field] = &[
     req("VideoUrl", Text),
@@ -39,14 +42,14 @@ const VIDEO: &[Field] = &[
     req("VideoSize", Integer),
     req("VideoSecond", Integer),
     req("VideoFormat", Text),
-    req("VideoDownloadFlag", Integer),
+    req("VideoDownloadFlag", DIRECT),
     req("ThumbUrl", Text),
     req("ThumbUUID", Text),
     req("ThumbSize", Integer),
     req("ThumbWidth", Integer),
     req("ThumbHeight", Integer),
     req("ThumbFormat", Text),
-    req("ThumbDownloadFlag", Integer),
+    req("ThumbDownloadFlag", DIRECT),
 ];
 const RELAY: &[Field] = &[
     req("Title", Text),
@@ -67,14 +70,50 @@ const RELAY: &[Field] = &[
     ),
 ];
 
-/// What `OfflinePushInfo` may hold; the vendors' own keys pass unchecked, since pushes lie outside the emulator.
+const ANDROID_PUSH: &[Field] = &[
+    opt("Sound", Text).ignored(),
+    opt("PushStyle", Flag).ignored(),
+    opt("HuaWeiChannelID", Text).alias(&["HuaweiChannelID"]).ignored(),
+    opt("XiaoMiChannelID", Text).alias(&["XiaomiChannelID"]).ignored(),
+    opt("OPPOChannelID", Text).ignored(),
+    opt("GoogleChannelID", Text).ignored(),
+    opt("VIVOClassification", Flag).ignored(),
+    opt("VIVOCategory", Text).ignored(),
+    opt("VIVONotifyType", OneOf(&[1, 2, 3, 4])).ignored(),
+    opt("HuaWeiCategory", Text).ignored(),
+    opt("HuaWeiImportance", Word(&["LOW", "NORMAL"])).ignored(),
+    opt("HuaWeiImage", Text).ignored(),
+    opt("ExtAsHuaweiIntentParam", Flag).ignored(),
+    opt("HonorImportance", Word(&["LOW", "NORMAL"])).ignored(),
+    opt("HonorImage", Text).ignored(),
+    opt("OPPOCategory", Text).ignored(),
+    opt("OPPONotifyLevel", OneOf(&[1, 2, 16])).ignored(),
+    opt("OPPOPrivateMsgTemplateId", Text).ignored(),
+    opt("OPPOPrivateTitleParameters", Kind::Any).ignored(),
+    opt("OPPOPrivateContentParameters", Kind::Any).ignored(),
+    opt("GoogleImage", Text).ignored(),
+    opt("GooglePriority", Word(&["normal", "high"])).ignored(),
+    opt("MeiZuNoticeMsgType", Flag).ignored(),
+];
+const APNS_PUSH: &[Field] = &[
+    opt("Sound", Text).ignored(),
+    opt("BadgeMode", Flag).ignored(),
+    opt("Title", Text).ignored(),
+    opt("SubTitle", Text).ignored(),
+    opt("Image", Text).ignored(),
+    opt("MutableContent", Flag).ignored(),
+    opt("InterruptionLevel", Word(&["active", "critical", "passive", "time-sensitive"])).ignored(),
+    opt("ContentAvailable", Flag).ignored(),
+];
+
+/// What `OfflinePushInfo` may hold. Pushes lie outside the emulator; the keys for HarmonyOS are not documented.
 pub const OFFLINE_PUSH_INFO: &[Field] = &[
     opt("PushFlag", Flag).ignored(),
     opt("Title", Text).ignored(),
     opt("Desc", Text).ignored(),
     opt("Ext", Text).ignored(),
-    opt("AndroidInfo", Kind::Any).ignored(),
-    opt("ApnsInfo", Kind::Any).ignored(),
+    opt("AndroidInfo", Object(ANDROID_PUSH)).ignored(),
+    opt("ApnsInfo", Object(APNS_PUSH)).ignored(),
     opt("HarmonyInfo", Kind::Any).ignored(),
 ];
 

@@ -85,6 +85,8 @@ pub enum Kind {
     Numbers,
     Word(&'static [&'static str]),
     Integer,
+    /// One of a closed set of numbers.
+    OneOf(&'static [u64]),
     U32,
     /// 0 or 1.
     Flag,
@@ -273,6 +275,9 @@ fn check_value(
             None => fail("must be a string"),
         },
         Kind::Integer if !(value.is_i64() || value.is_u64()) => fail("must be an integer"),
+        Kind::OneOf(numbers) if value.as_u64().is_none_or(|number| !numbers.contains(&number)) => {
+            fail(&format!("must be one of {numbers:?}"))
+        }
         Kind::U32 if value.as_u64().is_none_or(|n| n > u64::from(u32::MAX)) => {
             fail("must be an unsigned 32-bit integer")
         }

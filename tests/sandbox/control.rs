@@ -120,6 +120,12 @@ async fn a_rule_holds_for_its_command_and_app_until_it_is_removed() {
     let bad = json!({"command": ROLE, "action": error, "probability": 1.5});
     let refused = sandbox.http.post(sandbox.control_url("faults")).json(&bad).send().await.unwrap();
     assert_eq!(refused.status(), 400);
+    let unknown = json!({"command": "send_grup_msg", "action": error});
+    let refused = sandbox.http.post(sandbox.control_url("faults")).json(&unknown).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let why: Value = serde_json::from_slice(&refused.bytes().await.unwrap()).unwrap();
+    assert!(why["error"].as_str().unwrap().contains("send_grup_msg"), "{why}");
+    assert_eq!(sandbox.look("faults").await, json!([]));
 }
 
 #[tokio::test]
@@ -193,6 +199,10 @@ async fn a_snapshot_restores_everything_and_a_reset_forgets_it() {
     sandbox.control("restore", snapshot.clone()).await;
     assert_eq!((sandbox.info("g").await, sandbox.history("g").await), (info, history));
     assert_eq!(sandbox.look("snapshot").await, snapshot);
+    sandbox.advance(10).await;
+    let (mut later, mut expected) = (sandbox.look("snapshot").await, snapshot);
+    assert_eq!((later["time"].take(), expected["time"].take()), (json!(NOW + 10), json!(NOW)));
+    assert_eq!(later, expected, "the time alone differs");
     assert_eq!(sandbox.send("g", "bob", 1).await["MsgSeq"], 1, "duplicates are still known");
 }
 

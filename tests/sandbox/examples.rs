@@ -95,10 +95,7 @@ async fn every_example_request_answers_like_its_example_response() {
     let hi = json!({"GroupId": "g-demo", "From_Account": "carol", "Random": 17, "MsgBody": text("hi")});
     examples.sandbox.ok("send_group_msg", hi).await;
     examples.check("group_msg_recall").await;
-    let (actual, mut expected) = examples.answer("group_msg_get_simple").await;
-    // The example empties a recalled message, the statement beside it says that the body stays.
-    expected["RspMsgList"][1]["MsgBody"] = text("hello");
-    assert_like(&actual, &expected, "group_msg_get_simple");
+    examples.check("group_msg_get_simple").await;
     examples.check("delete_group_msg_by_sender").await;
     examples.check("send_group_system_notification").await;
     examples.check("modify_group_base_info").await;

@@ -17,6 +17,7 @@ async fn groups_of_the_app_are_paged_by_an_opaque_cursor() {
     }
     let all = sandbox.ok("get_appid_group_list", json!({})).await;
     assert_eq!((&all["TotalCount"], &all["Next"]), (&json!(5), &json!(0)));
+    assert_eq!(sandbox.ok("get_appid_group_list", json!({"Limit": 0})).await["GroupIdList"], all["GroupIdList"]);
 
     let (mut next, mut found) = (json!(0), Vec::new());
     loop {

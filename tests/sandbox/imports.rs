@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{NOW, Sandbox, text};
+use super::client::{NOW, Sandbox, message, text};
 
 const CREATED: i64 = 1_600_000_000;
 
@@ -89,6 +89,38 @@ async fn unread_counts_are_set_after_the_messages() {
     sandbox
         .fails("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "dave", "UnreadMsgNum": 1}), 10007)
         .await;
+}
+
+/// set_unread_msg_num: "Set one member's number of unread messages", whatever lies among the last messages and counts for nobody;
+/// "sets the member's read number to NextMsgSeq - 1 - UnreadMsgNum". import_group_member: UnreadMsgNum likewise.
+#[tokio::test]
+async fn an_unread_count_reads_back_as_it_was_set() {
+    let sandbox = with_old_group().await;
+    sandbox.ok("import_group_member", json!({"GroupId": "g", "MemberList": [{"Member_Account": "bob"}]})).await;
+    for random in 1..=3 {
+        sandbox.send("g", "alice", random).await;
+    }
+    sandbox.ok("add_group_member", json!({"GroupId": "g", "MemberList": [{"Member_Account": "carol"}]})).await;
+    let mut targeted = message("g", "alice", 4);
+    targeted["To_Account"] = json!(["bob"]);
+    sandbox.ok("send_group_msg", targeted).await;
+    let set = async |unread: u64| {
+        let body = json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": unread});
+        sandbox.ok("set_unread_msg_num", body).await;
+        sandbox.unread("bob").await
+    };
+    assert_eq!(set(2).await, 2);
+    assert_eq!(sandbox.member("g", "bob").await["MsgSeq"], 3, "5 - 2");
+    assert_eq!(set(9).await, 3, "cut to the messages that count");
+    assert_eq!(set(0).await, 0);
+    assert_eq!(set(2).await, 2);
+    sandbox.send("g", "bob", 5).await;
+    assert_eq!(sandbox.unread("bob").await, 2, "an own message adds nothing");
+    sandbox.send("g", "alice", 6).await;
+    assert_eq!(sandbox.unread("bob").await, 3);
+    let dave = json!({"GroupId": "g", "MemberList": [{"Member_Account": "dave", "UnreadMsgNum": 4}]});
+    sandbox.ok("import_group_member", dave).await;
+    assert_eq!(sandbox.unread("dave").await, 4);
 }
 
 /// set_unread_msg_num: "ChatRoom and AVChatRoom answer OK and change nothing".

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tencent_im_grpc::sandbox::{DEFAULT_APP, Limits, Settings};
 
-use super::client::{NOW, Sandbox, text, unpaced, usersig};
+use super::client::{NOW, Sandbox, message, text, unpaced, usersig};
 
 const SERVICE: &str = "group_open_avchatroom_http_svc";
 
@@ -200,6 +200,12 @@ async fn a_room_has_5_admins_who_need_not_be_in_it() {
     let names: Vec<&Value> = reply["Admin_List"].as_array().unwrap().iter().map(|row| &row["Admin_Account"]).collect();
     assert_eq!(json!(names), json!(["a", "c", "d", "e"]));
     assert_eq!(reply["Admin_List"][0], json!({"Admin_Account": "a", "NickName": "", "Avatar": ""}));
+    // send_group_msg: "with MuteAllMember On only owner, admins and app administrators pass".
+    sandbox.ok("modify_group_base_info", json!({"GroupId": "room", "MuteAllMember": "On"})).await;
+    sandbox.fails("send_group_msg", message("room", "b", 1), 10017).await;
+    for (random, speaker) in (2..).zip(["a", "alice", "administrator"]) {
+        sandbox.send("room", speaker, random).await;
+    }
     // get_admin_list: "Errors after 10004 inferred from the sibling pages."
     assert_eq!(code(&sandbox, "get_admin_list", json!({"GroupId": "nothing"})).await, 10010);
 }

@@ -176,6 +176,12 @@ async fn a_member_changes_key_by_key() {
         (&bob["NameCard"], &bob["MsgFlag"], &bob["Role"]),
         (&json!("Bobby"), &json!("Discard"), &json!("Member"))
     );
+    // "Message receive options: AcceptAndNotify, AcceptNotNotify, Discard, AcceptNotNotifyExceptAt."
+    for option in ["AcceptAndNotify", "AcceptNotNotify", "AcceptNotNotifyExceptAt"] {
+        sandbox.ok("modify_group_member_info", change(json!({"MsgFlag": option}))).await;
+        assert_eq!(sandbox.member("g", "bob").await["MsgFlag"], option);
+    }
+    sandbox.fails("modify_group_member_info", change(json!({"MsgFlag": "Accept"})), 10004).await;
     assert_eq!((&bob["MuteUntil"], &bob["ShutUpUntil"]), (&json!(NOW + 60), &json!(NOW + 60)));
     assert_eq!(bob["AppMemberDefinedData"], json!([{"Key": "b", "Value": "2"}]));
     let body = json!({"GroupId": "g", "AppDefinedDataFilter_GroupMember": ["none"]});
@@ -208,6 +214,15 @@ async fn group_types_without_mutes_or_admins_refuse_them() {
     sandbox
         .fails("forbid_send_msg", json!({"GroupId": "work", "Members_Account": ["bob"], "MuteTime": 5}), 10007)
         .await;
+    let mute_all = |word: &str| json!({"GroupId": "work", "MuteAllMember": word});
+    sandbox.fails("modify_group_base_info", mute_all("On"), 10007).await;
+    assert_eq!(sandbox.info("work").await["MuteAllMember"], "Off");
+    sandbox.ok("modify_group_base_info", mute_all("Off")).await;
+    // "0 lifts the mute", and the other fields of the same call count.
+    let mut change = bob("work", "MuteTime", json!(0));
+    change["NameCard"] = json!("Bobby");
+    sandbox.ok("modify_group_member_info", change).await;
+    assert_eq!(sandbox.member("work", "bob").await["NameCard"], "Bobby");
 }
 
 /// get_joined_group_list: "No filter yields bare GroupId objects; there is no default set of profile fields."; "Page n (from 1) starts at Offset (n-1) times Limit"; "By

@@ -89,6 +89,12 @@ async fn a_member_has_the_bits_of_permission_groups_or_the_default() {
     sandbox.ok("send_group_msg", everybody).await;
 
     sandbox.ok("modify_group_base_info", json!({"GroupId": CLUB, "DefaultPermission": SEND})).await;
+    // get_group_info: "EnablePermission", "DefaultPermission" in GroupInfo, asked for alone.
+    let filter = json!({"GroupBaseInfoFilter": ["EnablePermission", "DefaultPermission"], "MemberInfoFilter": []});
+    let info = sandbox.ok("get_group_info", json!({"GroupIdList": [CLUB], "ResponseFilter": filter})).await;
+    let info = &info["GroupInfo"][0];
+    assert_eq!((&info["EnablePermission"], &info["DefaultPermission"]), (&json!(1), &json!(SEND)));
+    assert_eq!(info["Name"], Value::Null);
     sandbox.send(CLUB, "carol", 4).await;
     sandbox.ok("modify_permission_group", editors(json!({"Permission": 0}))).await;
     sandbox.fails("send_group_msg", message(CLUB, "bob", 5), 10007).await;

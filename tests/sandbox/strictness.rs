@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::Sandbox;
+use super::client::{Sandbox, message};
 use super::examples::{self, Example};
 
 /// The keys of each command that the reference calls required.
@@ -142,6 +142,71 @@ async fn a_key_of_another_type_is_named() {
             };
             assert_names(&sandbox, &example, body, key, codes).await;
         }
+    }
+}
+
+/// message_elements: "1 JPG, 2 GIF, 3 PNG, 4 BMP, 255 other"; "1 original, 2 large, 3 thumbnail"; "2 means download straight from
+/// Url".
+#[tokio::test]
+async fn a_number_outside_its_closed_set_is_named() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    let sound = json!({"Url": "u", "UUID": "i", "Size": 1, "Second": 1, "Download_Flag": 2});
+    let file = json!({"Url": "u", "UUID": "i", "FileSize": 1, "FileName": "n", "Download_Flag": 2});
+    let version = json!({"Type": 3, "Size": 1, "Width": 1, "Height": 1, "URL": "u"});
+    let image = json!({"UUID": "i", "ImageFormat": 255, "ImageInfoArray": [version]});
+    let video = json!({
+        "VideoUrl": "u", "VideoUUID": "i", "VideoSize": 1, "VideoSecond": 1, "VideoFormat": "mp4", "VideoDownloadFlag": 2,
+        "ThumbUrl": "u", "ThumbUUID": "i", "ThumbSize": 1, "ThumbWidth": 1, "ThumbHeight": 1, "ThumbFormat": "JPG",
+        "ThumbDownloadFlag": 2,
+    });
+    let wrong = [
+        ("TIMSoundElem", &sound, "/Download_Flag", 1),
+        ("TIMFileElem", &file, "/Download_Flag", 0),
+        ("TIMImageElem", &image, "/ImageFormat", 7),
+        ("TIMImageElem", &image, "/ImageInfoArray/0/Type", 9),
+        ("TIMVideoFileElem", &video, "/VideoDownloadFlag", 1),
+        ("TIMVideoFileElem", &video, "/ThumbDownloadFlag", 1),
+    ];
+    for (random, (kind, content, pointer, value)) in (1..).zip(wrong) {
+        let mut body = message("g", "bob", random);
+        body["MsgBody"] = json!([{"MsgType": kind, "MsgContent": content}]);
+        sandbox.ok("send_group_msg", body.clone()).await;
+        *body["MsgBody"][0]["MsgContent"].pointer_mut(pointer).unwrap() = json!(value);
+        let info = sandbox.fails("send_group_msg", body, 10004).await;
+        assert!(info.contains(pointer.rsplit('/').next().unwrap()), "{info}");
+    }
+}
+
+/// offline_push_info: its example, and the same with keys and values that no table has. The keys of HarmonyInfo "were not found".
+#[tokio::test]
+async fn a_wrong_key_of_a_push_vendor_is_named() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    let with_push = |random: u32, push: Value| {
+        let mut body = message("g", "bob", random);
+        body["OfflinePushInfo"] = push;
+        body
+    };
+    let example = json!({
+        "PushFlag": 0, "Title": "Demo", "Desc": "new message", "Ext": "{\"chat\":\"g-demo\"}",
+        "AndroidInfo": {"HuaWeiChannelID": "ch1", "VIVOClassification": 1},
+        "ApnsInfo": {"Sound": "ring.wav", "BadgeMode": 0, "MutableContent": 1, "Image": "https://cdn.example/1.jpg"},
+    });
+    sandbox.ok("send_group_msg", with_push(1, example)).await;
+    let older = json!({"AndroidInfo": {"HuaweiChannelID": "c", "XiaomiChannelID": "c"}, "HarmonyInfo": {"Any": 1}});
+    sandbox.ok("send_group_msg", with_push(2, older)).await;
+    let wrong = [
+        ("ApnsInfo", "BadgeMode", json!("0")),
+        ("ApnsInfo", "Bogus", json!(1)),
+        ("AndroidInfo", "VIVONotifyType", json!(5)),
+        ("AndroidInfo", "OPPONotifyLevel", json!(3)),
+        ("AndroidInfo", "HuaWeiImportance", json!("low")),
+        ("AndroidInfo", "Bogus", json!(1)),
+    ];
+    for (object, key, value) in wrong {
+        let info = sandbox.fails("send_group_msg", with_push(3, json!({object: {key: value}})), 10004).await;
+        assert!(info.contains(&format!("OfflinePushInfo.{object}.{key}")), "{info}");
     }
 }
 

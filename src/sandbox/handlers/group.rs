@@ -46,7 +46,8 @@ const CREATE: &[Field] = &[
             opt("Role", Word(&["Admin"])),
             opt("AppMemberDefinedData", Objects(MEMBER_CUSTOM)),
             opt("JoinTime", Integer),
-            opt("MsgSeq", U32),
+            // Nothing is there to have been read when a group begins.
+            opt("MsgSeq", U32).ignored(),
             opt("MsgFlag", Word(MsgFlag::NAMES)),
             opt("NameCard", Bytes(50)),
             opt("LastSendMsgTime", Integer),
@@ -337,6 +338,9 @@ fn modify_group_base_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     if !kind.stores_members() && body.contains_key("InviteJoinOption") {
         return Err(ApiError::not_allowed("an AVChatRoom has no InviteJoinOption"));
+    }
+    if optional_text(body, "MuteAllMember") == Some("On") && !kind.can_mute() {
+        return Err(ApiError::not_allowed("a Work group knows no muting"));
     }
     let has_permissions = body.contains_key("EnablePermission") || body.contains_key("DefaultPermission");
     if has_permissions && !ctx.app.group(text(body, "GroupId"))?.support_topic {

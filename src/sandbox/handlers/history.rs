@@ -82,7 +82,7 @@ fn entry(seq: u64, message: &Message, with_recalled: bool, expired_before: i64) 
         MessageState::Recalled | MessageState::Deleted => 1,
     };
     let elements: Value =
-        if place == 1 { json!([]) } else { serde_json::from_str(&message.body).unwrap_or_else(|_| json!([])) };
+        if place == 0 { serde_json::from_str(&message.body).unwrap_or_else(|_| json!([])) } else { json!([]) };
     let mut entry = Body::new();
     if let Some(from) = &message.from {
         entry.insert("From_Account".to_owned(), json!(from.as_str()));

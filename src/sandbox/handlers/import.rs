@@ -8,7 +8,7 @@ use super::{Ctx, answer, check_count, done, integer, objects, optional_text, tex
 use crate::sandbox::error::ApiError;
 use crate::sandbox::registry::Kind::{Elements, Flag, Integer, Limited, Objects, Text, U32, User, Word};
 use crate::sandbox::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::sandbox::state::group::{Group, GroupType};
+use crate::sandbox::state::group::GroupType;
 use crate::sandbox::state::member::Role;
 use crate::sandbox::state::message::Message;
 
@@ -218,7 +218,7 @@ fn import_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
             Some(id) if in_time && (!admin || group.kind.has_admins()) => {
                 let role = if admin { Role::Admin } else { Role::Member };
                 group.admit(id, role, join_time);
-                set_unread(group, user, unsigned(entry, "UnreadMsgNum").unwrap_or(0));
+                group.set_unread(user, unsigned(entry, "UnreadMsgNum").unwrap_or(0));
                 ctx.note_joined(user, number);
                 imported += 1;
                 1
@@ -242,12 +242,6 @@ fn set_unread_msg_num(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if group.members.get(user).is_none() {
         return Err(ApiError::not_allowed("the user is not in the group"));
     }
-    set_unread(group, user, unsigned(body, "UnreadMsgNum").unwrap_or(0));
+    group.set_unread(user, unsigned(body, "UnreadMsgNum").unwrap_or(0));
     done()
-}
-
-/// Moves the read position; a number above that of the messages is cut to it.
-fn set_unread(group: &mut Group, user: &str, unread: u64) {
-    let last = group.history.last_seq();
-    group.set_read_seq(user, last - unread.min(last));
 }

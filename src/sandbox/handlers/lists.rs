@@ -42,9 +42,9 @@ pub static COMMANDS: &[Command] = &[
 const LIST_PAGE: i64 = 10_000;
 
 fn get_appid_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
-    let limit = integer(body, "Limit").unwrap_or(LIST_PAGE);
+    let limit = integer(body, "Limit").filter(|limit| *limit != 0).unwrap_or(LIST_PAGE);
     if !(1..=LIST_PAGE).contains(&limit) {
-        return Err(ApiError::field("Limit", "must be 1 to 10000"));
+        return Err(ApiError::field("Limit", "must be at most 10000"));
     }
     let Ok(next) = u64::try_from(integer(body, "Next").unwrap_or(0)) else {
         return Err(ApiError::field("Next", "must not be negative"));

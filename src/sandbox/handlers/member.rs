@@ -321,7 +321,8 @@ fn modify_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if role.is_some() && (!group.kind.has_admins() || member.role == Role::Owner) {
         return Err(ApiError::not_allowed("the role of this member cannot be set"));
     }
-    if body.contains_key("MuteTime") && !group.kind.can_mute() {
+    // "0 lifts the mute", which nobody there has.
+    if unsigned(body, "MuteTime").is_some_and(|seconds| seconds > 0) && !group.kind.can_mute() {
         return Err(ApiError::not_allowed("a Work group knows no muting"));
     }
     let custom = member_custom(ctx, body)?;

@@ -268,10 +268,23 @@ fn check_options(kind: GroupType, body: &Body) -> Result<(), ApiError> {
 /// The elements of a message as JSON text, or 80002 when they are too long.
 pub fn elements(body: &Body, most: usize) -> Result<String, ApiError> {
     let elements = body.get("MsgBody").map(Value::to_string).unwrap_or_default();
-    if elements.len() > most {
+    if unescaped_len(&elements) > most {
         return Err(ApiError::new(80002, format!("message content is longer than {most} bytes")));
     }
     Ok(elements)
+}
+
+/// The length of JSON text with each escape counted as the one byte that it stands for.
+fn unescaped_len(json: &str) -> usize {
+    let (mut bytes, mut len) = (json.bytes(), 0);
+    while let Some(byte) = bytes.next() {
+        len += 1;
+        // Of the longer escapes the writer makes only those of control characters.
+        if byte == b'\\' && bytes.next() == Some(b'u') {
+            bytes.nth(3);
+        }
+    }
+    len
 }
 
 /// 10017 for a sender who is muted, alone or with everybody, and 10007 for a member without the permission.
@@ -286,7 +299,9 @@ fn check_may_speak(ctx: &Ctx<'_>, body: &Body, from: &Id) -> Result<(), ApiError
         return Err(ApiError::new(10017, "the sender is muted"));
     }
     let member = group.members.get(from);
-    let leads = group.owner.as_ref() == Some(from) || member.is_some_and(|member| member.role != Role::Member);
+    let leads = group.owner.as_ref() == Some(from)
+        || member.is_some_and(|member| member.role != Role::Member)
+        || group.presence.admins.contains(from);
     let mute_all = group.mute_all || topic.is_some_and(|topic| topic.mute_all);
     if mute_all && !leads {
         return Err(ApiError::new(10017, "all members are muted"));

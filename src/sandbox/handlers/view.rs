@@ -52,6 +52,8 @@ pub fn base_info(group: &Group, filter: Option<&[&str]>, into: &mut Body) {
             "InviteJoinOption" if group.kind.stores_members() => json!(group.invite_join_option),
             "MuteAllMember" | "ShutUpAllMember" => json!(if group.mute_all { "On" } else { "Off" }),
             "SupportTopic" if group.support_topic => json!(1),
+            "EnablePermission" if group.support_topic => json!(u8::from(group.enable_permission)),
+            "DefaultPermission" if group.support_topic => json!(group.default_permission),
             _ => continue,
         };
         into.insert((*key).to_owned(), value);

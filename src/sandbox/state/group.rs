@@ -315,16 +315,28 @@ impl Group {
         if !self.kind.counts_unread() {
             return 0;
         }
-        let own = if member.read_epoch == self.read_reset.epoch { member.own_unread } else { 0 };
-        self.history.unread_after(self.read_seq(member)).saturating_sub(own)
+        let not_unread = if member.read_epoch == self.read_reset.epoch { member.not_unread } else { 0 };
+        self.history.unread_after(self.read_seq(member)).saturating_add_signed(-not_unread)
+    }
+
+    /// Sets how many messages a member has not read, at most all that count. The read number lies so far before the end as is
+    /// documented, even if what does not count lies in between.
+    pub fn set_unread(&mut self, user: &str, unread: u64) {
+        let unread = unread.min(self.history.unread_after(0));
+        let seq = self.history.last_seq() - unread;
+        let counted = self.history.unread_after(seq);
+        self.set_read_seq(user, seq);
+        if let Some(member) = self.members.get_mut(user) {
+            member.not_unread = counted as i64 - unread as i64;
+        }
     }
 
     /// Sets the number up to which a member has read.
-    pub fn set_read_seq(&mut self, user: &str, seq: u64) {
+    fn set_read_seq(&mut self, user: &str, seq: u64) {
         let epoch = self.read_reset.epoch;
         if let Some(member) = self.members.get_mut(user) {
             member.read_seq = seq;
-            member.own_unread = 0;
+            member.not_unread = 0;
             member.read_epoch = epoch;
         }
     }
@@ -353,7 +365,7 @@ impl Group {
         }
         if let Some(member) = self.members.get_mut(user) {
             member.last_send_time = now;
-            member.own_unread += u64::from(counts && read + 1 != seq);
+            member.not_unread += i64::from(counts && read + 1 != seq);
         }
     }
 }

@@ -28,16 +28,19 @@ pub enum MsgFlag {
     AcceptAndNotify,
     AcceptNotNotify,
     Discard,
+    AcceptNotNotifyExceptAt,
 }
 
 impl MsgFlag {
-    pub const NAMES: &'static [&'static str] = &["AcceptAndNotify", "AcceptNotNotify", "Discard"];
+    pub const NAMES: &'static [&'static str] =
+        &["AcceptAndNotify", "AcceptNotNotify", "Discard", "AcceptNotNotifyExceptAt"];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::AcceptAndNotify => "AcceptAndNotify",
             Self::AcceptNotNotify => "AcceptNotNotify",
             Self::Discard => "Discard",
+            Self::AcceptNotNotifyExceptAt => "AcceptNotNotifyExceptAt",
         }
     }
 
@@ -46,6 +49,7 @@ impl MsgFlag {
             "AcceptAndNotify" => Some(Self::AcceptAndNotify),
             "AcceptNotNotify" => Some(Self::AcceptNotNotify),
             "Discard" => Some(Self::Discard),
+            "AcceptNotNotifyExceptAt" => Some(Self::AcceptNotNotifyExceptAt),
             _ => None,
         }
     }
@@ -58,8 +62,9 @@ pub struct Member {
     pub join_time: i64,
     /// The number up to which the member has read; the group knows whether it still holds.
     pub(super) read_seq: u64,
-    /// Own messages after `read_seq`; they never count as unread.
-    pub(super) own_unread: u64,
+    /// Taken off the messages after `read_seq` that count: own ones are not unread. Below 0 where a number of unread messages
+    /// was set and what does not count lies among the last so many.
+    pub(super) not_unread: i64,
     /// The read reset of the group that `read_seq` has seen.
     pub(super) read_epoch: u64,
     pub msg_flag: MsgFlag,
@@ -77,7 +82,7 @@ impl Member {
             role,
             join_time,
             read_seq,
-            own_unread: 0,
+            not_unread: 0,
             read_epoch: 0,
             msg_flag,
             last_send_time: 0,
