@@ -14,7 +14,7 @@ use crate::support::process::{PATIENCE, Process};
 
 const CALLERS: usize = 32;
 /// The longest time that running calls get.
-const BOUND: Duration = Duration::from_secs(3);
+const BOUND: Duration = Duration::from_secs(10);
 
 async fn send(channel: &Channel, group_id: &str, text: String) -> Result<(), Status> {
     let text = pb::message_element::Element::Text(pb::TextElement { text });
@@ -36,7 +36,7 @@ async fn a_stop_loses_no_call_and_no_client_can_hold_it() {
     let settings =
         Settings { auto_import: true, rate_scale: 0.0, export_on_exit: Some(export.clone()), ..Settings::default() };
     let sandbox = sandbox::start(settings).await.unwrap();
-    let flags = ["--drain-timeout", "3s"];
+    let flags = ["--drain-timeout", "10s"];
     let mut gateway = Process::start(&format!("http://{}", sandbox.api_addr()), &flags).await;
     let channel = gateway.channel().await;
     for group_id in ["load", "long"] {
@@ -86,7 +86,7 @@ async fn a_stop_loses_no_call_and_no_client_can_hold_it() {
     let (_, asked) = tokio::time::timeout(PATIENCE, futures::future::join(callers, stop)).await.expect("all end");
     gateway.ended().await;
     // The bound, and time for a busy machine to end a process.
-    assert!(asked.elapsed() < BOUND * 5, "ended after {:?}", asked.elapsed());
+    assert!(asked.elapsed() < BOUND * 3, "ended after {:?}", asked.elapsed());
     drop(stuck);
     sandbox.shutdown().await;
 

@@ -34,14 +34,7 @@ const ALREADY_MEMBER: u8 = 2;
 const TAKEN: [i64; 2] = [10021, 10025];
 
 const fn look(service: &'static str, name: &'static str) -> Command<'static> {
-    Command {
-        service,
-        name,
-        label: name,
-        safety: Safety::Read,
-        rate_per_second: 200,
-        group_rate_per_second: None,
-    }
+    Command { service, name, label: name, safety: Safety::Read, rate_per_second: 200, group_rate_per_second: None }
 }
 
 const LOOK_AT_GROUP: Command<'static> = look("group_open_http_svc", "get_group_info");
