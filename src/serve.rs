@@ -154,6 +154,7 @@ async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Resu
         control_listen: addresses.control_listen,
         auto_import: true,
         open_fields: true,
+        limits: crate::sandbox::Limits::newest(),
         ..crate::sandbox::Settings::default()
     };
     let running = crate::sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;

@@ -71,6 +71,20 @@ pub struct Limits {
     pub bad_signatures: u32,
 }
 
+impl Limits {
+    /// With the larger texts of groups that newer documents of clients name, which the contract takes too.
+    #[must_use]
+    pub fn newest() -> Self {
+        Self {
+            name_bytes: 100,
+            introduction_bytes: 400,
+            notification_bytes: 400,
+            face_url_bytes: 500,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -32,7 +32,7 @@ async fn a_first_call_works_and_health_and_log_say_that_it_is_a_sandbox() {
     let channel = connected(&address).await;
     let group = pb::CreateGroupRequest {
         r#type: pb::GroupType::Public.into(),
-        name: "n".into(),
+        name: "As long as newer documents let it be, 50 bytes now".into(),
         owner_user_id: "somebody".into(),
         ..pb::CreateGroupRequest::default()
     };
