@@ -30,6 +30,8 @@ pub struct Peer {
     pub certified: bool,
     /// The SPIFFE identity in that certificate.
     pub identity: Option<Arc<str>>,
+    /// Cancelled when the connection takes no more calls, because of its age or because the server goes down.
+    pub closing: CancellationToken,
 }
 
 /// Serves connections with one set of settings.
@@ -79,7 +81,7 @@ where
         let deadline = Instant::now() + self.settings.limits.handshake_timeout;
         // Small frames that wait for more would add 40 ms to calls.
         let _ = stream.set_nodelay(true);
-        let peer = Peer { address, certified: false, identity: None };
+        let peer = Peer { address, certified: false, identity: None, closing: self.closing.child_token() };
         let Some(tls) = &self.tls else { return self.drive(stream, peer, deadline).await };
         let handshake = timeout_at(deadline, tls.acceptor().accept(stream));
         let handshake = tokio::select! {
@@ -100,6 +102,7 @@ where
 
     async fn drive<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, peer: Peer, deadline: Instant) {
         let service = self.service.clone();
+        let leaving = peer.closing.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
@@ -123,6 +126,7 @@ where
                 }
                 () = &mut age, if !old => {
                     old = true;
+                    leaving.cancel();
                     connection.as_mut().graceful_shutdown();
                     grace.as_mut().reset(Instant::now() + self.settings.connection.max_age_grace);
                 }

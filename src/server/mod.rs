@@ -289,7 +289,7 @@ fn steps(
         }),
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
-        Box::new(Admission::new(limits.max_in_flight, per_caller)),
+        Box::new(Admission::new(limits, per_caller)),
         Box::new(CatchPanic),
     ]
 }
