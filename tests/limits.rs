@@ -14,7 +14,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use crate::support::callers::{NOWHERE, ask, reason};
-use crate::support::process::PATIENCE;
+use crate::support::process::{PATIENCE, Process};
 use crate::support::sandboxed::Sandboxed;
 use crate::support::{Gateway, http};
 
@@ -60,6 +60,20 @@ async fn calls_of_an_old_connection_go_on_for_the_grace() {
     s.group("g").await;
     s.fault(json!({"command": "get_group_info", "action": {"type": "latency", "ms": 500}})).await;
     s.ok("GroupService/GetGroup", json!({"group_id": "g"})).await;
+}
+
+/// A connection is an open file: the limit on them is raised, and told of where it is too low all the same.
+#[tokio::test]
+async fn the_limit_on_open_files_is_raised() {
+    let mut raised = Process::start_under("-Sn 300", NOWHERE, &["--limits-max-connections", "20"]).await;
+    let (now, most) = raised.open_files();
+    assert!(now == most && now != "300", "{now} of {most}");
+    assert!(!raised.log().contains("max_connections"), "{}", raised.log());
+    raised.stop().await;
+
+    let mut low = Process::start_under("-n 400", NOWHERE, &["--limits-max-connections", "150"]).await;
+    assert!(low.log().contains("`limits.max_connections`"), "{}", low.log());
+    low.stop().await;
 }
 
 #[tokio::test]

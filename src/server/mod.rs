@@ -8,6 +8,7 @@ mod connection;
 pub mod context;
 mod health;
 pub mod outcome;
+mod open_files;
 mod preface;
 mod probe;
 pub mod refusal;
@@ -139,8 +140,10 @@ pub async fn check(config: &Config, methods: &'static [Method]) -> Result<(), Er
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
 pub async fn run(config: Config, application: Application) -> Result<(), Error> {
+    let most_connections = config.server.limits.max_connections;
     let server = Server::bind(config, application).await?;
     let shutdown = server.shutdown();
+    open_files::raise(most_connections);
     let signals = Signals::new().map_err(Error::Signals)?;
     let waiting = tokio::spawn(signals.forward(shutdown));
     server.serve().await;
