@@ -7,8 +7,8 @@ pub mod chain;
 mod connection;
 pub mod context;
 mod health;
-pub mod outcome;
 mod open_files;
+pub mod outcome;
 mod preface;
 mod probe;
 pub mod refusal;
@@ -232,12 +232,15 @@ impl Server {
         tasks.close();
         tracing::info!(connections = tasks.len(), bound = ?settings.drain.timeout, "draining");
         connections.closing.cancel();
+        let farewell = connection::farewell(settings.drain.timeout);
         let drained = tokio::select! {
             () = tasks.wait() => true,
-            () = self.shutdown.pause(settings.drain.timeout) => false,
+            () = self.shutdown.pause(settings.drain.timeout - farewell) => false,
         };
         if !drained {
             tracing::warn!(connections = tasks.len(), "some calls did not end in time; closing their connections");
+            connections.ending.cancel();
+            let _ = tokio::time::timeout(farewell, tasks.wait()).await;
             connections.killed.cancel();
             // Tasks only have to notice; nothing in them can hold this up.
             let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;

@@ -2,6 +2,7 @@
 //! on writes.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -80,14 +81,19 @@ impl Step for Deadline {
     }
 }
 
-/// Cancelled when the call must end because its connection does. Whoever watches health would hold it up to the last.
+/// Cancelled when the call must end because its connection does: shortly before that, for what has an end of its own, and
+/// at once for whoever watches health.
 fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
-    let peer = extensions.get::<Peer>().filter(|_| call.method().is_endless());
-    peer.map(|peer| peer.closing.clone()).unwrap_or_default()
+    let token = |peer: &Peer| if call.method().is_endless() { peer.closing.clone() } else { peer.ending.clone() };
+    extensions.get().map(token).unwrap_or_default()
 }
 
-fn cut_off(_call: &CallContext) -> Problem {
-    Problem::shutting_down()
+fn cut_off(call: &CallContext) -> Problem {
+    if call.write_sent().load(Ordering::Relaxed) {
+        Problem::cut_off(call.command().unwrap_or_default())
+    } else {
+        Problem::shutting_down()
+    }
 }
 
 /// `TimeoutValue TimeoutUnit` of the gRPC protocol: up to eight digits and one letter.
