@@ -12,6 +12,10 @@ use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
 use crate::support::Gateway;
@@ -20,6 +24,8 @@ use crate::support::process::{PATIENCE, Process};
 
 /// What begins an HTTP/2 connection, with empty settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const GET_GROUP: &str = "/tencentim.group.v1.GroupService/GetGroup";
 
 /// The gateway's word for a deadline that is over, and that of a client whose clock is the first to notice.
@@ -32,10 +38,10 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The headers of a call, in HPACK without a table.
-fn headers() -> Vec<u8> {
+fn headers(path: &str) -> Vec<u8> {
     let literal = |index: u8, value: &str| [&[index, u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
     // POST, http, path, authority, content type.
-    [vec![0x83, 0x86], literal(0x04, GET_GROUP), literal(0x01, "gateway"), {
+    [vec![0x83, 0x86], literal(0x04, path), literal(0x01, "gateway"), {
         [vec![0x0f], literal(0x10, "application/grpc")].concat()
     }]
     .concat()
@@ -91,7 +97,7 @@ async fn a_flood_of_streams_ends_its_own_connection_and_no_other() {
     let other = gateway.channel().await;
     let (mut reader, mut writer) = TcpStream::connect(gateway.address).await.unwrap().into_split();
     writer.write_all(PREFACE).await.unwrap();
-    let (open, reset) = (headers(), 8u32.to_be_bytes());
+    let (open, reset) = (headers(GET_GROUP), 8u32.to_be_bytes());
     let flood = async {
         for n in 0..100_000u32 {
             let stream = 2 * n + 1;
@@ -196,7 +202,7 @@ async fn a_request_that_never_ends_is_over_at_its_deadline() {
     let gateway = Gateway::start(NOWHERE, &[("deadline.default", "300ms")]).await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
-    stream.write_all(&frame(1, 4, 1, &headers())).await.unwrap();
+    stream.write_all(&frame(1, 4, 1, &headers(GET_GROUP))).await.unwrap();
     // A message is announced and does not come.
     stream.write_all(&frame(0, 0, 1, &[0, 0, 0, 1, 0])).await.unwrap();
     let ended = r#"grpc_service="tencentim.group.v1.GroupService",grpc_method="GetGroup",grpc_code="DeadlineExceeded""#;
@@ -225,4 +231,78 @@ async fn slow_readers_cost_bounded_memory() {
     healthy(channel).await;
     drop(unread);
     gateway.stop().await;
+}
+
+/// Opens streams that ask something, on a connection that reads nothing.
+async fn open(gateway: &str, path: &str, message: &[u8], streams: u32) -> TcpStream {
+    /// SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let message = [&[0], &length[..], message].concat();
+    let mut bytes = [PREFACE, &frame(4, 0, 0, &NO_WINDOW)].concat();
+    for n in 0..streams {
+        bytes.extend(frame(1, 4, 2 * n + 1, &headers(path)));
+        bytes.extend(frame(0, 0, 2 * n + 1, &message));
+    }
+    stream.write_all(&bytes).await.unwrap();
+    stream
+}
+
+/// A question of reflection.
+fn descriptor() -> Vec<u8> {
+    let symbol = MessageRequest::FileContainingSymbol("tencentim.group.v1.GroupService".to_owned());
+    ServerReflectionRequest { host: String::new(), message_request: Some(symbol) }.encode_to_vec()
+}
+
+/// Strangers may ask for descriptors, but what they do not read costs little, and not for long.
+#[tokio::test]
+async fn reflection_that_nobody_reads_is_refused_and_ends() {
+    let mut gateway = Process::start(NOWHERE, &["--deadline-default", "2s", "--drain-timeout", "1s"]).await;
+    let channel = gateway.channel().await;
+    let before = gateway.memory();
+    let mut strangers = Vec::new();
+    for _ in 0..5 {
+        strangers.push(open(gateway.address(), REFLECTION, &descriptor(), 100).await);
+    }
+    let handled = |code: &str| {
+        let method = r#"grpc_service="grpc.reflection.v1.ServerReflection",grpc_method="ServerReflectionInfo""#;
+        format!("grpc_server_handled_total{{grpc_type=\"bidi_stream\",{method},grpc_code=\"{code}\"}} ")
+    };
+    let count = |text: String, series: String| {
+        let line = text.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or("0");
+        line.trim().parse::<usize>().unwrap()
+    };
+    let until = async |code: &str, least: usize| {
+        while count(gateway.ask("/metrics").await, handled(code)) < least {}
+    };
+    timeout(PATIENCE, until("ResourceExhausted", 450)).await.expect("most of them are refused");
+    let grown = gateway.memory().saturating_sub(before);
+    assert!(grown < 48 * 1024, "{grown} KiB");
+    healthy(channel.clone()).await;
+    let free = async { while count(gateway.ask("/metrics").await, "tim_server_in_flight ".to_owned()) > 0 {} };
+    timeout(PATIENCE, free).await.expect("the others end with the deadline");
+    // And there is room for somebody else.
+    let ask = ServerReflectionRequest::decode(&descriptor()[..]).unwrap();
+    let mut reflection = ServerReflectionClient::new(channel);
+    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
+    assert!(replies.message().await.unwrap().is_some());
+    drop(strangers);
+    gateway.stop().await;
+}
+
+/// Health may be watched for ever, but not by more than there are connections, and checks do not suffer from it.
+#[tokio::test]
+async fn watches_have_a_room_of_their_own() {
+    let gateway = Gateway::start(NOWHERE, &[("limits.max_connections", "20"), ("limits.max_in_flight", "1")]).await;
+    let stranger = open(&gateway.address.to_string(), WATCH, &[], 60).await;
+    gateway.wait_for_metric("tim_server_in_flight", 20.0).await;
+    let mut health = HealthClient::new(gateway.channel().await);
+    let refused = health.watch(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "OVERLOADED"));
+    assert!(refused.get_details_retry_info().is_some());
+    health.check(HealthCheckRequest::default()).await.unwrap();
+    drop(stranger);
+    gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
+    health.watch(HealthCheckRequest::default()).await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tencent_im_grpc::config::print;
-use tencent_im_grpc::config::table::SETTINGS;
+use tencent_im_grpc::config::table::{SETTINGS, find};
 use tencent_im_grpc::pb;
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tencent_im_grpc::upstream::Observer;
@@ -118,6 +118,30 @@ fn the_manifests_fit_the_settings() {
     for probe in ["startupProbe", "readinessProbe"] {
         assert_eq!(container()[probe]["grpc"]["port"].as_i64(), Some(port), "{probe}");
     }
+}
+
+/// What callers can make a pod hold, by the formula of the operations page, fits its memory.
+#[test]
+fn the_limits_fit_the_memory_of_a_pod() {
+    const REPLY: u64 = 1 << 20;
+    const KEYS: [&str; 4] = [
+        "limits.max_in_flight",
+        "limits.max_in_flight_per_caller",
+        "limits.max_request_bytes",
+        "limits.max_send_buffer_bytes",
+    ];
+    let container = container();
+    let values = KEYS.map(|key| variable(&container, &find(key).unwrap().env()));
+    let flags: Vec<_> = KEYS.into_iter().zip(values.iter().map(String::as_str)).collect();
+    let limits = settings(&[&[("base_urls", "http://127.0.0.1:1")], &flags[..]].concat()).server.limits;
+    let memory = |kind: &str| {
+        let text = container["resources"][kind]["memory"].as_str().unwrap();
+        text.strip_suffix("Mi").unwrap().parse::<u64>().unwrap() << 20
+    };
+    let each = limits.max_request_bytes as u64 + REPLY + limits.max_send_buffer_bytes as u64;
+    let held = limits.max_in_flight as u64 * each;
+    assert!(memory("requests") + held <= memory("limits"), "{held} bytes of callers do not fit");
+    assert!(limits.max_in_flight_per_caller < limits.max_in_flight, "one caller can fill a pod");
 }
 
 /// The names in an expression that look like metrics of the gateway.

@@ -12,11 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Request};
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_types::StatusExt;
 
 use crate::support::callers::{NOWHERE, ask, reason};
-use crate::support::process::PATIENCE;
+use crate::support::process::{PATIENCE, Process};
 use crate::support::sandboxed::Sandboxed;
-use crate::support::{Gateway, http};
+use crate::support::{Gateway, http, settings};
 
 /// What begins an HTTP/2 connection, with empty settings.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -60,6 +61,75 @@ async fn calls_of_an_old_connection_go_on_for_the_grace() {
     s.group("g").await;
     s.fault(json!({"command": "get_group_info", "action": {"type": "latency", "ms": 500}})).await;
     s.ok("GroupService/GetGroup", json!({"group_id": "g"})).await;
+}
+
+/// What is still open when a connection is closed by force gets a word of the gateway, not of the client's library: a write
+/// that was sent may have been executed and is not UNAVAILABLE, which clients and meshes repeat.
+#[tokio::test]
+async fn a_call_that_is_cut_off_is_told_whether_it_was_sent() {
+    for old in [false, true] {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = format!("http://{}", silent.local_addr().unwrap());
+        let bounds = if old {
+            [("connection.max_age", "2s"), ("connection.max_age_grace", "2s")]
+        } else {
+            [("connection.max_age", "0"), ("drain.timeout", "2s")]
+        };
+        // Once in five seconds for each command.
+        let slow = [("upstream.pacing", "true"), ("upstream.rate_factor", "0.001")];
+        let gateway = Gateway::start(&upstream, &[bounds, slow].concat()).await;
+        let channel = gateway.channel().await;
+        let destroy = || {
+            let mut groups = GroupServiceClient::new(channel.clone());
+            let mut request = Request::new(pb::DestroyGroupRequest { group_id: "g".to_owned() });
+            request.metadata_mut().insert("grpc-timeout", "50S".parse().unwrap());
+            tokio::spawn(async move { groups.destroy_group(request).await.unwrap_err() })
+        };
+        let sent = destroy();
+        let (first, _) = silent.accept().await.unwrap();
+        first.readable().await.unwrap();
+        let queued = destroy();
+        let read = tokio::spawn({
+            let channel = channel.clone();
+            async move { ask(&channel, &[]).await }
+        });
+        let (second, _) = silent.accept().await.unwrap();
+        second.readable().await.unwrap();
+        gateway.wait_for_metric("tim_server_in_flight", 3.0).await;
+        if !old {
+            gateway.shutdown.trigger();
+        }
+        let (unknown, executed) = ((Code::Unknown, "OUTCOME_UNKNOWN"), "unknown");
+        let (unavailable, not_executed) = ((Code::Unavailable, "SHUTTING_DOWN"), "not_executed");
+        for (call, is, outcome) in
+            [(sent, unknown, executed), (queued, unavailable, not_executed), (read, unavailable, not_executed)]
+        {
+            let status = tokio::time::timeout(PATIENCE, call).await.expect("it is cut off").unwrap();
+            assert_eq!((status.code(), reason(&status).as_str()), is, "old: {old}, {status:?}");
+            assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], outcome);
+        }
+    }
+}
+
+/// Calls may go on for as long as any of them may take.
+#[test]
+fn an_old_connection_outlasts_every_unary_call() {
+    let defaults = settings(&[("base_urls", NOWHERE)]).server;
+    assert!(defaults.connection.max_age_grace > defaults.deadline.max);
+}
+
+/// A connection is an open file: the limit on them is raised, and told of where it is too low all the same.
+#[tokio::test]
+async fn the_limit_on_open_files_is_raised() {
+    let mut raised = Process::start_under("-Sn 300", NOWHERE, &["--limits-max-connections", "20"]).await;
+    let (now, most) = raised.open_files();
+    assert!(now == most && now != "300", "{now} of {most}");
+    assert!(!raised.log().contains("max_connections"), "{}", raised.log());
+    raised.stop().await;
+
+    let mut low = Process::start_under("-n 400", NOWHERE, &["--limits-max-connections", "150"]).await;
+    assert!(low.log().contains("`limits.max_connections`"), "{}", low.log());
+    low.stop().await;
 }
 
 #[tokio::test]

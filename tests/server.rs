@@ -17,7 +17,7 @@ use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
-use crate::support::callers::ask;
+use crate::support::callers::{ask, reason};
 use crate::support::process::{PATIENCE, Process};
 use crate::support::sandboxed::Sandboxed;
 
@@ -62,6 +62,28 @@ async fn a_watch_sees_the_server_go_down_before_it_stops() {
     let mut late = HealthClient::new(gateway.channel().await);
     let reply = late.check(HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(reply.status(), ServingStatus::NotServing);
+}
+
+/// Who watches does not hold up the way down, nor a connection that has grown old.
+#[tokio::test]
+async fn a_watch_ends_when_its_connection_closes() {
+    const NEVER: &[(&str, &str)] = &[("drain.timeout", "1h"), ("connection.max_age_grace", "1h")];
+    for old in [false, true] {
+        let age: &[(&str, &str)] = if old { &[("connection.max_age", "500ms")] } else { &[] };
+        let gateway = Gateway::start("http://127.0.0.1:1", &[NEVER, age].concat()).await;
+        let mut health = HealthClient::new(gateway.channel().await);
+        let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+        if !old {
+            gateway.shutdown.trigger();
+        }
+        let end = async {
+            while watch.message().await?.is_some() {}
+            Ok::<_, Status>(())
+        };
+        let status = tokio::time::timeout(PATIENCE, end).await.expect("the watch ends").unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "SHUTTING_DOWN"), "{status:?}");
+    }
 }
 
 #[tokio::test]

@@ -207,7 +207,12 @@ pub const SETTINGS: &[Setting] = &[
         "DURATION",
         "Age at which a connection is closed in good order, so that clients spread over replicas; each gets up to 10 % more or less. 0 means never.",
     ),
-    setting("connection.max_age_grace", "30s", "DURATION", "How long the calls of such a connection may go on."),
+    setting(
+        "connection.max_age_grace",
+        "65s",
+        "DURATION",
+        "How long the calls of such a connection may go on. It should be longer than `deadline.max`.",
+    ),
     setting("connection.keepalive_interval", "60s", "DURATION", "How often HTTP/2 pings are sent. 0 means never."),
     setting(
         "connection.keepalive_timeout",

@@ -231,6 +231,7 @@ impl Call {
             priority: self.priority,
             safety,
             request_id: self.context.request_id(),
+            write_sent: Some(self.context.write_sent()),
         };
         let result = self.upstream.call(call, decode).await;
         let code = match &result {

@@ -111,6 +111,11 @@ impl Entry {
         self.service == UNKNOWN
     }
 
+    /// Whether its calls have no end of their own: health may be watched for ever.
+    pub fn is_endless(&self) -> bool {
+        self.family() == Family::Health && self.kind != Kind::Unary
+    }
+
     /// Which family the method belongs to.
     pub fn family(&self) -> Family {
         if self.service.starts_with("grpc.health.") {

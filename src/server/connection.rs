@@ -30,6 +30,10 @@ pub struct Peer {
     pub certified: bool,
     /// The SPIFFE identity in that certificate.
     pub identity: Option<Arc<str>>,
+    /// Cancelled when the connection takes no more calls, because of its age or because the server goes down.
+    pub closing: CancellationToken,
+    /// Cancelled shortly before it is closed by force, so that the calls that are left can still be answered.
+    pub ending: CancellationToken,
 }
 
 /// Serves connections with one set of settings.
@@ -41,6 +45,8 @@ pub struct Connections<S> {
     metrics: ServerMetrics,
     /// Asks every connection to finish its calls and close.
     pub closing: CancellationToken,
+    /// Asks every call to end with an error now.
+    pub ending: CancellationToken,
     /// Ends every connection at once.
     pub killed: CancellationToken,
 }
@@ -59,6 +65,7 @@ where
             tls,
             metrics,
             closing: CancellationToken::new(),
+            ending: CancellationToken::new(),
             killed: CancellationToken::new(),
         }
     }
@@ -79,7 +86,8 @@ where
         let deadline = Instant::now() + self.settings.limits.handshake_timeout;
         // Small frames that wait for more would add 40 ms to calls.
         let _ = stream.set_nodelay(true);
-        let peer = Peer { address, certified: false, identity: None };
+        let (closing, ending) = (self.closing.child_token(), self.ending.child_token());
+        let peer = Peer { address, certified: false, identity: None, closing, ending };
         let Some(tls) = &self.tls else { return self.drive(stream, peer, deadline).await };
         let handshake = timeout_at(deadline, tls.acceptor().accept(stream));
         let handshake = tokio::select! {
@@ -100,6 +108,7 @@ where
 
     async fn drive<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, peer: Peer, deadline: Instant) {
         let service = self.service.clone();
+        let (leaving, ending) = (peer.closing.clone(), peer.ending.clone());
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
@@ -111,6 +120,7 @@ where
         // Neither replicas nor connections shed their clients in step.
         let age = self.settings.connection.max_age.mul_f64(rand::random_range(0.9..=1.1));
         let mut age = std::pin::pin!(sleep_until(Instant::now() + or_forever(age)));
+        let mut last_words = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
         let mut grace = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
         let (mut old, mut closing) = (false, false);
         loop {
@@ -123,18 +133,27 @@ where
                 }
                 () = &mut age, if !old => {
                     old = true;
+                    leaving.cancel();
                     connection.as_mut().graceful_shutdown();
-                    grace.as_mut().reset(Instant::now() + self.settings.connection.max_age_grace);
+                    let bound = self.settings.connection.max_age_grace;
+                    last_words.as_mut().reset(Instant::now() + bound - farewell(bound));
+                    grace.as_mut().reset(Instant::now() + bound);
                 }
                 () = self.closing.cancelled(), if !closing => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
+                () = &mut last_words, if old && !ending.is_cancelled() => ending.cancel(),
                 () = &mut grace, if old => return,
                 () = self.killed.cancelled() => return,
             }
         }
     }
+}
+
+/// The last part of a bound on calls, in which those that are left are answered with an error.
+pub fn farewell(bound: Duration) -> Duration {
+    (bound / 10).min(Duration::from_secs(1))
 }
 
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);

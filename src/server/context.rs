@@ -1,6 +1,6 @@
 //! What layers and handlers tell each other about a call.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ struct Call {
     deadline: OnceLock<Instant>,
     command: OnceLock<Box<str>>,
     upstream_code: AtomicI64,
+    write_sent: AtomicBool,
 }
 
 /// Who calls, and for which application.
@@ -51,6 +52,7 @@ impl CallContext {
             deadline: OnceLock::new(),
             command: OnceLock::new(),
             upstream_code: AtomicI64::new(NO_CODE),
+            write_sent: AtomicBool::new(false),
         }))
     }
 
@@ -102,6 +104,11 @@ impl CallContext {
     /// Tells the access log what Tencent answered; the last one counts.
     pub fn set_upstream_code(&self, code: i64) {
         self.0.upstream_code.store(code, Ordering::Relaxed);
+    }
+
+    /// Whether anything was sent to Tencent that is more than a read, and so may have been executed.
+    pub fn write_sent(&self) -> &AtomicBool {
+        &self.0.write_sent
     }
 
     /// The Tencent command, if one was called.

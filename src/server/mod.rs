@@ -7,6 +7,7 @@ pub mod chain;
 mod connection;
 pub mod context;
 mod health;
+mod open_files;
 pub mod outcome;
 mod preface;
 mod probe;
@@ -139,8 +140,10 @@ pub async fn check(config: &Config, methods: &'static [Method]) -> Result<(), Er
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
 pub async fn run(config: Config, application: Application) -> Result<(), Error> {
+    let most_connections = config.server.limits.max_connections;
     let server = Server::bind(config, application).await?;
     let shutdown = server.shutdown();
+    open_files::raise(most_connections);
     let signals = Signals::new().map_err(Error::Signals)?;
     let waiting = tokio::spawn(signals.forward(shutdown));
     server.serve().await;
@@ -229,12 +232,15 @@ impl Server {
         tasks.close();
         tracing::info!(connections = tasks.len(), bound = ?settings.drain.timeout, "draining");
         connections.closing.cancel();
+        let farewell = connection::farewell(settings.drain.timeout);
         let drained = tokio::select! {
             () = tasks.wait() => true,
-            () = self.shutdown.pause(settings.drain.timeout) => false,
+            () = self.shutdown.pause(settings.drain.timeout - farewell) => false,
         };
         if !drained {
             tracing::warn!(connections = tasks.len(), "some calls did not end in time; closing their connections");
+            connections.ending.cancel();
+            let _ = tokio::time::timeout(farewell, tasks.wait()).await;
             connections.killed.cancel();
             // Tasks only have to notice; nothing in them can hold this up.
             let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
@@ -289,7 +295,7 @@ fn steps(
         }),
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
-        Box::new(Admission::new(limits.max_in_flight, per_caller)),
+        Box::new(Admission::new(limits, per_caller)),
         Box::new(CatchPanic),
     ]
 }

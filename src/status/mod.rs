@@ -107,11 +107,20 @@ impl Problem {
         Self::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, message).with("outcome", "unknown")
     }
 
-    /// The gateway takes no new calls.
+    /// The connection closes before the call is done, which was not sent to Tencent or only reads.
     #[must_use]
     pub fn shutting_down() -> Self {
-        let message = "the gateway is shutting down; repeat the call, another replica will take it";
+        let message = "the gateway closes the connection; repeat the call, another connection or replica will take it";
         Self::new(Code::Unavailable, ErrorReason::ShuttingDown, message).not_executed()
+    }
+
+    /// The connection closes before Tencent has answered a write. Never UNAVAILABLE, for meshes and clients repeat that.
+    #[must_use]
+    pub fn cut_off(command: &str) -> Self {
+        let message = "the gateway closes the connection before Tencent has answered; whether the call was executed is not known: look before repeating it";
+        Self::new(Code::Unknown, ErrorReason::OutcomeUnknown, message)
+            .with("outcome", "unknown")
+            .with("command", command)
     }
 
     /// A fault of the gateway itself.

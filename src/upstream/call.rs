@@ -1,5 +1,7 @@
 //! What the gateway hands over for one call, and what it gets back.
 
+use std::sync::atomic::AtomicBool;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -25,6 +27,8 @@ pub struct Call<'a> {
     pub safety: Safety,
     /// The id that callers and logs know the call by.
     pub request_id: &'a str,
+    /// Becomes true before something is sent that is more than a read.
+    pub write_sent: Option<&'a AtomicBool>,
 }
 
 /// Which calls go first when the quota is short.

@@ -44,9 +44,20 @@ impl Process {
 
     /// With further variables of the environment.
     pub async fn start_with(base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, flags, variables).await
+    }
+
+    /// Under a limit that the shell's `ulimit` sets.
+    pub async fn start_under(ulimit: &str, base_url: &str, flags: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!(r#"ulimit {ulimit} && exec "$0" "$@""#), env!("CARGO_BIN_EXE_tencent-im-grpc")]);
+        Self::spawn(shell, base_url, flags, &[]).await
+    }
+
+    async fn spawn(mut program: Command, base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let log = NamedTempFile::new().unwrap();
         let [address, admin] = [free_address(), free_address()];
-        let child = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
+        let child = program
             .args(["serve", "--listen", &address, "--base-urls", base_url, "--sdk-app-id", "1400000001"])
             .args(["--upstream-attempt-timeout", "1s", "--upstream-retry-budget", "0.5"])
             .args(["--upstream-rate-factor", "100", "--drain-pause", "0s", "--log-format", "json"])
@@ -85,6 +96,14 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many files it may open: now, and at most.
+    pub fn open_files(&self) -> (String, String) {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.id())).unwrap();
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+        let mut columns = line.split_whitespace().map(str::to_owned);
+        (columns.next().unwrap(), columns.next().unwrap())
     }
 
     fn id(&self) -> u32 {

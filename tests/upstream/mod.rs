@@ -67,6 +67,7 @@ fn call<'a>(command: &'a Command<'_>) -> Call<'a> {
         priority: Priority::Interactive,
         safety: command.safety,
         request_id: "request-1",
+        write_sent: None,
     }
 }
 

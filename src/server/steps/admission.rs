@@ -1,5 +1,6 @@
 //! Bounds how many calls are served at once. What is over the bound is refused at once instead of waiting in a queue that
-//! nobody bounds.
+//! nobody bounds. Health and reflection, which strangers may call, have small rooms of their own: they answer when the
+//! server is full, and cannot fill it.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::config::Limits;
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
@@ -23,11 +25,22 @@ use crate::status::Problem;
 /// When a refused caller may try again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Reflection at once: a descriptor takes a moment, and its text some hundred kilobytes.
+const REFLECTIONS: usize = 16;
+
 /// Admits calls while there is room, for all and for each caller.
 pub struct Admission {
-    room: Arc<Semaphore>,
-    most: usize,
+    calls: Room,
     callers: Arc<Shares>,
+    checks: Room,
+    watches: Room,
+    reflections: Room,
+}
+
+/// A number of places.
+struct Room {
+    free: Arc<Semaphore>,
+    most: usize,
 }
 
 /// Who has how many calls under way. Callers without any are not in it, so that it does not grow.
@@ -39,6 +52,11 @@ struct Shares {
 /// What a call holds until its response has been sent.
 struct Place {
     _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
+/// One of a caller's calls.
+struct Share {
     shares: Arc<Shares>,
     caller: Arc<str>,
 }
@@ -50,33 +68,55 @@ struct Held {
 }
 
 impl Admission {
-    /// Room for `most` calls, `most_per_caller` of them of one caller.
-    pub fn new(most: usize, most_per_caller: usize) -> Self {
-        let callers = Arc::new(Shares { most: most_per_caller, counts: Mutex::default() });
-        Self { room: Arc::new(Semaphore::new(most)), most, callers }
+    /// Room for the calls that the limits allow, `most_per_caller` of them of one caller, and for one check and one watch
+    /// of health on each connection.
+    pub fn new(limits: Limits, most_per_caller: usize) -> Self {
+        Self {
+            calls: Room::new(limits.max_in_flight),
+            callers: Arc::new(Shares { most: most_per_caller, counts: Mutex::default() }),
+            checks: Room::new(limits.max_connections),
+            watches: Room::new(limits.max_connections),
+            reflections: Room::new(REFLECTIONS),
+        }
     }
 
     fn admit(&self, call: &CallContext) -> Result<Place, Problem> {
-        let Ok(permit) = self.room.clone().try_acquire_owned() else {
-            let message = format!("{} calls are being served; no more are taken", self.most);
-            return Err(Problem::overloaded("gateway", message, PAUSE));
+        let method = call.method();
+        let open = match method.family() {
+            Family::Contract => None,
+            Family::Health if method.is_endless() => Some((&self.watches, "watches of health")),
+            Family::Health => Some((&self.checks, "checks of health")),
+            Family::Reflection => Some((&self.reflections, "calls of reflection")),
         };
+        if let Some((room, what)) = open {
+            return Ok(Place { _permit: room.enter(what)?, _share: None });
+        }
+        let permit = self.calls.enter("calls")?;
         let caller = call.caller_name();
         if !self.callers.take(&caller) {
             let message = format!("{} calls of this caller are being served; no more are taken", self.callers.most);
             return Err(Problem::overloaded(format!("caller:{caller}"), message, PAUSE));
         }
-        Ok(Place { _permit: permit, shares: self.callers.clone(), caller })
+        Ok(Place { _permit: permit, _share: Some(Share { shares: self.callers.clone(), caller }) })
+    }
+}
+
+impl Room {
+    fn new(most: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(most)), most }
+    }
+
+    fn enter(&self, what: &str) -> Result<OwnedSemaphorePermit, Problem> {
+        self.free.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{} {what} are being served; no more are taken", self.most);
+            Problem::overloaded("gateway", message, PAUSE)
+        })
     }
 }
 
 impl Step for Admission {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
         let call = CallContext::of(request.extensions());
-        // Probes and descriptors must answer when the server is full, too.
-        if call.method().family() != Family::Contract {
-            return next.run(request);
-        }
         match self.admit(&call) {
             Ok(place) => {
                 let answer = next.run(request);
@@ -110,7 +150,7 @@ impl Shares {
     }
 }
 
-impl Drop for Place {
+impl Drop for Share {
     fn drop(&mut self) {
         self.shares.give_back(&self.caller);
     }

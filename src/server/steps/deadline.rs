@@ -2,17 +2,20 @@
 //! on writes.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request};
+use http::{Extensions, HeaderMap, HeaderName, Request};
 use http_body::Frame;
-use tokio::time::{Sleep, sleep_until, timeout_at};
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 
 use crate::config::Deadline as Settings;
+use crate::server::Peer;
 use crate::server::catalog::{Family, Kind};
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
@@ -23,14 +26,17 @@ use crate::status::{Problem, Violation};
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Settings);
 
-/// A response stream that ends at the deadline.
+/// A response stream that ends at the deadline, or with its connection.
 struct Bounded {
     inner: Body,
     sleep: Pin<Box<Sleep>>,
+    leaving: Pin<Box<WaitForCancellationFutureOwned>>,
     call: CallContext,
     over: bool,
 }
 
+/// Longer than any process runs.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 impl Step for Deadline {
@@ -47,31 +53,47 @@ impl Step for Deadline {
                 return Box::pin(async move { answer });
             }
         };
-        let stream = call.method().kind != Kind::Unary;
-        let timeout = match given {
-            // Whoever watches health or reads descriptors may take as long as they like.
-            None if call.method().family() != Family::Contract => return next.run(request),
-            None if stream => self.0.max_stream,
-            None => self.0.default,
-            Some(given) => given.min(if stream { self.0.max_stream } else { self.0.max }),
+        let method = call.method();
+        let stream = method.kind != Kind::Unary;
+        let (default, most) = match method.family() {
+            // Whoever watches health may do so as long as the connection lasts.
+            Family::Health if method.is_endless() => (FOREVER, FOREVER),
+            Family::Health | Family::Reflection => (self.0.default, self.0.default),
+            Family::Contract if stream => (self.0.max_stream, self.0.max_stream),
+            Family::Contract => (self.0.default, self.0.max),
         };
-        let deadline = call.started() + timeout;
+        let deadline = call.started() + given.unwrap_or(default).min(most);
         call.set_deadline(deadline);
+        let leaving = leaving(request.extensions(), &call);
         let answer = next.run(request);
         Box::pin(async move {
-            match timeout_at(deadline, answer).await {
-                Ok(response) if stream => response.map(|inner| {
-                    Body::new(Bounded { inner, sleep: Box::pin(sleep_until(deadline)), call, over: false })
-                }),
-                Ok(response) => response,
-                Err(_) => refusal::response(Problem::deadline_exceeded(), &call),
+            let response = tokio::select! {
+                response = answer => response,
+                () = sleep_until(deadline) => return refusal::response(Problem::deadline_exceeded(), &call),
+                () = leaving.cancelled() => return refusal::response(cut_off(&call), &call),
+            };
+            if !stream {
+                return response;
             }
+            let (sleep, leaving) = (Box::pin(sleep_until(deadline)), Box::pin(leaving.cancelled_owned()));
+            response.map(|inner| Body::new(Bounded { inner, sleep, leaving, call, over: false }))
         })
     }
 }
 
-fn exceeded(call: &CallContext) -> Status {
-    Problem::deadline_exceeded().request_id(call.request_id()).into_status()
+/// Cancelled when the call must end because its connection does: shortly before that, for what has an end of its own, and
+/// at once for whoever watches health.
+fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
+    let token = |peer: &Peer| if call.method().is_endless() { peer.closing.clone() } else { peer.ending.clone() };
+    extensions.get().map(token).unwrap_or_default()
+}
+
+fn cut_off(call: &CallContext) -> Problem {
+    if call.write_sent().load(Ordering::Relaxed) {
+        Problem::cut_off(call.command().unwrap_or_default())
+    } else {
+        Problem::shutting_down()
+    }
 }
 
 /// `TimeoutValue TimeoutUnit` of the gRPC protocol: up to eight digits and one letter.
@@ -106,12 +128,18 @@ impl http_body::Body for Bounded {
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
             return Poll::Ready(frame);
         }
-        std::task::ready!(this.sleep.as_mut().poll(cx));
+        let problem = if this.leaving.as_mut().poll(cx).is_ready() {
+            cut_off(&this.call)
+        } else {
+            std::task::ready!(this.sleep.as_mut().poll(cx));
+            Problem::deadline_exceeded()
+        };
         this.over = true;
         // The handler's stream ends here, and with it whatever it still does upstream.
         this.inner = Body::empty();
+        let status = problem.request_id(this.call.request_id()).into_status();
         let mut trailers = HeaderMap::new();
-        Poll::Ready(Some(exceeded(&this.call).add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {

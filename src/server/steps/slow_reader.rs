@@ -15,7 +15,6 @@ use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::status::Problem;
@@ -39,8 +38,7 @@ impl Step for SlowReader {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
         let call = CallContext::of(request.extensions());
         let answer = next.run(request);
-        // Health may be watched for ever.
-        if call.method().family() != Family::Contract {
+        if call.method().is_endless() {
             return answer;
         }
         Box::pin(async move {

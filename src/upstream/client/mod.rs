@@ -6,6 +6,7 @@ mod self_test;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -179,6 +180,11 @@ impl Upstream {
         );
         let mut watch = Watch::start(&*self.observer, call.command.label);
         let signature = self.signer.current();
+        if let Some(sent) = call.write_sent
+            && call.safety != Safety::Read
+        {
+            sent.store(true, Ordering::Relaxed);
+        }
         let posted = self.post(call, limit, &signature).instrument(span.clone()).await;
         let result = posted.as_ref().map_err(Fault::clone).and_then(|body| read(body, &signature, decode));
         watch.finish(&result, &span);

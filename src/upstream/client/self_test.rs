@@ -36,6 +36,7 @@ impl Upstream {
             priority: Priority::Interactive,
             safety: PROBE.safety,
             request_id: "self-test",
+            write_sent: None,
         };
         self.call(call, reply).await
     }
