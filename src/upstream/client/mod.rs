@@ -30,6 +30,8 @@ use crate::command::Safety;
 #[derive(Debug)]
 pub struct Upstream {
     http: Http,
+    /// The app's admin, in whose name calls are made.
+    identifier: String,
     hosts: Hosts,
     signer: Signer,
     pacer: Option<Arc<dyn Pacer>>,
@@ -70,6 +72,7 @@ impl Upstream {
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         Ok(Self {
             http: Http::new(settings)?,
+            identifier: settings.identifier.clone(),
             hosts: Hosts::new(settings.base_urls.clone()),
             signer: Signer::new(settings)?,
             pacer: settings.pacing.then(|| local_pacer(settings)),

@@ -114,15 +114,16 @@ struct Found {
 
 impl Wanted {
     /// The command that looks at what has the id, and its body.
-    fn look(&self, command: &str) -> Option<(&'static Command<'static>, Value)> {
+    fn look(&self, command: &str, admin: &str) -> Option<(&'static Command<'static>, Value)> {
         match command {
             "create_group" => {
                 let filter = json!({"GroupBaseInfoFilter": ["Type", "Name", "Owner_Account", "CreateTime"]});
                 Some((&LOOK_AT_GROUP, json!({"GroupIdList": [self.group_id], "ResponseFilter": filter})))
             }
-            "create_topic" if !self.topic_id.is_empty() => {
-                Some((&LOOK_AT_TOPIC, json!({"GroupId": self.group_id, "TopicIdList": [self.topic_id]})))
-            }
+            "create_topic" if !self.topic_id.is_empty() => Some((
+                &LOOK_AT_TOPIC,
+                json!({"GroupId": self.group_id, "From_Account": admin, "TopicIdList": [self.topic_id]}),
+            )),
             _ => None,
         }
     }
@@ -153,7 +154,7 @@ impl Upstream {
             return None;
         }
         let wanted: Wanted = serde_json::from_slice(&call.body).ok()?;
-        let (command, body) = wanted.look(call.command.name)?;
+        let (command, body) = wanted.look(call.command.name, &self.identifier)?;
         let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
         let decode = |body: &[u8]| {
             let reply: Value = serde_json::from_slice(body)?;
