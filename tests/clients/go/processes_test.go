@@ -212,7 +212,7 @@ type gateway struct {
 
 func (s *sandbox) startGateway(t *testing.T, flags ...string) *gateway {
 	t.Helper()
-	flags = append(flags, "--base-urls", "http://"+s.api, "--sdk-app-id", appID, "--upstream-pacing=false",
+	flags = append(flags, "--base-urls", s.api, "--sdk-app-id", appID, "--upstream-pacing=false",
 		"--admin-listen", "off", "--log-format", "json")
 	g := &gateway{address: "127.0.0.1:0", flags: flags}
 	g.restart(t)

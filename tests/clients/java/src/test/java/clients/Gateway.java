@@ -19,7 +19,7 @@ final class Gateway implements AutoCloseable {
     this.flags = new ArrayList<>(List.of(flags));
     this.flags.addAll(
         List.of(
-            "--base-urls", "http://" + sandbox.api, "--sdk-app-id", "1400000001", "--upstream-pacing=false",
+            "--base-urls", sandbox.api, "--sdk-app-id", "1400000001", "--upstream-pacing=false",
             "--admin-listen", "off", "--log-format", "json"));
     restart();
   }
