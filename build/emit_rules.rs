@@ -140,11 +140,13 @@ fn many(model: &Model, field: &Field, rule: &FieldRule, value: &str, out: &mut S
 fn oneof_rules(message: &Message, name: &str, required: bool, out: &mut String) {
     let arms = oneof(&message.name, name);
     let value = format!("self.{}", ident(name));
+    let members = || message.fields.iter().filter(|f| f.oneof.as_deref() == Some(name));
     if required {
-        let _ = writeln!(out, "        rules::required({value}.is_none(), at, {name:?}, faults);");
+        let names = members().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "        rules::one_of({value}.is_none(), {names:?}, at, {name:?}, faults);");
     }
     let mut inner = String::new();
-    for arm in message.fields.iter().filter(|f| f.oneof.as_deref() == Some(name)) {
+    for arm in members() {
         let mut checks = String::new();
         single(arm, &arm.rule.clone().unwrap_or_default(), "(*value)", &mut checks);
         if arm.shape() == Shape::Unknown {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -25,6 +27,9 @@ use super::state::group::GroupType;
 use super::sync::{lock, write};
 use super::webhook::Plain;
 use super::{DEFAULT_APP, parity, registry, seed};
+
+/// The longest reason that a refusal of the framework has, in bytes.
+const LONGEST_REASON: usize = 64 << 10;
 
 type Shared = State<Arc<Engine>>;
 
@@ -68,7 +73,22 @@ fn routes(engine: Arc<Engine>) -> Router {
         .route("/apps/{sdkappid}/webhook", put(set_webhook).delete(clear_webhook))
         .route("/webhooks", get(show_webhooks).delete(clear_webhooks))
         .route("/webhooks/{number}/replay", post(replay_webhook));
-    Router::new().nest("/_sandbox", api).with_state(engine)
+    Router::new().nest("/_sandbox", api).layer(map_response(told_as_json)).with_state(engine)
+}
+
+/// What the framework refuses (a path, a method, a body that is not as wanted) is told like every other refusal.
+async fn told_as_json(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let body = axum::body::to_bytes(response.into_body(), LONGEST_REASON).await.unwrap_or_default();
+    let reason = match String::from_utf8_lossy(&body) {
+        none if none.is_empty() => status.canonical_reason().unwrap_or("refused").to_owned(),
+        reason => reason.into_owned(),
+    };
+    Refused(status, reason).into_response()
 }
 
 /// Changes the state, and answers once the change is in the data directory, if there is one. A change that fails may have
@@ -161,9 +181,12 @@ async fn show_rates(State(engine): Shared) -> Json<Value> {
     Json(json!({"scale": engine.pace.scale()}))
 }
 
-async fn change_rates(State(engine): Shared, Json(rates): Json<Rates>) -> Json<Value> {
+async fn change_rates(State(engine): Shared, Json(rates): Json<Rates>) -> Answer {
+    if !rates.scale.is_finite() || rates.scale < 0.0 {
+        return Err(bad_request("scale must be 0 (no limits) or more".to_owned()));
+    }
     engine.pace.set_scale(rates.scale);
-    show_rates(State(engine)).await
+    Ok(show_rates(State(engine)).await)
 }
 
 async fn show_journal(State(engine): Shared, Query(filter): Query<Filter>) -> Json<Value> {

@@ -19,6 +19,13 @@ pub fn required(missing: bool, at: &Path<'_>, field: &'static str, faults: &mut 
     }
 }
 
+/// A required `oneof`: one of its fields is set.
+pub fn one_of(missing: bool, fields: &str, at: &Path<'_>, field: &'static str, faults: &mut Faults) {
+    if missing {
+        faults.add(at, field, format_args!("is required: set one of {fields}"));
+    }
+}
+
 /// `max_bytes` of a string.
 pub fn max_bytes(value: &str, most: usize, at: &Path<'_>, field: &'static str, faults: &mut Faults) {
     if value.len() > most {
@@ -142,7 +149,13 @@ pub fn duration(
         faults.add(at, field, "must not be negative");
         return;
     }
-    range(value.seconds.saturating_add(i64::from(value.nanos > 0)), least, most, at, field, faults);
+    let seconds = value.seconds.saturating_add(i64::from(value.nanos > 0));
+    if let Some(least) = least.filter(|least| seconds < *least) {
+        faults.add(at, field, format_args!("is {seconds} s; at least {least} s are allowed"));
+    }
+    if let Some(most) = most.filter(|most| seconds > *most) {
+        faults.add(at, field, format_args!("is {seconds} s; at most {most} s are allowed"));
+    }
 }
 
 /// A token of this list, as an earlier page gave it.

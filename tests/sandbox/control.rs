@@ -257,3 +257,26 @@ async fn server_made_ids_follow_from_the_seed() {
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
 }
+
+/// Whoever refuses (a handler or the framework), the reason is told in JSON.
+#[tokio::test]
+async fn every_refusal_is_json_and_says_why() {
+    let sandbox = with_group().await;
+    let http = &sandbox.http;
+    let url = |path: &str| sandbox.control_url(path);
+    for (request, status, word) in [
+        (http.get(url("nothing")), 404, "Not Found"),
+        (http.put(url("clock")), 405, "Method Not Allowed"),
+        (http.get(url("apps/none/accounts")), 400, "none"),
+        (http.get(url("apps/7/accounts")), 404, "there is no app 7"),
+        (http.post(url("rates")).json(&json!({"scale": -1})), 400, "scale"),
+        (http.post(url("rates")).json(&json!({"rate": 1})), 422, "unknown field `rate`"),
+        (http.post(url("faults")).body("{}"), 415, "Content-Type"),
+        (http.get(url("journal?limit=all")), 400, "invalid digit"),
+    ] {
+        let reply = request.send().await.unwrap();
+        assert_eq!(reply.status(), status);
+        let body: Value = reply.json().await.unwrap();
+        assert!(body["error"].as_str().unwrap().contains(word), "{word}: {body}");
+    }
+}
