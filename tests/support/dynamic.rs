@@ -1,16 +1,17 @@
 //! Calls of any method of the contract, with requests and replies as proto3 JSON.
 
-use bytes::{Buf, BufMut};
+use bytes::Bytes;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{
     DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions,
 };
 use tencent_im_grpc::pb;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
 use tonic::{Request, Status, Streaming};
+
+use super::raw::Raw;
 
 /// The contract.
 pub fn pool() -> DescriptorPool {
@@ -56,60 +57,35 @@ pub async fn call_request(
 ) -> Result<DynamicMessage, Status> {
     let mut grpc = Grpc::new(channel).max_decoding_message_size(16 << 20);
     grpc.ready().await.unwrap();
-    let codec = Dynamic(method.output());
-    grpc.unary(request, path(method), codec).await.map(tonic::Response::into_inner)
+    let reply = grpc.unary(request.map(encoded), path(method), Raw).await?.into_inner();
+    Ok(DynamicMessage::decode(method.output(), reply).unwrap())
+}
+
+/// The messages of a stream.
+pub struct Messages {
+    bytes: Streaming<Bytes>,
+    output: MessageDescriptor,
+}
+
+impl Messages {
+    pub async fn next(&mut self) -> Result<Option<DynamicMessage>, Status> {
+        let bytes = self.bytes.message().await?;
+        Ok(bytes.map(|bytes| DynamicMessage::decode(self.output.clone(), bytes).unwrap()))
+    }
 }
 
 /// Opens a server stream.
-pub async fn stream(
-    channel: Channel,
-    method: &MethodDescriptor,
-    request: DynamicMessage,
-) -> Result<Streaming<DynamicMessage>, Status> {
+pub async fn stream(channel: Channel, method: &MethodDescriptor, request: DynamicMessage) -> Result<Messages, Status> {
     let mut grpc = Grpc::new(channel);
     grpc.ready().await.unwrap();
-    grpc.server_streaming(Request::new(request), path(method), Dynamic(method.output()))
-        .await
-        .map(tonic::Response::into_inner)
+    let bytes = grpc.server_streaming(Request::new(encoded(request)), path(method), Raw).await?.into_inner();
+    Ok(Messages { bytes, output: method.output() })
+}
+
+fn encoded(message: DynamicMessage) -> Bytes {
+    message.encode_to_vec().into()
 }
 
 fn path(method: &MethodDescriptor) -> PathAndQuery {
     format!("/{}/{}", method.parent_service().full_name(), method.name()).parse().unwrap()
-}
-
-struct Dynamic(MessageDescriptor);
-
-impl Codec for Dynamic {
-    type Encode = DynamicMessage;
-    type Decode = DynamicMessage;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self(self.0.clone())
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl Encoder for Dynamic {
-    type Item = DynamicMessage;
-    type Error = Status;
-
-    fn encode(&mut self, item: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put_slice(&item.encode_to_vec());
-        Ok(())
-    }
-}
-
-impl Decoder for Dynamic {
-    type Item = DynamicMessage;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
-        let bytes = buffer.copy_to_bytes(buffer.remaining());
-        DynamicMessage::decode(self.0.clone(), bytes).map(Some).map_err(|error| Status::internal(error.to_string()))
-    }
 }

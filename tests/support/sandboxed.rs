@@ -4,8 +4,8 @@ use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::Value;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::sandbox::{self, Running, Settings};
+use tonic::Status;
 use tonic::transport::Channel;
-use tonic::{Status, Streaming};
 
 use super::{Gateway, dynamic};
 
@@ -19,11 +19,11 @@ fn value(message: &DynamicMessage) -> Value {
 }
 
 /// The messages of a stream as proto3 JSON.
-pub struct Messages(Streaming<DynamicMessage>);
+pub struct Messages(dynamic::Messages);
 
 impl Messages {
     pub async fn next(&mut self) -> Result<Option<Value>, Status> {
-        Ok(self.0.message().await?.as_ref().map(value))
+        Ok(self.0.next().await?.as_ref().map(value))
     }
 }
 
