@@ -110,7 +110,8 @@ async fn compare() {
     let gateway = Target::start(|listen| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"));
         command
-            .args(["serve", "--listen", listen, "--base-urls", &upstream, "--sdk-app-id", "1400000001"])
+            .args(["serve", "--listen", listen, "--admin-listen", "127.0.0.1:0"])
+            .args(["--base-urls", &upstream, "--sdk-app-id", "1400000001"])
             .args(["--worker-threads", "1", "--upstream-pacing=false", "--log-level", "warn"])
             .env("TIM_SECRET_KEY", KEY);
         command
@@ -139,12 +140,13 @@ struct Target {
 impl Target {
     async fn start(command: impl FnOnce(&str) -> Command) -> Self {
         let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let child = command(&listen).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = command(&listen).stdout(Stdio::null()).spawn().unwrap();
         let endpoint = Endpoint::from_shared(format!("http://{listen}")).unwrap();
         loop {
             match endpoint.connect().await {
                 Ok(channel) => return Self { child, channel },
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(_) if child.try_wait().unwrap().is_none() => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(error) => panic!("it ended before it listened: {error}"),
             }
         }
     }
