@@ -49,7 +49,10 @@ pub fn methods(model: &Model) -> String {
 pub fn services(model: &Model) -> String {
     let mut out = String::new();
     for service in &model.services {
-        service_impl(service, &mut out);
+        service_impl(model, service, &mut out);
+    }
+    for (service, method) in model.methods().filter(|(_, method)| is_paged(model, method)) {
+        paged(model, service, method, &mut out);
     }
     for (service, method) in model.methods().filter(|(_, m)| m.command.is_some()) {
         mapped(model, service, method, &mut out);
@@ -58,22 +61,27 @@ pub fn services(model: &Model) -> String {
     out
 }
 
-fn service_impl(service: &Service, out: &mut String) {
+fn service_impl(model: &Model, service: &Service, out: &mut String) {
     let module = snake(&service.name);
     let _ = writeln!(out, "#[tonic::async_trait]\nimpl pb::{module}_server::{} for Gateway {{", service.name);
     for method in &service.methods {
         let (name, request, response) = (ident(&method.name), path(&method.request), path(&method.response));
-        let body = if method.command.is_some() {
-            "self.unary(request).await".to_owned()
-        } else {
-            format!("self.composed(request, |call, message| compositions::{module}::{name}(call, message)).await")
+        let kind = match (method.server_streaming, is_paged(model, method)) {
+            (true, _) => "streamed",
+            (false, true) => "page",
+            (false, false) => "composed",
         };
+        let body = if method.command.is_some() {
+            "|call, message| async move { call.send(message).await }".to_owned()
+        } else {
+            format!("|call, message| compositions::{module}::{name}(call, message)")
+        };
+        let body = format!("self.{kind}(request, {body}).await");
         if method.server_streaming {
             let _ = writeln!(
                 out,
                 "    type {0}Stream = Replies<pb::{response}>;\n    async fn {name}(&self, request: Request<pb::{request}>) \
-                 -> Result<Response<Self::{0}Stream>, Status> {{\n        \
-                 self.streamed(request, |call, message| compositions::{module}::{name}(call, message)).await\n    }}",
+                 -> Result<Response<Self::{0}Stream>, Status> {{\n        {body}\n    }}",
                 method.name
             );
         } else {
@@ -85,6 +93,28 @@ fn service_impl(service: &Service, out: &mut String) {
         }
     }
     out.push_str("}\n\n");
+}
+
+fn is_paged(model: &Model, method: &Method) -> bool {
+    let has = |message: &str, field: &str| model.messages.get(message).is_some_and(|m| m.field(field).is_some());
+    has(&method.request, "page_token") && has(&method.response, "next_page_token")
+}
+
+/// How the tokens of a list are sealed.
+fn paged(model: &Model, service: &Service, method: &Method, out: &mut String) {
+    let size = model.messages.get(&method.request).and_then(|request| request.field("page_size"));
+    let size = size.map_or("", |_| "page_size: 0, ");
+    let _ = write!(
+        out,
+        "impl tokens::Paged for pb::{request} {{\n    const PATH: &'static str = methods::{constant}.path;\n    \
+         fn page_token(&mut self) -> &mut String {{ &mut self.page_token }}\n    \
+         fn of_the_list(&self) -> Self {{ Self {{ page_token: String::new(), {size}..self.clone() }} }}\n}}\n\
+         impl tokens::Page for pb::{response} {{\n    \
+         fn next_page_token(&mut self) -> &mut String {{ &mut self.next_page_token }}\n}}\n\n",
+        request = path(&method.request),
+        response = path(&method.response),
+        constant = constant(&service.name, &method.name),
+    );
 }
 
 /// What the generic call needs to know of a mapped request.

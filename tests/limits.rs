@@ -7,6 +7,7 @@ use serde_json::json;
 use tencent_im_grpc::config::Config;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
+use tencent_im_grpc::pb::member_service_client::MemberServiceClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Request};
@@ -109,6 +110,30 @@ async fn a_call_that_is_cut_off_is_told_whether_it_was_sent() {
             assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], outcome);
         }
     }
+}
+
+/// What a batch did and did not do is told although its connection is closed by force.
+#[tokio::test]
+async fn a_batch_that_is_cut_off_tells_how_far_it_came() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", silent.local_addr().unwrap());
+    // One call in five seconds for each command, one part of a batch after the other.
+    let slow = [("upstream.pacing", "true"), ("upstream.rate_factor", "0.001"), ("batch.concurrency", "2")];
+    let gateway = Gateway::start(&upstream, &[&[("drain.timeout", "2s")], &slow[..]].concat()).await;
+    let mut members = MemberServiceClient::new(gateway.channel().await);
+    let user_ids = (0..60).map(|n| format!("u{n}")).collect();
+    let mut request = Request::new(pb::BatchAddMembersRequest { group_id: "g".to_owned(), user_ids, silent: true });
+    request.metadata_mut().insert("grpc-timeout", "50S".parse().unwrap());
+    let batch = tokio::spawn(async move { members.batch_add_members(request).await });
+    let (sent, _) = silent.accept().await.unwrap();
+    sent.readable().await.unwrap();
+    gateway.shutdown.trigger();
+    let results =
+        tokio::time::timeout(PATIENCE, batch).await.expect("it is cut off").unwrap().unwrap().into_inner().results;
+    let told: Vec<_> = results.iter().map(|r| r.status.as_ref().map(|s| (s.state(), s.reason())).unwrap()).collect();
+    let unknown = (pb::BatchState::Unknown, pb::ErrorReason::OutcomeUnknown);
+    let not_attempted = (pb::BatchState::NotAttempted, pb::ErrorReason::ShuttingDown);
+    assert_eq!(told, [vec![unknown; 20], vec![not_attempted; 40]].concat());
 }
 
 /// Calls may go on for as long as any of them may take.

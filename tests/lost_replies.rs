@@ -179,15 +179,15 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("AttributeService/DeleteAttributes", json!({"group_id": "g", "keys": ["a"]})),
         ("AttributeService/ClearAttributes", json!({"group_id": "g"})),
         ("CounterService/DeleteCounters", json!({"group_id": "g"})),
-        ("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "carol", "msg_seqs": ["SEQ"]})),
+        ("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "carol", "seqs": ["SEQ"]})),
         (
             "ExtensionService/SetExtensions",
-            json!({"group_id": "g", "msg_seq": "SEQ", "operation": "EXTENSION_OPERATION_SET",
+            json!({"group_id": "g", "seq": "SEQ", "operation": "EXTENSION_OPERATION_SET",
                 "extensions": [{"key": "vote", "value": "yes"}]}),
         ),
         (
             "MessageService/UpdateMessage",
-            json!({"group_id": "g", "msg_seq": "SEQ", "elements": [{"text": {"text": "edited"}}]}),
+            json!({"group_id": "g", "seq": "SEQ", "elements": [{"text": {"text": "edited"}}]}),
         ),
         ("MessageService/RecallMessages", json!({"group_id": "g", "seqs": ["SEQ"]})),
         ("MessageService/RecallMessagesBySender", json!({"group_id": "g", "sender_user_id": "alice"})),

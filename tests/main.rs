@@ -20,6 +20,7 @@ mod limits;
 mod lost_replies;
 mod matrix;
 mod mesh;
+mod page_tokens;
 mod properties;
 mod raw;
 mod redaction;

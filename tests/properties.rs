@@ -58,8 +58,8 @@ pub fn arbitrary(random: &mut StdRng, descriptor: &MessageDescriptor, depth: u32
 /// Fields that JSON does not carry as they are: the gateway fills or computes them.
 fn is_derived(field: &FieldDescriptor) -> bool {
     let parent = field.parent_message();
-    matches!(field.name(), "request_id" | "page_token" | "next_page_token" | "reason" | "error_reason")
-        || (field.name() == "error_code" && parent.fields().any(|f| matches!(f.name(), "reason" | "error_reason")))
+    matches!(field.name(), "request_id" | "page_token" | "next_page_token" | "reason")
+        || (field.name() == "error_code" && parent.fields().any(|f| f.name() == "reason"))
 }
 
 fn value(random: &mut StdRng, field: &FieldDescriptor, depth: u32) -> Value {

@@ -1,6 +1,8 @@
 //! Batches of any size: split at what Tencent takes in one call, with one result per item in the caller's order. A part
 //! that fails marks its items; the others stand. When the deadline comes near, what was not begun is said so.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -157,10 +159,19 @@ where
 }
 
 async fn attempt<R: Mapped>(call: &Call, request: R) -> Result<R::Reply, BatchItemStatus> {
+    if call.ending().is_cancelled() {
+        return Err(cut_off(false));
+    }
     if call.remaining().is_zero() {
         return Err(not_attempted());
     }
-    call.try_send(request).await.map_err(failed)
+    let sent = Arc::new(AtomicBool::new(false));
+    let part = call.part(R::METHOD.safety, sent.clone());
+    tokio::select! {
+        biased;
+        reply = part.try_send(request) => reply.map_err(failed),
+        () = call.ending().cancelled() => Err(cut_off(sent.load(Ordering::Relaxed))),
+    }
 }
 
 /// The item was done.
@@ -211,6 +222,18 @@ fn not_attempted() -> BatchItemStatus {
         error_code: 0,
         error_message: "not begun: the deadline was near".to_owned(),
     }
+}
+
+/// The connection is closed by force, before or after a write was sent.
+fn cut_off(sent: bool) -> BatchItemStatus {
+    let (state, reason, message) = match sent {
+        false => (BatchState::NotAttempted, ErrorReason::ShuttingDown, "not done: the gateway closes the connection"),
+        true => {
+            let message = "the gateway closes the connection before Tencent has answered";
+            (BatchState::Unknown, ErrorReason::OutcomeUnknown, message)
+        }
+    };
+    BatchItemStatus { state: state.into(), reason: reason.into(), error_code: 0, error_message: message.to_owned() }
 }
 
 /// The item would have overtaken one that failed, and has the same reason not to be done.

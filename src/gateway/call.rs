@@ -1,16 +1,18 @@
 //! One call from the caller's side: who calls, until when, and the way to Tencent.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Extensions, Status};
 
 use crate::command::{Command, Method, Safety};
 use crate::config;
 use crate::pb::ErrorReason;
-use crate::server::CallContext;
+use crate::server::{CallContext, Peer};
 use crate::status::{Problem, Violation};
 use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Reply, Upstream, UpstreamError};
 use crate::validate::{self, Validate};
@@ -51,6 +53,10 @@ pub struct Call {
     priority: Priority,
     /// Kept back from the caller's deadline.
     margin: Duration,
+    /// Cancelled shortly before the connection is closed by force.
+    ending: CancellationToken,
+    /// Becomes true when a write of this part of a call is sent.
+    part_sent: Option<Arc<AtomicBool>>,
     /// At what sizes batches are split.
     pub(super) batch: config::Batch,
     /// Whether commands may be called by name.
@@ -78,6 +84,8 @@ impl Call {
             context,
             priority: Priority::Interactive,
             margin: Duration::ZERO,
+            ending: extensions.get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default(),
+            part_sent: None,
             batch: gateway.batch,
             raw: gateway.raw,
         })
@@ -95,6 +103,21 @@ impl Call {
     pub fn ahead(mut self, margin: Duration) -> Self {
         self.margin = margin;
         self
+    }
+
+    /// A part of this call, which tells on its own whether a write of it was sent. Of the whole call that is assumed.
+    #[must_use]
+    pub fn part(&self, safety: Safety, sent: Arc<AtomicBool>) -> Self {
+        if safety != Safety::Read {
+            self.context.write_sent().store(true, Ordering::Relaxed);
+        }
+        Self { part_sent: Some(sent), ..self.clone() }
+    }
+
+    /// Cancelled when the call must be answered at once, because its connection will be closed by force.
+    #[must_use]
+    pub fn ending(&self) -> &CancellationToken {
+        &self.ending
     }
 
     /// When calls of Tencent must have ended.
@@ -157,7 +180,8 @@ impl Call {
         }
         let violation = Violation {
             field: "page_token".to_owned(),
-            description: "is no token of this stream; pass next_page_token of a message of it, unchanged".to_owned(),
+            description: "is no token of this list; pass next_page_token of a reply to the same request, unchanged"
+                .to_owned(),
         };
         Err(self.problem(Problem::invalid_argument([violation])))
     }
@@ -231,7 +255,7 @@ impl Call {
             priority: self.priority,
             safety,
             request_id: self.context.request_id(),
-            write_sent: Some(self.context.write_sent()),
+            write_sent: Some(self.part_sent.as_deref().unwrap_or_else(|| self.context.write_sent())),
         };
         let result = self.upstream.call(call, decode).await;
         let code = match &result {

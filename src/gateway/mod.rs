@@ -7,11 +7,12 @@ pub mod compositions;
 mod listed;
 mod pages;
 mod random;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use tonic::{Request, Response, Status};
 
 pub use call::{Call, Failure, Mapped};
@@ -23,6 +24,7 @@ use crate::upstream::Upstream;
 use crate::validate::Validate;
 use crate::wire::paging;
 use random::message_random;
+use tokens::{List, Page, Paged};
 
 /// A streamed reply.
 pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
@@ -64,12 +66,7 @@ impl Gateway {
         self.apps.get(app).cloned()
     }
 
-    /// A mapped RPC: validate, send, answer.
-    async fn unary<R: Mapped>(&self, request: Request<R>) -> Result<Response<R::Reply>, Status> {
-        self.composed(request, |call, message| async move { call.send(message).await }).await
-    }
-
-    /// A composition that answers once.
+    /// An RPC that answers once: validate, do it, answer.
     async fn composed<R, T, F>(
         &self,
         request: Request<R>,
@@ -85,18 +82,48 @@ impl Gateway {
         body(call, message).await.map(Response::new)
     }
 
-    /// A composition that answers with a stream.
+    /// An RPC that answers with a page of a list.
+    async fn page<R, T, F>(&self, request: Request<R>, body: impl FnOnce(Call, R) -> F) -> Result<Response<T>, Status>
+    where
+        R: Validate + Paged,
+        T: Page,
+        F: Future<Output = Result<T, Status>>,
+    {
+        let (list, request) = self.opened(request)?;
+        Ok(self.composed(request, body).await?.map(|page| sealed(list, page)))
+    }
+
+    /// An RPC that answers with a list as a stream.
     async fn streamed<R, T, F>(
         &self,
         request: Request<R>,
         body: impl FnOnce(Call, R) -> F,
     ) -> Result<Response<Replies<T>>, Status>
     where
-        R: Validate,
+        R: Validate + Paged,
+        T: Page + 'static,
         F: Future<Output = Result<Replies<T>, Status>>,
     {
-        self.composed(request, body).await
+        let (list, request) = self.opened(request)?;
+        let pages = self.composed(request, body).await?;
+        Ok(pages.map(|pages| pages.map_ok(move |page| sealed(list, page)).boxed()))
     }
+
+    /// A request for a page with the position that its token stands for, and the list that it is of.
+    fn opened<R: Paged>(&self, mut request: Request<R>) -> Result<(List, Request<R>), Status> {
+        let list = List::of(request.get_ref());
+        match list.open(request.get_mut().page_token()) {
+            Some(position) => *request.get_mut().page_token() = position,
+            None => Call::new(self, request.extensions())?.check_token(false)?,
+        }
+        Ok((list, request))
+    }
+}
+
+fn sealed<T: Page>(list: List, mut page: T) -> T {
+    let token = page.next_page_token();
+    *token = list.seal(token);
+    page
 }
 
 #[allow(clippy::all, clippy::pedantic, missing_docs)]

@@ -9,6 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use crate::command::Safety;
 use crate::pb::ErrorReason;
 
 /// `domain` of every ErrorInfo.
@@ -116,8 +117,14 @@ impl Problem {
 
     /// The connection closes before Tencent has answered a write. Never UNAVAILABLE, for meshes and clients repeat that.
     #[must_use]
-    pub fn cut_off(command: &str) -> Self {
-        let message = "the gateway closes the connection before Tencent has answered; whether the call was executed is not known: look before repeating it";
+    pub fn cut_off(command: &str, safety: Safety) -> Self {
+        let advice = match safety {
+            Safety::Unsafe => ": look before repeating it",
+            Safety::Read | Safety::Idempotent => "; it is safe to repeat",
+        };
+        let message = format!(
+            "the gateway closes the connection before Tencent has answered; whether the call was executed is not known{advice}"
+        );
         Self::new(Code::Unknown, ErrorReason::OutcomeUnknown, message)
             .with("outcome", "unknown")
             .with("command", command)

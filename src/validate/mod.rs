@@ -11,6 +11,9 @@ use crate::wire::paging;
 /// Most violations that one answer lists: they travel in a header, and clients bound the size of those.
 pub const MAX_REPORTED: usize = 32;
 
+/// Characters of a map's key that a path shows: answers must stay short.
+const LONGEST_KEY: usize = 64;
+
 /// A message whose rules can be checked. Implemented by the generator.
 pub trait Validate {
     /// Adds what is wrong with the message, which stands at `at`.
@@ -26,6 +29,8 @@ pub enum Path<'a> {
     Field(&'a Path<'a>, &'static str),
     /// An item of a list.
     Index(&'a Path<'a>, usize),
+    /// A value of a map.
+    Key(&'a Path<'a>, &'a str),
 }
 
 impl Path<'_> {
@@ -40,6 +45,12 @@ impl Path<'_> {
     pub fn index(&self, index: usize) -> Path<'_> {
         Path::Index(self, index)
     }
+
+    /// The path of the value that a map has for a key.
+    #[must_use]
+    pub fn key<'a>(&'a self, key: &'a str) -> Path<'a> {
+        Path::Key(self, key)
+    }
 }
 
 impl fmt::Display for Path<'_> {
@@ -49,6 +60,10 @@ impl fmt::Display for Path<'_> {
             Path::Field(Path::Root, name) => f.write_str(name),
             Path::Field(parent, name) => write!(f, "{parent}.{name}"),
             Path::Index(parent, index) => write!(f, "{parent}[{index}]"),
+            Path::Key(parent, key) => match key.char_indices().nth(LONGEST_KEY) {
+                Some((end, _)) => write!(f, "{parent}[{:?}…]", &key[..end]),
+                None => write!(f, "{parent}[{key:?}]"),
+            },
         }
     }
 }
@@ -56,7 +71,7 @@ impl fmt::Display for Path<'_> {
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Path of the field, such as `members[3].user_id`.
+    /// Path of the field, such as `members[3].user_id` or `attributes["topic"]`.
     pub field: String,
     /// What is wrong and what would be right.
     pub description: String,

@@ -71,13 +71,13 @@ pub fn pair(
     field: &'static str,
     faults: &mut Faults,
 ) {
+    let map = at.field(field);
+    let at = map.key(key);
     if key_bytes > 0 && (key.is_empty() || key.len() > key_bytes) {
-        let text = format_args!("has a key of {} UTF-8 bytes; 1 to {key_bytes} are allowed", key.len());
-        faults.add(at, field, text);
+        faults.add_at(&at, format_args!("is a key of {} UTF-8 bytes; 1 to {key_bytes} are allowed", key.len()));
     }
     if let Some(value) = value.filter(|value| value_bytes > 0 && value.len() > value_bytes) {
-        let text = format_args!("has a value of {} UTF-8 bytes; at most {value_bytes} are allowed", value.len());
-        faults.add(at, field, text);
+        faults.add_at(&at, format_args!("has {} UTF-8 bytes; at most {value_bytes} are allowed", value.len()));
     }
 }
 

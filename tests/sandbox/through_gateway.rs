@@ -96,11 +96,11 @@ async fn get_members_leaves_strangers_out() {
 async fn update_message_replaces_its_elements() {
     let group = Group::start().await;
     let seq = group.send().await;
-    let request = json!({"group_id": "g", "msg_seq": seq, "elements": [{"text": {"text": "edited"}}]});
+    let request = json!({"group_id": "g", "seq": seq, "elements": [{"text": {"text": "edited"}}]});
     group.ok("MessageService/UpdateMessage", request).await;
     let page = group.ok("MessageService/ListMessages", json!({"group_id": "g"})).await;
     assert_eq!(page["messages"][0]["elements"], json!([{"text": {"text": "edited"}}]));
-    let missing = json!({"group_id": "g", "msg_seq": "99", "cloud_custom_data": "x"});
+    let missing = json!({"group_id": "g", "seq": "99", "cloud_custom_data": "x"});
     group.fails("MessageService/UpdateMessage", missing, Code::InvalidArgument).await;
 }
 
@@ -108,7 +108,7 @@ async fn update_message_replaces_its_elements() {
 async fn clear_history_leaves_it_to_the_service() {
     let group = Group::start().await;
     let seq = group.send().await;
-    group.ok("MessageService/ClearHistory", json!({"group_id": "g", "msg_seq": seq})).await;
+    group.ok("MessageService/ClearHistory", json!({"group_id": "g", "seq": seq})).await;
     let page = group.ok("MessageService/ListMessages", json!({"group_id": "g"})).await;
     assert_eq!(page["messages"][0]["seq"], seq);
     group.fails("MessageService/ClearHistory", json!({"group_id": "gone"}), Code::NotFound).await;
@@ -138,8 +138,8 @@ async fn send_stream_message_grows_a_message() {
 async fn report_read_needs_a_receipt() {
     let group = Group::start().await;
     let seq = group.send().await;
-    group.ok("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "bob", "msg_seqs": [seq]})).await;
-    let missing = json!({"group_id": "g", "user_id": "bob", "msg_seqs": ["99"]});
+    group.ok("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "bob", "seqs": [seq]})).await;
+    let missing = json!({"group_id": "g", "user_id": "bob", "seqs": ["99"]});
     group.fails("ReceiptService/ReportRead", missing, Code::NotFound).await;
 }
 
@@ -147,17 +147,17 @@ async fn report_read_needs_a_receipt() {
 async fn get_read_receipts_reports_for_each_message() {
     let group = Group::start().await;
     let seq = group.send().await;
-    group.ok("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "bob", "msg_seqs": [seq]})).await;
-    let reply = group.ok("ReceiptService/GetReadReceipts", json!({"group_id": "g", "msg_seqs": [seq, "99"]})).await;
-    assert_eq!(reply["receipts"][0], json!({"msg_seq": seq, "read_count": 1, "unread_count": 1}));
-    assert_eq!((&reply["receipts"][1]["error_code"], &reply["receipts"][1]["msg_seq"]), (&json!(10062), &json!("99")));
+    group.ok("ReceiptService/ReportRead", json!({"group_id": "g", "user_id": "bob", "seqs": [seq]})).await;
+    let reply = group.ok("ReceiptService/GetReadReceipts", json!({"group_id": "g", "seqs": [seq, "99"]})).await;
+    assert_eq!(reply["receipts"][0], json!({"seq": seq, "read_count": 1, "unread_count": 1}));
+    assert_eq!((&reply["receipts"][1]["error_code"], &reply["receipts"][1]["seq"]), (&json!(10062), &json!("99")));
 }
 
 #[tokio::test]
 async fn list_read_receipt_members_pages() {
     let group = Group::start().await;
     let seq = group.send().await;
-    let mut request = json!({"group_id": "g", "msg_seq": seq, "state": "READ_STATE_UNREAD", "page_size": 1});
+    let mut request = json!({"group_id": "g", "seq": seq, "state": "READ_STATE_UNREAD", "page_size": 1});
     let first = group.ok("ReceiptService/ListReadReceiptMembers", request.clone()).await;
     assert_eq!(first["unread_user_ids"], json!(["bob"]));
     request["page_token"] = first["next_page_token"].clone();
@@ -171,7 +171,7 @@ async fn set_extensions_counts_versions() {
     let group = Group::start().await;
     let seq = group.send().await;
     let request = json!({
-        "group_id": "g", "msg_seq": seq, "operation": "EXTENSION_OPERATION_SET",
+        "group_id": "g", "seq": seq, "operation": "EXTENSION_OPERATION_SET",
         "extensions": [{"key": "vote", "value": "yes"}],
     });
     for version in ["1", "2"] {
@@ -185,16 +185,16 @@ async fn get_extensions_shows_what_was_set() {
     let group = Group::start().await;
     let seq = group.send().await;
     let set = json!({
-        "group_id": "g", "msg_seq": seq, "operation": "EXTENSION_OPERATION_SET",
+        "group_id": "g", "seq": seq, "operation": "EXTENSION_OPERATION_SET",
         "extensions": [{"key": "vote", "value": "yes"}],
     });
     group.ok("ExtensionService/SetExtensions", set).await;
-    let reply = group.ok("ExtensionService/GetExtensions", json!({"group_id": "g", "msg_seq": seq})).await;
+    let reply = group.ok("ExtensionService/GetExtensions", json!({"group_id": "g", "seq": seq})).await;
     let expected = json!({
         "extensions": [{"key": "vote", "value": "yes", "seq": "1"}], "complete": true, "latest_seq": "1",
     });
     assert_eq!(reply, expected);
-    let missing = json!({"group_id": "g", "msg_seq": "99"});
+    let missing = json!({"group_id": "g", "seq": "99"});
     group.fails("ExtensionService/GetExtensions", missing, Code::NotFound).await;
 }
 

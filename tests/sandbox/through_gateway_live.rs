@@ -99,8 +99,8 @@ async fn a_repeated_broadcast_is_one_broadcast() {
     let sandboxed = room().await;
     let send = json!({"request_id": "gift-1", "elements": [{"text": {"text": "hello"}}]});
     let first = sandboxed.ok("LiveRoomService/SendBroadcast", send.clone()).await;
-    assert_eq!(first["msg_seq"], "1");
+    assert_eq!(first["seq"], "1");
     assert_eq!(sandboxed.ok("LiveRoomService/SendBroadcast", send).await, first);
     let other = json!({"request_id": "gift-2", "elements": [{"text": {"text": "hello"}}]});
-    assert_eq!(sandboxed.ok("LiveRoomService/SendBroadcast", other).await["msg_seq"], "2");
+    assert_eq!(sandboxed.ok("LiveRoomService/SendBroadcast", other).await["seq"], "2");
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, Request};
 use http_body::Frame;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::command::Safety;
 use crate::config::Deadline as Settings;
 use crate::server::Peer;
 use crate::server::catalog::{Family, Kind};
@@ -35,6 +36,8 @@ struct Bounded {
     over: bool,
 }
 
+/// What a batch has to tell how far it came, when it is cut off.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 /// Longer than any process runs.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -65,12 +68,15 @@ impl Step for Deadline {
         let deadline = call.started() + given.unwrap_or(default).min(most);
         call.set_deadline(deadline);
         let leaving = leaving(request.extensions(), &call);
-        let answer = next.run(request);
+        let mut answer = next.run(request);
         Box::pin(async move {
             let response = tokio::select! {
-                response = answer => response,
+                response = &mut answer => response,
                 () = sleep_until(deadline) => return refusal::response(Problem::deadline_exceeded(), &call),
-                () = leaving.cancelled() => return refusal::response(cut_off(&call), &call),
+                () = leaving.cancelled() => match timeout(LAST_WORDS, answer).await {
+                    Ok(response) => response,
+                    Err(_) => return refusal::response(cut_off(&call), &call),
+                },
             };
             if !stream {
                 return response;
@@ -90,7 +96,8 @@ fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
 
 fn cut_off(call: &CallContext) -> Problem {
     if call.write_sent().load(Ordering::Relaxed) {
-        Problem::cut_off(call.command().unwrap_or_default())
+        let safety = call.method().rule.map_or(Safety::Unsafe, |rule| rule.safety);
+        Problem::cut_off(call.command().unwrap_or_default(), safety)
     } else {
         Problem::shutting_down()
     }

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use crate::command::Safety;
 use crate::pb::ErrorReason;
 use crate::server::catalog::{Catalog, Family};
 use crate::server::chain::{Answer, Next, Step};
@@ -45,6 +46,13 @@ impl Step for Explain {
 /// The same frame, unless it ends the response with an error that has no details.
 fn explained(frame: Frame<Bytes>, call: &CallContext) -> Frame<Bytes> {
     let problem = frame.trailers_ref().and_then(|trailers| bare(trailers, cut_off));
+    // The handler was done: what it was to write is written.
+    let read = call.method().rule.is_some_and(|rule| rule.safety == Safety::Read);
+    let outcome = if read { "not_executed" } else { "unknown" };
+    let problem = problem.map(|problem| match call.command() {
+        Some(command) => problem.with("outcome", outcome).with("command", command),
+        None => problem.with("outcome", outcome),
+    });
     let mut trailers = HeaderMap::new();
     match problem.map(|problem| problem.request_id(call.request_id()).into_status().add_header(&mut trailers)) {
         Some(Ok(())) => Frame::trailers(trailers),
@@ -61,7 +69,7 @@ fn bare(headers: &HeaderMap, judge: fn(Code) -> (Code, ErrorReason, &'static str
     let (code, reason, advice) = judge(status.code());
     let message = match status.message() {
         "" => advice.to_owned(),
-        message => format!("{advice} ({message})"),
+        message => format!("{advice} ({})", message.trim_start_matches("Error, ")),
     };
     Some(Problem::new(code, reason, message))
 }
