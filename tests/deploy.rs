@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::config::print;
 use tencent_im_grpc::config::table::{SETTINGS, find};
-use tencent_im_grpc::pb;
+use tencent_im_grpc::pb::{self, ErrorReason};
 use tencent_im_grpc::telemetry::metrics::Metrics;
-use tencent_im_grpc::upstream::Observer;
+use tencent_im_grpc::upstream::{Observer, errors};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::support::sandboxed::Sandboxed;
@@ -213,5 +214,53 @@ async fn dashboard_and_alerts_ask_for_metrics_that_are_there() {
             || typed.contains(&(base("_total").as_str(), "counter"))
             || typed.contains(&(base("_bucket").as_str(), "histogram"));
         assert!(there, "no metric {metric}");
+    }
+}
+
+/// The expression of an alert.
+fn alert(name: &str) -> String {
+    let alerts = yaml("deploy/prometheus/alerts.yaml");
+    let rules = alerts[0]["groups"][0]["rules"].as_vec().unwrap();
+    let rule = rules.iter().find(|rule| rule["alert"].as_str() == Some(name)).unwrap_or_else(|| panic!("no {name}"));
+    rule["expr"].as_str().unwrap().to_owned()
+}
+
+/// The alternatives of a matcher such as `code=~"1|2"`, which stands in an expression once.
+fn alternatives(expression: &str, matcher: &str) -> Vec<String> {
+    let parts: Vec<&str> = expression.split(&format!("{matcher}\"")).collect();
+    assert_eq!(parts.len(), 2, "{matcher} in {expression}");
+    parts[1].split('"').next().unwrap().split('|').map(str::to_owned).collect()
+}
+
+/// Whoever is woken at night can mend it: a code that callers cause rings nothing, and none of the gateway's is missed.
+#[test]
+fn the_page_for_a_wrong_setting_names_the_codes_that_mean_one() {
+    let listed: Vec<i64> = alternatives(&alert("TencentImMisconfigured"), "code=~")
+        .iter()
+        .map(|code| code.parse().unwrap_or_else(|_| panic!("{code} is a pattern, not a code")))
+        .collect();
+    let meant: Vec<i64> = errors::TABLE
+        .iter()
+        .filter(|entry| entry.reason == ErrorReason::GatewayMisconfigured)
+        .flat_map(|entry| entry.first..=entry.last)
+        .collect();
+    assert!(meant.contains(&70001) && !meant.contains(&70107));
+    assert_eq!(listed, meant);
+}
+
+/// A call that is many calls of Tencent may take long.
+#[test]
+fn only_single_calls_can_be_slow() {
+    // They are not mapped to a command of their own, but are one call of Tencent.
+    const SINGLE: [&str; 4] = ["GetGroup", "RecallMessage", "UnmuteMembers", "Call"];
+    let excluded = alternatives(&alert("TencentImSlow"), "grpc_method!~");
+    for method in METHODS.iter().filter(|method| !method.streaming) {
+        let name = method.path.split_once('/').unwrap().1;
+        let is_excluded = excluded.iter().any(|pattern| match pattern.strip_suffix(".*") {
+            Some(start) => name.starts_with(start),
+            None => name == pattern,
+        });
+        let is_single = method.command.is_some() || SINGLE.contains(&name);
+        assert_eq!(is_excluded, !is_single, "{}", method.path);
     }
 }
