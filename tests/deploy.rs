@@ -88,6 +88,49 @@ fn the_kustomization_names_every_manifest() {
     assert_eq!(listed, present);
 }
 
+/// The labels of namespaces that a network policy selects by.
+fn namespace_labels(policy: &Yaml) -> BTreeSet<(String, String)> {
+    let text = |yaml: &Yaml| yaml.as_str().unwrap().to_owned();
+    let rules = ["ingress", "egress"].into_iter().filter_map(|direction| policy["spec"][direction].as_vec()).flatten();
+    let peers = rules.flat_map(|rule| ["from", "to"].map(|peers| rule[peers].as_vec())).flatten().flatten();
+    let selectors = peers.filter_map(|peer| peer["namespaceSelector"]["matchLabels"].as_hash());
+    selectors.flatten().map(|(label, value)| (text(label), text(value))).collect()
+}
+
+/// What must be true of a cluster before the policy fits it is said where the pack is applied.
+#[test]
+fn the_namespaces_of_the_network_policy_are_told() {
+    let labels = namespace_labels(&yaml("deploy/kubernetes/networkpolicy.yaml")[0]);
+    assert!(labels.len() > 2, "{labels:?}");
+    for page in ["deploy/kubernetes/kustomization.yaml", "docs/operations.md"] {
+        for (label, value) in &labels {
+            let told = match label.as_str() {
+                "kubernetes.io/metadata.name" => format!("`{value}`"),
+                _ => format!("kubectl label namespace NAME {label}={value}"),
+            };
+            assert!(read(page).contains(&told), "{page} does not say {told}");
+        }
+    }
+}
+
+/// They stand in texts, because each cluster has one mesh at most.
+#[test]
+fn the_policies_for_meshes_are_for_the_pods_of_the_pack() {
+    let pack = &yaml("deploy/kubernetes/networkpolicy.yaml")[0];
+    for (page, control_plane) in [("docs/operations.md", "istio-system"), ("deploy/linkerd.md", "linkerd")] {
+        let text = read(page);
+        let snippets: Vec<&str> =
+            text.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
+        assert_eq!(snippets.len(), 1, "{page}");
+        let policy = &YamlLoader::load_from_str(snippets[0]).unwrap()[0];
+        assert_eq!(policy["kind"], pack["kind"]);
+        assert_eq!(policy["spec"]["podSelector"], pack["spec"]["podSelector"]);
+        assert_eq!(policy["metadata"]["namespace"], yaml("deploy/kubernetes/namespace.yaml")[0]["metadata"]["name"]);
+        let label = ("kubernetes.io/metadata.name".to_owned(), control_plane.to_owned());
+        assert!(namespace_labels(policy).contains(&label), "{page}");
+    }
+}
+
 #[test]
 fn the_variables_are_settings() {
     let known: BTreeSet<String> = SETTINGS.iter().map(tencent_im_grpc::config::table::Setting::env).collect();
