@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::config::print;
 use tencent_im_grpc::config::table::{SETTINGS, find};
-use tencent_im_grpc::pb;
+use tencent_im_grpc::pb::{self, ErrorReason};
 use tencent_im_grpc::telemetry::metrics::Metrics;
-use tencent_im_grpc::upstream::Observer;
+use tencent_im_grpc::upstream::{Observer, errors};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::support::sandboxed::Sandboxed;
@@ -87,6 +88,49 @@ fn the_kustomization_names_every_manifest() {
     assert_eq!(listed, present);
 }
 
+/// The labels of namespaces that a network policy selects by.
+fn namespace_labels(policy: &Yaml) -> BTreeSet<(String, String)> {
+    let text = |yaml: &Yaml| yaml.as_str().unwrap().to_owned();
+    let rules = ["ingress", "egress"].into_iter().filter_map(|direction| policy["spec"][direction].as_vec()).flatten();
+    let peers = rules.flat_map(|rule| ["from", "to"].map(|peers| rule[peers].as_vec())).flatten().flatten();
+    let selectors = peers.filter_map(|peer| peer["namespaceSelector"]["matchLabels"].as_hash());
+    selectors.flatten().map(|(label, value)| (text(label), text(value))).collect()
+}
+
+/// What must be true of a cluster before the policy fits it is said where the pack is applied.
+#[test]
+fn the_namespaces_of_the_network_policy_are_told() {
+    let labels = namespace_labels(&yaml("deploy/kubernetes/networkpolicy.yaml")[0]);
+    assert!(labels.len() > 2, "{labels:?}");
+    for page in ["deploy/kubernetes/kustomization.yaml", "docs/operations.md"] {
+        for (label, value) in &labels {
+            let told = match label.as_str() {
+                "kubernetes.io/metadata.name" => format!("`{value}`"),
+                _ => format!("kubectl label namespace NAME {label}={value}"),
+            };
+            assert!(read(page).contains(&told), "{page} does not say {told}");
+        }
+    }
+}
+
+/// They stand in texts, because each cluster has one mesh at most.
+#[test]
+fn the_policies_for_meshes_are_for_the_pods_of_the_pack() {
+    let pack = &yaml("deploy/kubernetes/networkpolicy.yaml")[0];
+    for (page, control_plane) in [("docs/operations.md", "istio-system"), ("deploy/linkerd.md", "linkerd")] {
+        let text = read(page);
+        let snippets: Vec<&str> =
+            text.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
+        assert_eq!(snippets.len(), 1, "{page}");
+        let policy = &YamlLoader::load_from_str(snippets[0]).unwrap()[0];
+        assert_eq!(policy["kind"], pack["kind"]);
+        assert_eq!(policy["spec"]["podSelector"], pack["spec"]["podSelector"]);
+        assert_eq!(policy["metadata"]["namespace"], yaml("deploy/kubernetes/namespace.yaml")[0]["metadata"]["name"]);
+        let label = ("kubernetes.io/metadata.name".to_owned(), control_plane.to_owned());
+        assert!(namespace_labels(policy).contains(&label), "{page}");
+    }
+}
+
 #[test]
 fn the_variables_are_settings() {
     let known: BTreeSet<String> = SETTINGS.iter().map(tencent_im_grpc::config::table::Setting::env).collect();
@@ -160,12 +204,9 @@ async fn all_metrics() -> String {
     let sandboxed = Sandboxed::start().await;
     sandboxed.groups().list_group_ids(pb::ListGroupIdsRequest::default()).await.unwrap();
     let text = sandboxed.gateway().ask("/metrics").await.text().await.unwrap();
-    // What counts the rarer events is not shown before the first of them.
+    // Waits for the quota are not shown before the first.
     let eventful = Metrics::new();
-    eventful.upstream.retried("c");
-    eventful.upstream.retry_budget_spent("c");
     eventful.upstream.queued("c", Duration::ZERO);
-    eventful.upstream.queue_refused("c");
     text + &eventful.encode().unwrap()
 }
 
@@ -213,5 +254,53 @@ async fn dashboard_and_alerts_ask_for_metrics_that_are_there() {
             || typed.contains(&(base("_total").as_str(), "counter"))
             || typed.contains(&(base("_bucket").as_str(), "histogram"));
         assert!(there, "no metric {metric}");
+    }
+}
+
+/// The expression of an alert.
+fn alert(name: &str) -> String {
+    let alerts = yaml("deploy/prometheus/alerts.yaml");
+    let rules = alerts[0]["groups"][0]["rules"].as_vec().unwrap();
+    let rule = rules.iter().find(|rule| rule["alert"].as_str() == Some(name)).unwrap_or_else(|| panic!("no {name}"));
+    rule["expr"].as_str().unwrap().to_owned()
+}
+
+/// The alternatives of a matcher such as `code=~"1|2"`, which stands in an expression once.
+fn alternatives(expression: &str, matcher: &str) -> Vec<String> {
+    let parts: Vec<&str> = expression.split(&format!("{matcher}\"")).collect();
+    assert_eq!(parts.len(), 2, "{matcher} in {expression}");
+    parts[1].split('"').next().unwrap().split('|').map(str::to_owned).collect()
+}
+
+/// Whoever is woken at night can mend it: a code that callers cause rings nothing, and none of the gateway's is missed.
+#[test]
+fn the_page_for_a_wrong_setting_names_the_codes_that_mean_one() {
+    let listed: Vec<i64> = alternatives(&alert("TencentImMisconfigured"), "code=~")
+        .iter()
+        .map(|code| code.parse().unwrap_or_else(|_| panic!("{code} is a pattern, not a code")))
+        .collect();
+    let meant: Vec<i64> = errors::TABLE
+        .iter()
+        .filter(|entry| entry.reason == ErrorReason::GatewayMisconfigured)
+        .flat_map(|entry| entry.first..=entry.last)
+        .collect();
+    assert!(meant.contains(&70001) && !meant.contains(&70107));
+    assert_eq!(listed, meant);
+}
+
+/// A call that is many calls of Tencent may take long.
+#[test]
+fn only_single_calls_can_be_slow() {
+    // They are not mapped to a command of their own, but are one call of Tencent.
+    const SINGLE: [&str; 4] = ["GetGroup", "RecallMessage", "UnmuteMembers", "Call"];
+    let excluded = alternatives(&alert("TencentImSlow"), "grpc_method!~");
+    for method in METHODS.iter().filter(|method| !method.streaming) {
+        let name = method.path.split_once('/').unwrap().1;
+        let is_excluded = excluded.iter().any(|pattern| match pattern.strip_suffix(".*") {
+            Some(start) => name.starts_with(start),
+            None => name == pattern,
+        });
+        let is_single = method.command.is_some() || SINGLE.contains(&name);
+        assert_eq!(is_excluded, !is_single, "{}", method.path);
     }
 }

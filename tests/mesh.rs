@@ -62,6 +62,7 @@ fn istio() -> String {
         "# Istio: which calls the mesh may repeat. Written by a test from the contract (tests/mesh.rs).\n\
          # Istio repeats every call twice unless told otherwise, also on UNAVAILABLE and CANCELLED. A write of a class that must\n\
          # not be repeated is therefore named here with `attempts: 0`, and so is whatever this file does not know.\n\
+         # What the sidecars need of the Kubernetes pack: docs/operations.md, \"Behind a mesh\".\n\
          apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: tencent-im-grpc\nspec:\n  \
          hosts:\n    - tencent-im-grpc\n  http:\n",
     );

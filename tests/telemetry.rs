@@ -1,9 +1,11 @@
 //! Metrics and the admin port.
 
 use serde_json::{Value, json};
+use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::pb;
 use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
 use tencent_im_grpc::sandbox::{self, Settings};
+use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -179,4 +181,18 @@ async fn what_is_left_of_a_quota_is_told() {
     s.groups().get_group(read("missing")).await.unwrap_err();
     let slowed = s.gateway().metric(left).await.unwrap();
     assert!(slowed < 17.9, "{slowed}");
+}
+
+/// Prometheus sees a rise from 0 to 1, but not a series that begins with 1.
+#[test]
+fn rare_events_are_counted_from_zero() {
+    let text = Metrics::new().encode().unwrap();
+    let commands: Vec<_> = METHODS.iter().filter_map(|method| method.command).collect();
+    assert!(commands.len() > 70);
+    for command in commands {
+        for counter in ["retries", "retry_budget_spent", "queue_refused"] {
+            let line = format!("tim_upstream_{counter}_total{{command=\"{}\"}} 0", command.label);
+            assert!(text.lines().any(|shown| shown == line), "no {line}");
+        }
+    }
 }

@@ -149,3 +149,39 @@ async fn the_usual_variables_say_what_is_exported() {
     let nowhere = Exported::of(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")], &["g"], "01").await;
     assert!(nowhere.spans.is_empty());
 }
+
+/// Who asks for what there is not must hear of it: spans go on as if nothing had been asked.
+#[tokio::test]
+async fn values_that_are_not_supported_are_warned_of() {
+    let (collector, tencent) = (Collector::start().await, Tencent::default());
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str());
+    let url = tencent.start().await;
+    let variables = [
+        endpoint,
+        ("OTEL_TRACES_SAMPLER", "bogus"),
+        ("OTEL_TRACES_EXPORTER", "otlp"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ""),
+    ];
+    let mut gateway = Process::start_with(&url, &[], &variables).await;
+    gateway.stop().await;
+    let expected = [("OTEL_TRACES_SAMPLER", "bogus"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
+    assert_eq!(ignored(&gateway), expected.map(owned));
+
+    let sampler = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+    let mut gateway = Process::start_with(&url, &[], &[endpoint, sampler, ("OTEL_TRACES_SAMPLER_ARG", "0.1")]).await;
+    gateway.stop().await;
+    assert!(ignored(&gateway).is_empty(), "{}", gateway.log());
+}
+
+/// The variables that the log warns of, with their values.
+fn ignored(gateway: &Process) -> Vec<(String, String)> {
+    let log = gateway.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let warnings = lines.filter(|line| line["level"] == "WARN" && line["variable"].is_string());
+    warnings.map(|line| owned((line["variable"].as_str().unwrap(), line["value"].as_str().unwrap()))).collect()
+}
+
+fn owned((variable, value): (&str, &str)) -> (String, String) {
+    (variable.to_owned(), value.to_owned())
+}

@@ -46,6 +46,7 @@ pub fn init(settings: &Log, traces: &Traces) -> Result<LevelHandle, TryInitError
     };
     tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.layer()).try_init()?;
     log_panics();
+    traces.warn_of_ignored();
     Ok(LevelHandle(handle))
 }
 

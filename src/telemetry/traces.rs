@@ -19,6 +19,23 @@ pub struct Traces(Option<SdkTracerProvider>);
 const NAME: &str = "tencent-im-grpc";
 /// Where spans go; without one of these nothing is exported.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+/// What variables of OpenTelemetry may say here. Another value would be left aside without a word.
+const SUPPORTED: [(&str, &[&str]); 4] = [
+    (
+        "OTEL_TRACES_SAMPLER",
+        &[
+            "always_on",
+            "always_off",
+            "traceidratio",
+            "parentbased_always_on",
+            "parentbased_always_off",
+            "parentbased_traceidratio",
+        ],
+    ),
+    ("OTEL_TRACES_EXPORTER", &["otlp"]),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", &["http/protobuf"]),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", &["http/protobuf"]),
+];
 
 impl Traces {
     /// Starts the exporter if there is an endpoint. The caller's `traceparent` is understood in any case.
@@ -36,6 +53,20 @@ impl Traces {
         // The sampler is OTEL_TRACES_SAMPLER's.
         let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build();
         Ok(Self(Some(provider)))
+    }
+
+    /// Warns of variables that do not mean here what they say. Only once the log is set up.
+    pub(super) fn warn_of_ignored(&self) {
+        if self.0.is_none() {
+            return;
+        }
+        for (variable, supported) in SUPPORTED {
+            let value = std::env::var(variable).unwrap_or_default();
+            if !value.is_empty() && !supported.contains(&value.as_str()) {
+                let supported = supported.join(", ");
+                tracing::warn!(variable, %value, %supported, "the variable is ignored: its value is not supported");
+            }
+        }
     }
 
     /// Turns the spans of this crate into those of OpenTelemetry.

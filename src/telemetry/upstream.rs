@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::metrics::{Buckets, seconds};
+use crate::command::methods::METHODS;
 use crate::pb::ErrorReason;
 use crate::upstream::{AttemptResult, Observer, errors};
 
@@ -76,6 +77,17 @@ impl UpstreamMetrics {
         registry.register("tim_upstream_queue_refused", help, self.refused.clone());
         let help = "1 while the shared quota cannot be reached and this replica keeps to its share";
         registry.register("tim_upstream_quota_degraded", help, self.degraded.clone());
+        self.start_at_zero();
+    }
+
+    /// A rate cannot tell the first event of a series that begins with it, so rare events are counted from 0 for every
+    /// command of the contract.
+    fn start_at_zero(&self) {
+        for command in METHODS.iter().filter_map(|method| method.command) {
+            for counters in [&self.retries, &self.budget_spent, &self.refused] {
+                let _ = counters.get_or_create(&CommandLabels { command: command.label });
+            }
+        }
     }
 }
 
