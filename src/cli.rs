@@ -63,7 +63,8 @@ fn command() -> Command {
 }
 
 fn gateway_command() -> Command {
-    let address = Arg::new("addr").long("addr").value_name("ADDRESS:PORT").default_value("127.0.0.1:50051");
+    let address =
+        Arg::new("addr").long("addr").env("TIM_LISTEN").value_name("ADDRESS:PORT").default_value("127.0.0.1:50051");
     let service = Arg::new("service").long("service").value_name("NAME").default_value("");
     let file = |name: &'static str| Arg::new(name).long(name).value_name("FILE");
     Command::new("tencent-im-grpc")

@@ -106,7 +106,7 @@ async fn nothing_that_is_said_holds_a_secret() {
     let mut gateway = Process::start_with(
         &upstream.url,
         &[
-            ["--log-level", "trace"],
+            ["--log-level", "trace,h2=trace"],
             ["--upstream-max-attempts", "2"],
             ["--auth-callers-file", callers.path()],
             ["--jwt-issuer", ISSUER],
@@ -213,7 +213,7 @@ async fn a_handler_panics() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
-    logs::init(&Log { filter: "trace".to_owned(), format: LogFormat::Json }, &Traces::default()).unwrap();
+    logs::init(&Log { filter: "trace,h2=trace".to_owned(), format: LogFormat::Json }, &Traces::default()).unwrap();
     let config = settings(&[("base_urls", NOWHERE)]);
     let metrics = Arc::new(Metrics::new());
     let apps = serve::clients(&config, &metrics).unwrap();

@@ -14,6 +14,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
+use crate::support::callers::{NOWHERE, ask};
 use crate::support::process::{PATIENCE, Process};
 use crate::support::sandboxed::Sandboxed;
 use crate::support::{Gateway, http};
@@ -195,4 +196,23 @@ fn rare_events_are_counted_from_zero() {
             assert!(text.lines().any(|shown| shown == line), "no {line}");
         }
     }
+}
+
+/// A level alone is the gateway's: whoever looks for a fault is not drowned in what HTTP/2 says.
+#[tokio::test]
+async fn a_level_is_that_of_the_gateway() {
+    let mut gateway = Process::start(NOWHERE, &["--log-level", "debug"]).await;
+    let mut shown: Vec<String> = gateway.ask("/log-level").await.trim().split(',').map(str::to_owned).collect();
+    shown.sort();
+    assert_eq!(shown, ["access=debug", "info", "tencent_im_grpc=debug"]);
+    ask(&gateway.channel().await, &[]).await;
+    gateway.stop().await;
+    let log = gateway.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let debug: Vec<_> = lines.iter().filter(|line| line["level"] == "DEBUG").collect();
+    let own = |line: &&Value| {
+        ["tencent_im_grpc", "access"].iter().any(|own| line["target"].as_str().unwrap().starts_with(own))
+    };
+    assert!(debug.iter().all(|line| own(line)), "{log}");
+    assert!(lines.iter().any(|line| line["target"] == "access"), "{log}");
 }

@@ -236,6 +236,7 @@ async fn the_health_check_speaks_tls() {
     for options in [&[][..], &["--tls-ca", &own], &["--tls-ca", &stranger, "--tls-name", "gateway.test"]] {
         let (well, said) = health_check(&gateway, options).await;
         assert!(!well && !said.contains("SERVING"), "{options:?}: {said}");
+        assert_eq!(said.contains("if it serves TLS"), options.is_empty(), "{options:?}: {said}");
     }
 
     let callers = pki.path("callers.toml");

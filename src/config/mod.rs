@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::telemetry::logs;
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
 pub use batch::Batch;
@@ -303,7 +304,7 @@ fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
 impl Log {
     fn read(reader: &mut Reader<'_>) -> Self {
         let filter = reader.text("log.level").unwrap_or_default();
-        if filter.parse::<tracing_subscriber::filter::Targets>().is_err() {
+        if logs::targets(&filter).is_err() {
             reader.problem(
                 "log.level",
                 format!("`{filter}` is not a level or filter"),

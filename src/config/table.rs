@@ -298,6 +298,11 @@ pub const SETTINGS: &[Setting] = &[
         "DURATION",
         "Shortest time between two readings of the key set that tokens with unknown keys cause.",
     ),
-    setting("log.level", "info", "FILTER", "Level, or a filter such as `info,tencent_im_grpc::upstream=debug`."),
+    setting(
+        "log.level",
+        "info",
+        "FILTER",
+        "Level of the gateway, or a filter such as `info,tencent_im_grpc::upstream=debug,h2=debug`.",
+    ),
     setting("log.format", "auto", "FORMAT", "`json`, `pretty`, or `auto`: pretty on a terminal."),
 ];

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engine, Namespace};
 use super::events::{Hook, MailFilter, member_list};
-use super::faults::Rule;
+use super::faults::{Action, Rule};
 use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 use super::ids::Id;
 use super::journal::Filter;
@@ -119,7 +119,16 @@ async fn add_fault(State(engine): Shared, Json(rule): Json<Rule>) -> Result<Json
     if rule.probability.is_some_and(|probability| !(0.0..=1.0).contains(&probability)) {
         return Err(bad_request("probability must be 0 to 1".to_owned()));
     }
-    // Such a rule would never go off, and its test pass for the wrong reason.
+    if matches!(rule.action, Action::Error { code: 0, .. } | Action::Http { status: ..=299 | 1000.. }) {
+        return Err(bad_request("code must not be 0, and status must be 300 to 999: those are no faults".to_owned()));
+    }
+    // Such rules would never go off, and their tests pass for the wrong reason.
+    if rule.times == Some(0) {
+        return Err(bad_request("times must be at least 1; leave it out for every call".to_owned()));
+    }
+    if let Some(sdkappid) = rule.sdkappid {
+        namespace(&engine, sdkappid)?;
+    }
     if rule.command != "*" && registry::commands().all(|command| command.name != rule.command) {
         return Err(bad_request(format!("there is no command {:?}; * stands for all", rule.command)));
     }

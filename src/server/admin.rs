@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::get;
 
 use crate::config::Effective;
 use crate::telemetry::logs::{LevelError, LevelHandle};
@@ -36,7 +36,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/readyz", get(readyz))
         .route("/version", get(version))
         .route("/config", get(|State(admin): State<Admin>| async move { admin.effective.to_string() }))
-        .route("/log-level", put(set_level))
+        .route("/log-level", get(show_level).put(set_level))
         .with_state(admin)
 }
 
@@ -59,6 +59,10 @@ async fn version() -> Response {
     let version =
         concat!(r#"{"name":""#, env!("CARGO_PKG_NAME"), r#"","version":""#, env!("CARGO_PKG_VERSION"), "\"}\n");
     ([(header::CONTENT_TYPE, "application/json")], version).into_response()
+}
+
+async fn show_level(State(admin): State<Admin>) -> String {
+    admin.level.as_ref().map(|level| level.current() + "\n").unwrap_or_default()
 }
 
 async fn set_level(State(admin): State<Admin>, filter: String) -> Response {

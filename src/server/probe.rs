@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tonic::Code;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -39,15 +40,23 @@ impl From<ProbeTls> for ClientTlsConfig {
 /// When it does not answer in three seconds, or its certificate is not the one wanted.
 pub async fn probe(address: &str, service: &str, tls: Option<ProbeTls>) -> Result<&'static str, String> {
     let check = async {
+        // What a server with TLS answers to plain HTTP/2 says nothing of the cause.
+        let hint = if tls.is_some() { "" } else { "; if it serves TLS, name its authority by --tls-ca" };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}")).map_err(|error| error.to_string())?;
         if let Some(tls) = tls {
             endpoint = endpoint.tls_config(tls.into()).map_err(|error| reasons(&error))?;
         }
-        let channel =
-            endpoint.connect().await.map_err(|error| format!("cannot connect to {address}: {}", reasons(&error)))?;
+        let channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| format!("cannot connect to {address}: {}{hint}", reasons(&error)))?;
         let request = HealthCheckRequest { service: service.to_owned() };
-        let reply = HealthClient::new(channel).check(request).await.map_err(|status| status.to_string())?;
+        let failed = |status: tonic::Status| match status.code() {
+            Code::NotFound => format!("{address} has no service {service:?}"),
+            _ => format!("{address} did not answer: {}{hint}", reasons(&status)),
+        };
+        let reply = HealthClient::new(channel).check(request).await.map_err(failed)?;
         Ok(ServingStatus::try_from(reply.into_inner().status).unwrap_or(ServingStatus::Unknown).as_str_name())
     };
     tokio::time::timeout(TIMEOUT, check).await.unwrap_or_else(|_| Err(format!("{address} did not answer in time")))

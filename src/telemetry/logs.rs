@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -10,6 +10,9 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::traces::Traces;
 use crate::config::{Log, LogFormat};
+
+/// The targets of the gateway's own lines.
+const OWN: [&str; 2] = ["tencent_im_grpc", "access"];
 
 /// Changes the level of the running process.
 #[derive(Debug, Clone)]
@@ -31,7 +34,7 @@ pub enum LevelError {
 /// # Errors
 /// When it was set up before.
 pub fn init(settings: &Log, traces: &Traces) -> Result<LevelHandle, TryInitError> {
-    let filter: Targets = settings.filter.parse().unwrap_or_default();
+    let filter = targets(&settings.filter).unwrap_or_default();
     let (filter, handle) = reload::Layer::new(filter);
     let pretty = match settings.format {
         LogFormat::Json => false,
@@ -51,13 +54,32 @@ pub fn init(settings: &Log, traces: &Traces) -> Result<LevelHandle, TryInitError
 }
 
 impl LevelHandle {
+    /// The filter in force.
+    #[must_use]
+    pub fn current(&self) -> String {
+        self.0.with_current(ToString::to_string).unwrap_or_default()
+    }
+
     /// Sets the level or filter.
     ///
     /// # Errors
     /// When the text is none.
     pub fn set(&self, filter: &str) -> Result<(), LevelError> {
-        let filter: Targets = filter.trim().parse().map_err(|_| LevelError::Invalid)?;
+        let filter = targets(filter).map_err(|_| LevelError::Invalid)?;
         self.0.modify(|current| *current = filter).map_err(|_| LevelError::Gone)
+    }
+}
+
+/// What a level or filter lets through. A level alone is the gateway's: below it, libraries would drown what it says.
+///
+/// # Errors
+/// When the text is neither.
+pub fn targets(text: &str) -> Result<Targets, ParseError> {
+    match text.trim().parse::<LevelFilter>() {
+        Ok(level) if level > LevelFilter::INFO => {
+            Ok(Targets::new().with_default(LevelFilter::INFO).with_targets(OWN.map(|target| (target, level))))
+        }
+        _ => text.trim().parse(),
     }
 }
 

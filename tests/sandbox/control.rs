@@ -105,6 +105,7 @@ async fn latencies_are_drawn_from_a_distribution() {
 async fn a_rule_holds_for_its_command_and_app_until_it_is_removed() {
     let sandbox = with_group().await;
     let error = json!({"type": "error", "code": 60008, "info": "timed out"});
+    sandbox.control("apps", json!({"sdkappid": 7, "key": "another"})).await;
     let other = json!({"command": "*", "sdkappid": 7, "action": error});
     sandbox.control("faults", other).await;
     sandbox.ok(ROLE, ask()).await;
@@ -264,6 +265,10 @@ async fn every_refusal_is_json_and_says_why() {
     let sandbox = with_group().await;
     let http = &sandbox.http;
     let url = |path: &str| sandbox.control_url(path);
+    let fault = |action: Value, mut rule: Value| {
+        (rule["command"], rule["action"]) = (json!(ROLE), action);
+        http.post(url("faults")).json(&rule)
+    };
     for (request, status, word) in [
         (http.get(url("nothing")), 404, "Not Found"),
         (http.put(url("clock")), 405, "Method Not Allowed"),
@@ -272,6 +277,10 @@ async fn every_refusal_is_json_and_says_why() {
         (http.post(url("rates")).json(&json!({"scale": -1})), 400, "scale"),
         (http.post(url("rates")).json(&json!({"rate": 1})), 422, "unknown field `rate`"),
         (http.post(url("faults")).body("{}"), 415, "Content-Type"),
+        (fault(json!({"type": "reset"}), json!({"times": 0})), 400, "times"),
+        (fault(json!({"type": "reset"}), json!({"sdkappid": 7})), 404, "there is no app 7"),
+        (fault(json!({"type": "error", "code": 0}), json!({})), 400, "code"),
+        (fault(json!({"type": "http", "status": 200}), json!({})), 400, "status"),
         (http.get(url("journal?limit=all")), 400, "invalid digit"),
     ] {
         let reply = request.send().await.unwrap();
