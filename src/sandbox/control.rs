@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
@@ -24,7 +25,7 @@ use super::state::app::App;
 use super::state::group::GroupType;
 use super::sync::{lock, write};
 use super::webhook::Plain;
-use super::{DEFAULT_APP, parity, registry, seed};
+use super::{DEFAULT_APP, parity, registry, seed, snapshot};
 
 type Shared = State<Arc<Engine>>;
 
@@ -76,10 +77,10 @@ fn routes(engine: Arc<Engine>) -> Router {
 async fn persisted(engine: &Engine, change: impl FnOnce() -> Result<Value, Refused>) -> Answer {
     let (answer, base) = {
         let _gate = write(&engine.gate);
-        (change(), seed::submit_base(engine))
+        (change(), snapshot::submit_base(engine))
     };
     let failed = |reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason);
-    seed::written(base.map_err(failed)?).await.map_err(failed)?;
+    snapshot::written(base.map_err(failed)?).await.map_err(failed)?;
     answer.map(Json)
 }
 
@@ -183,8 +184,11 @@ async fn count_journal(State(engine): Shared, Query(filter): Query<Filter>) -> R
     (status, Json(json!({"count": count}))).into_response()
 }
 
-async fn take_snapshot(State(engine): Shared) -> Json<Value> {
-    Json(seed::snapshot(&engine))
+async fn take_snapshot(State(engine): Shared) -> Result<Response, Refused> {
+    let mut snapshot = Vec::new();
+    snapshot::write(&engine, &mut snapshot)
+        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/json")], snapshot).into_response())
 }
 
 async fn restore(State(engine): Shared, body: Bytes) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::extension::Extensions;
 use super::receipt::Receipt;
@@ -58,7 +58,7 @@ impl Message {
 }
 
 /// Messages numbered from 1 without gaps.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct History {
     messages: Vec<Message>,
     /// 0 when nothing was sent.
@@ -120,8 +120,8 @@ struct Sent {
 }
 
 /// The messages of the last five minutes by sender and `Random`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(from = "VecDeque<Sent>", into = "VecDeque<Sent>")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "VecDeque<Sent>")]
 pub struct Duplicates {
     queue: VecDeque<Sent>,
     index: HashMap<(Id, u32), (i64, u64)>,
@@ -134,9 +134,9 @@ impl From<VecDeque<Sent>> for Duplicates {
     }
 }
 
-impl From<Duplicates> for VecDeque<Sent> {
-    fn from(duplicates: Duplicates) -> Self {
-        duplicates.queue
+impl Serialize for Duplicates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.queue.serialize(serializer)
     }
 }
 
