@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -58,7 +58,7 @@ fn routes(engine: Arc<Engine>) -> Router {
         .route("/journal", get(show_journal).delete(clear_journal))
         .route("/journal/count", get(count_journal))
         .route("/snapshot", get(take_snapshot))
-        .route("/restore", post(restore))
+        .route("/restore", post(restore).layer(DefaultBodyLimit::disable()))
         .route("/reset", post(reset))
         .route("/parity", get(show_parity))
         .route("/apps", get(list_apps).post(add_app))

@@ -227,11 +227,7 @@ impl Store {
     }
 }
 
-fn write(
-    database: &Database,
-    batch: &[(Change, oneshot::Sender<()>)],
-    next: &mut u64,
-) -> Result<(), Box<dyn Error>> {
+fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mut u64) -> Result<(), Box<dyn Error>> {
     let transaction = database.begin_write()?;
     for (change, _) in batch {
         match change {
