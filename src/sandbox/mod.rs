@@ -189,18 +189,21 @@ impl Running {
         self.control
     }
 
-    /// Stops both servers, waits for running requests, and writes the export if one was asked for.
+    /// Stops both servers, waits for running requests, writes the export if one was asked for, and closes the data directory.
     pub async fn shutdown(self) {
         self.stop.cancel();
         for task in self.tasks {
             task.await.ok();
         }
         if let Some(path) = self.export {
-            let (engine, to) = (self.engine, path.clone());
+            let (engine, to) = (Arc::clone(&self.engine), path.clone());
             let exported = tokio::task::spawn_blocking(move || export(&engine, &to)).await;
             if let Err(error) = exported.map_err(io::Error::from).flatten() {
                 tracing::error!(%error, path = %path.display(), "the export could not be written");
             }
+        }
+        if let Some(store) = self.engine.store.get() {
+            store.close().written().await;
         }
     }
 }

@@ -50,6 +50,8 @@ enum Change {
     Append(Vec<u8>),
     /// A new base, as pieces up to an empty one; it holds everything that the log held.
     Rebase(mpsc::Receiver<Vec<u8>>),
+    /// Nothing comes after it.
+    End,
 }
 
 /// Tells when a change is on disk.
@@ -113,10 +115,12 @@ impl Earlier {
     pub fn into_store(self) -> Result<Store, String> {
         let (changes, queue) = mpsc::channel::<(Change, oneshot::Sender<()>)>();
         let writer = move || {
+            let Self(database) = self;
             let mut next = 0;
             while let Ok(first) = queue.recv() {
-                let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
-                match write(&self.0, &batch, &mut next) {
+                let mut batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+                let end = batch.pop_if(|(change, _)| matches!(change, Change::End));
+                match write(&database, &batch, &mut next) {
                     // A dropped acknowledgement tells its waiter that nothing was written.
                     Err(error) => {
                         tracing::error!(%error, "the sandbox cannot write its data directory")
@@ -124,6 +128,11 @@ impl Earlier {
                     Ok(()) => batch.into_iter().for_each(|(_, done)| {
                         done.send(()).ok();
                     }),
+                }
+                if let Some((_, closed)) = end {
+                    drop(database);
+                    closed.send(()).ok();
+                    return;
                 }
             }
         };
@@ -214,6 +223,11 @@ impl Store {
         Ok(ticket)
     }
 
+    /// Closes the files once everything is written, so that another process can open them.
+    pub fn close(&self) -> Ticket {
+        self.submit(Change::End)
+    }
+
     /// Resolves when the log has outgrown the base, so that a new base is worth its writing.
     pub fn due(&self) -> impl Future<Output = ()> + 'static {
         let is_due = Arc::clone(&self.is_due);
@@ -249,6 +263,7 @@ fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mu
                 transaction.delete_table(LOG)?;
                 transaction.open_table(LOG)?;
             }
+            Change::End => {}
         }
     }
     transaction.commit()?;
