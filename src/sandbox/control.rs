@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::map_response;
@@ -26,7 +26,7 @@ use super::state::app::App;
 use super::state::group::GroupType;
 use super::sync::{lock, write};
 use super::webhook::Plain;
-use super::{DEFAULT_APP, parity, registry, seed};
+use super::{DEFAULT_APP, parity, registry, seed, snapshot};
 
 /// The longest reason that a refusal of the framework has, in bytes.
 const LONGEST_REASON: usize = 64 << 10;
@@ -62,7 +62,7 @@ fn routes(engine: Arc<Engine>) -> Router {
         .route("/journal", get(show_journal).delete(clear_journal))
         .route("/journal/count", get(count_journal))
         .route("/snapshot", get(take_snapshot))
-        .route("/restore", post(restore))
+        .route("/restore", post(restore).layer(DefaultBodyLimit::disable()))
         .route("/reset", post(reset))
         .route("/parity", get(show_parity))
         .route("/apps", get(list_apps).post(add_app))
@@ -96,10 +96,10 @@ async fn told_as_json(response: Response) -> Response {
 async fn persisted(engine: &Engine, change: impl FnOnce() -> Result<Value, Refused>) -> Answer {
     let (answer, base) = {
         let _gate = write(&engine.gate);
-        (change(), seed::submit_base(engine))
+        (change(), snapshot::submit_base(engine))
     };
     let failed = |reason| Refused(StatusCode::INTERNAL_SERVER_ERROR, reason);
-    seed::written(base.map_err(failed)?).await.map_err(failed)?;
+    snapshot::written(base.map_err(failed)?).await.map_err(failed)?;
     answer.map(Json)
 }
 
@@ -215,8 +215,11 @@ async fn count_journal(State(engine): Shared, Query(filter): Query<Filter>) -> R
     (status, Json(json!({"count": count}))).into_response()
 }
 
-async fn take_snapshot(State(engine): Shared) -> Json<Value> {
-    Json(seed::snapshot(&engine))
+async fn take_snapshot(State(engine): Shared) -> Result<Response, Refused> {
+    let mut snapshot = Vec::new();
+    snapshot::write(&engine, &mut snapshot)
+        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/json")], snapshot).into_response())
 }
 
 async fn restore(State(engine): Shared, body: Bytes) -> Answer {

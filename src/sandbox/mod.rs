@@ -18,6 +18,7 @@ mod message_body;
 mod parity;
 mod registry;
 mod seed;
+mod snapshot;
 mod state;
 mod store;
 mod sync;
@@ -25,6 +26,8 @@ mod tls;
 mod usersig;
 mod webhook;
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use limits::Limits;
 
 use engine::Engine;
-use store::Store;
+use store::{Earlier, Store};
 use webhook::Webhooks;
 
 /// An app that the sandbox knows: its number, secret key and first admin.
@@ -186,28 +189,39 @@ impl Running {
         self.control
     }
 
-    /// Stops both servers, waits for running requests, and writes the export if one was asked for.
+    /// Stops both servers, waits for running requests, writes the export if one was asked for, and closes the data directory.
     pub async fn shutdown(self) {
         self.stop.cancel();
         for task in self.tasks {
             task.await.ok();
         }
         if let Some(path) = self.export {
-            let snapshot = seed::snapshot(&self.engine);
-            if let Err(error) = tokio::fs::write(&path, snapshot.to_string()).await {
+            let (engine, to) = (Arc::clone(&self.engine), path.clone());
+            let exported = tokio::task::spawn_blocking(move || export(&engine, &to)).await;
+            if let Err(error) = exported.map_err(io::Error::from).flatten() {
                 tracing::error!(%error, path = %path.display(), "the export could not be written");
             }
         }
+        if let Some(store) = self.engine.store.get() {
+            store.close().written().await;
+        }
     }
+}
+
+fn export(engine: &Engine, path: &Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    snapshot::write(engine, &mut file)?;
+    file.flush()
 }
 
 /// Starts a sandbox.
 pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let webhooks = Webhooks::new().map_err(StartError::Webhooks)?;
     let engine = Engine::new(&settings, webhooks);
-    let mut is_fresh = true;
+    let (mut store, mut is_fresh) = (None, true);
     if let Some(path) = &settings.data_dir {
-        is_fresh = open_store(&engine, path).map_err(|reason| StartError::DataDir { path: path.clone(), reason })?;
+        let opened = open_store(&engine, path).map_err(|reason| StartError::DataDir { path: path.clone(), reason })?;
+        (store, is_fresh) = (Some(opened.0), opened.1);
     }
     engine.add_app(DEFAULT_APP.sdkappid, SecretString::from(DEFAULT_APP.key), DEFAULT_APP.admin);
     for app in settings.apps {
@@ -221,8 +235,10 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         };
         seeded.map_err(|reason| StartError::Seed { path, reason })?;
     }
-    if let Some(path) = settings.data_dir {
-        seed::rebase(&engine).await.map_err(|reason| StartError::DataDir { path, reason })?;
+    // The first base holds what was seeded, so that the log need not.
+    if let Some((path, store)) = settings.data_dir.zip(store) {
+        engine.store.set(store).ok();
+        snapshot::rebase(&engine).await.map_err(|reason| StartError::DataDir { path, reason })?;
     }
     let tls = match settings.tls {
         Some((certificate, key)) => Some(tls::acceptor(&certificate, &key).await.map_err(StartError::Tls)?),
@@ -252,13 +268,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     Ok(Running { api, control, stop, tasks, engine, export: settings.export_on_exit })
 }
 
-/// Takes over what the directory holds; whether it was empty.
-fn open_store(engine: &Engine, directory: &Path) -> Result<bool, String> {
-    let (store, recovered) = Store::open(directory)?;
-    let is_fresh = recovered.base.is_none();
-    seed::recover(engine, recovered)?;
-    engine.store.set(store).ok();
-    Ok(is_fresh)
+/// Takes over what the directory holds, and says whether it was empty.
+fn open_store(engine: &Engine, directory: &Path) -> Result<(Store, bool), String> {
+    let earlier = Earlier::open(directory)?;
+    let is_fresh = !snapshot::recover(engine, &earlier)?;
+    Ok((earlier.into_store()?, is_fresh))
 }
 
 /// Writes a new base whenever the log has grown long.
@@ -268,7 +282,7 @@ async fn shorten_log(engine: Arc<Engine>, stop: CancellationToken) {
             () = stop.cancelled() => break,
             () = due => {}
         }
-        if let Err(reason) = seed::rebase(&engine).await {
+        if let Err(reason) = snapshot::rebase(&engine).await {
             tracing::error!(reason, "the log of the data directory could not be shortened");
         }
     }

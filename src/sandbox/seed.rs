@@ -1,25 +1,24 @@
-//! Seed files, snapshots and their restoring.
+//! Seed files: commands that a sandbox starts with.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
-use super::DEFAULT_APP;
-use super::engine::{Engine, Namespace, Rules};
+use super::engine::Engine;
 use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 use super::ids::Id;
-use super::registry::{self, Body};
-use super::state::app::{App, CustomFields};
-use super::store::{Recovered, Ticket};
+use super::state::app::CustomFields;
 use super::sync::lock;
 use super::webhook::{Plain, Target};
+use super::{DEFAULT_APP, registry, snapshot};
 
 /// What a seed file says of one app.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SeedApp {
+struct SeedApp<'a> {
     #[serde(default = "default_sdkappid")]
     sdkappid: u64,
     #[serde(default)]
@@ -35,36 +34,33 @@ struct SeedApp {
     #[serde(default)]
     webhook: Option<Plain>,
     /// Executed in order, each must succeed.
-    #[serde(default)]
-    commands: Vec<SeedCommand>,
+    #[serde(default, borrow)]
+    commands: Vec<SeedCommand<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SeedCommand {
-    #[serde(default = "default_service")]
-    service: String,
-    command: String,
-    body: Body,
+struct SeedCommand<'a> {
+    #[serde(default = "default_service", borrow)]
+    service: Cow<'a, str>,
+    #[serde(borrow)]
+    command: Cow<'a, str>,
+    /// Text until its turn comes: the parsed bodies of a large seed would take ten times its size.
+    body: &'a RawValue,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seed {
-    apps: Vec<SeedApp>,
+struct Seed<'a> {
+    #[serde(borrow)]
+    apps: Vec<SeedApp<'a>>,
 }
 
-/// The state of every app. Keys stay out: a snapshot can be passed on.
-#[derive(Serialize, Deserialize)]
-struct Snapshot {
-    snapshot: u64,
-    /// The clock when it was taken, for information.
-    time: i64,
-    apps: Vec<App>,
+/// Tells a snapshot from a seed.
+#[derive(Deserialize)]
+struct Mark {
+    snapshot: Option<IgnoredAny>,
 }
-
-/// The version of the snapshot format.
-const SNAPSHOT_VERSION: u64 = 1;
 
 fn default_sdkappid() -> u64 {
     DEFAULT_APP.sdkappid
@@ -74,111 +70,21 @@ fn default_admin() -> String {
     DEFAULT_APP.admin.to_owned()
 }
 
-fn default_service() -> String {
-    "group_open_http_svc".to_owned()
-}
-
-/// Everything that the apps hold, as JSON.
-pub fn snapshot(engine: &Engine) -> Value {
-    engine.frozen(|apps| snapshot_of(engine, apps))
-}
-
-fn snapshot_of(engine: &Engine, apps: &[(&Namespace, &App)]) -> Value {
-    let apps = apps.iter().map(|(_, app)| (*app).clone()).collect();
-    let snapshot = Snapshot { snapshot: SNAPSHOT_VERSION, time: engine.clock.now(), apps };
-    serde_json::to_value(snapshot).unwrap_or_else(|error| json!({"error": error.to_string()}))
-}
-
-/// What the store keeps as its base: a snapshot, and the keys without which a restart could not serve its apps.
-#[derive(Serialize, Deserialize)]
-struct Base {
-    keys: BTreeMap<u64, String>,
-    /// Of the run that writes the log after this base.
-    rules: Rules,
-    #[serde(default)]
-    webhooks: BTreeMap<u64, Plain>,
-    state: Value,
-}
-
-/// Writes the present state as the store's new base, and waits until it is on disk.
-pub async fn rebase(engine: &Engine) -> Result<(), String> {
-    written(submit_base(engine)?).await
-}
-
-/// Sends the present state to the store, if there is one, as its new base.
-pub fn submit_base(engine: &Engine) -> Result<Option<Ticket>, String> {
-    let Some(store) = engine.store.get() else {
-        return Ok(None);
-    };
-    // Submitted while nothing can change: a command is either in the base or logged after it.
-    engine.frozen(|apps| {
-        let keys = apps.iter().map(|(app, _)| (app.sdkappid, app.key().expose_secret().to_owned())).collect();
-        let base = Base {
-            keys,
-            rules: engine.rules(),
-            webhooks: apps.iter().filter_map(|(app, _)| Some((app.sdkappid, app.webhook()?.plain()))).collect(),
-            state: snapshot_of(engine, apps),
-        };
-        serde_json::to_vec(&base).map(|base| Some(store.rebase(base))).map_err(|error| error.to_string())
-    })
-}
-
-/// Waits until a base is on disk.
-pub async fn written(ticket: Option<Ticket>) -> Result<(), String> {
-    if let Some(ticket) = ticket
-        && !ticket.written().await
-    {
-        return Err("the data directory cannot be written".to_owned());
-    }
-    Ok(())
-}
-
-/// Takes what an earlier run left in the store.
-pub fn recover(engine: &Engine, recovered: Recovered) -> Result<(), String> {
-    // Nothing is answered before the first base: a log without one is of a first start that did not end, and is begun anew.
-    let Some(base) = recovered.base else {
-        return Ok(());
-    };
-    let base: Base = serde_json::from_slice(&base).map_err(|error| error.to_string())?;
-    for (sdkappid, key) in base.keys {
-        engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
-    }
-    for (sdkappid, webhook) in base.webhooks {
-        set_webhook(engine, sdkappid, Some(webhook))?;
-    }
-    restore(engine, base.state)?;
-    // Whatever cannot be repeated must stop the start: the next base would make its loss final.
-    recovered.calls.iter().try_for_each(|call| engine.replay(call, &base.rules))
+fn default_service() -> Cow<'static, str> {
+    "group_open_http_svc".into()
 }
 
 /// Takes a seed file, or a snapshot, which replaces the state of the apps that it names.
 pub fn apply(engine: &Engine, bytes: &[u8]) -> Result<(), String> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    if value.get("snapshot").is_some() {
-        return restore(engine, value);
+    let mark: Mark = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if mark.snapshot.is_some() {
+        return snapshot::restore(engine, bytes);
     }
-    let seed: Seed = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let seed: Seed<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     seed.apps.into_iter().try_for_each(|app| apply_app(engine, app))
 }
 
-fn restore(engine: &Engine, value: Value) -> Result<(), String> {
-    let snapshot: Snapshot = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    if snapshot.snapshot != SNAPSHOT_VERSION {
-        return Err(format!("snapshot version {} is not {SNAPSHOT_VERSION}", snapshot.snapshot));
-    }
-    let known: Vec<_> = snapshot.apps.iter().map(|app| (app.sdkappid, engine.namespace(app.sdkappid))).collect();
-    if let Some((sdkappid, _)) = known.iter().find(|(_, namespace)| namespace.is_none()) {
-        return Err(format!("app {sdkappid} is not configured here; add it first, a snapshot holds no keys"));
-    }
-    for (app, (_, namespace)) in snapshot.apps.into_iter().zip(known) {
-        if let Some(namespace) = namespace {
-            *lock(&namespace.state) = app;
-        }
-    }
-    Ok(())
-}
-
-fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
+fn apply_app(engine: &Engine, seed: SeedApp<'_>) -> Result<(), String> {
     if let Some(key) = seed.key {
         engine.add_app(seed.sdkappid, SecretString::from(key), &seed.admin);
     }
@@ -195,9 +101,11 @@ fn apply_app(engine: &Engine, seed: SeedApp) -> Result<(), String> {
         set_webhook(engine, seed.sdkappid, seed.webhook)?;
     }
     for (position, step) in seed.commands.into_iter().enumerate() {
+        let failed = |reason| format!("command {position} ({}): {reason}", step.command);
+        let body = serde_json::from_str(step.body.get()).map_err(|error| failed(error.to_string()))?;
         registry::find(&step.service, &step.command)
-            .and_then(|command| engine.execute_inside(&namespace, command, &seed.admin, step.body).0)
-            .map_err(|error| format!("command {position} ({}): {} {}", step.command, error.code, error.info))?;
+            .and_then(|command| engine.execute_inside(&namespace, command, &seed.admin, body).0)
+            .map_err(|error| failed(format!("{} {}", error.code, error.info)))?;
     }
     Ok(())
 }

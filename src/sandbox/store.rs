@@ -4,6 +4,7 @@
 //! its command is answered; commands that arrive together share one commit.
 
 use std::error::Error;
+use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -14,11 +15,19 @@ use tokio::sync::{Notify, oneshot};
 
 use super::registry::Body;
 
-const BASE: TableDefinition<'_, (), &[u8]> = TableDefinition::new("base");
+/// The base in pieces: it can be large, and neither its writer nor its reader holds it whole.
+const BASE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("base");
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
 /// Records that one commit takes at most.
 const BATCH: usize = 1_024;
+
+/// Bytes of one piece of a base, and pieces that may wait to be written.
+const PIECE_BYTES: usize = 1024 * 1024;
+const PIECES: usize = 4;
+
+/// Bytes of the files that are kept in memory; little is read twice.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Bytes of the log below which nobody minds its length.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
@@ -39,8 +48,10 @@ pub struct Call {
 
 enum Change {
     Append(Vec<u8>),
-    /// A new base; it holds everything that the log held.
-    Rebase(Vec<u8>),
+    /// A new base, as pieces up to an empty one; it holds everything that the log held.
+    Rebase(mpsc::Receiver<Vec<u8>>),
+    /// Nothing comes after it.
+    End,
 }
 
 /// Tells when a change is on disk.
@@ -61,23 +72,54 @@ pub struct Store {
     is_due: Arc<Notify>,
 }
 
-/// What an earlier run left.
-pub struct Recovered {
-    pub base: Option<Vec<u8>>,
-    pub calls: Vec<Call>,
-}
+/// The store of a directory, with what an earlier run left in it.
+pub struct Earlier(Database);
 
-impl Store {
-    /// Opens or creates the store of a directory.
-    pub fn open(directory: &Path) -> Result<(Self, Recovered), String> {
+impl Earlier {
+    /// Opens or creates it.
+    pub fn open(directory: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
-        let database = Database::create(directory.join("sandbox.redb")).map_err(|error| error.to_string())?;
-        let recovered = recover(&database).map_err(|error| error.to_string())?;
-        let mut next = recovered.calls.len() as u64;
+        let open = || -> Result<Database, Box<dyn Error>> {
+            let database = Database::builder().set_cache_size(CACHE_BYTES).create(directory.join("sandbox.redb"))?;
+            let write = database.begin_write()?;
+            write.open_table(BASE)?;
+            write.open_table(LOG)?;
+            write.commit()?;
+            Ok(database)
+        };
+        open().map(Self).map_err(|error| error.to_string())
+    }
+
+    /// The base, if one was ever written.
+    pub fn base(&self) -> Result<Option<impl Read>, String> {
+        let open = || -> Result<_, redb::Error> { Ok(self.0.begin_read()?.open_table(BASE)?) };
+        let table = open().map_err(|error| error.to_string())?;
+        let is_there = table.first().map_err(|error| error.to_string())?.is_some();
+        let pieces = table.range::<u64>(..).map_err(|error| error.to_string())?;
+        Ok(is_there.then(|| BaseReader { pieces, piece: Cursor::default() }))
+    }
+
+    /// Hands the commands since the base to `run`, in their order.
+    pub fn repeat(&self, mut run: impl FnMut(&Call) -> Result<(), String>) -> Result<(), String> {
+        let open = || -> Result<_, redb::Error> { Ok(self.0.begin_read()?.open_table(LOG)?.range::<u64>(..)?) };
+        for record in open().map_err(|error| error.to_string())? {
+            let (number, record) = record.map_err(|error| error.to_string())?;
+            let call = serde_json::from_slice(record.value())
+                .map_err(|error| format!("record {} is unreadable: {error}", number.value()))?;
+            run(&call)?;
+        }
+        Ok(())
+    }
+
+    /// The store, whose first change must be a new base.
+    pub fn into_store(self) -> Result<Store, String> {
         let (changes, queue) = mpsc::channel::<(Change, oneshot::Sender<()>)>();
         let writer = move || {
+            let Self(database) = self;
+            let mut next = 0;
             while let Ok(first) = queue.recv() {
-                let batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+                let mut batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+                let end = batch.pop_if(|(change, _)| matches!(change, Change::End));
                 match write(&database, &batch, &mut next) {
                     // A dropped acknowledgement tells its waiter that nothing was written.
                     Err(error) => {
@@ -87,17 +129,76 @@ impl Store {
                         done.send(()).ok();
                     }),
                 }
+                if let Some((_, closed)) = end {
+                    drop(database);
+                    closed.send(()).ok();
+                    return;
+                }
             }
         };
         std::thread::Builder::new()
             .name("sandbox-store".to_owned())
             .spawn(writer)
             .map_err(|error| error.to_string())?;
-        let store =
-            Self { changes, base_bytes: AtomicU64::new(0), log_bytes: AtomicU64::new(0), is_due: Arc::default() };
-        Ok((store, recovered))
+        Ok(Store { changes, base_bytes: AtomicU64::new(0), log_bytes: AtomicU64::new(0), is_due: Arc::default() })
+    }
+}
+
+/// A base as one text again.
+struct BaseReader {
+    pieces: redb::Range<'static, u64, &'static [u8]>,
+    piece: Cursor<Vec<u8>>,
+}
+
+impl Read for BaseReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.piece.read(into)?;
+            if read > 0 {
+                return Ok(read);
+            }
+            let Some(piece) = self.pieces.next() else {
+                return Ok(0);
+            };
+            self.piece = Cursor::new(piece.map_err(io::Error::other)?.1.value().to_vec());
+        }
+    }
+}
+
+/// Cuts a base into pieces for the writer.
+struct BaseWriter {
+    piece: Vec<u8>,
+    bytes: u64,
+    pieces: mpsc::SyncSender<Vec<u8>>,
+}
+
+impl BaseWriter {
+    fn send(&self, piece: Vec<u8>) -> io::Result<()> {
+        self.pieces.send(piece).map_err(|_| io::Error::other("the data directory cannot be written"))
+    }
+}
+
+impl Write for BaseWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.piece.extend_from_slice(bytes);
+        self.bytes += bytes.len() as u64;
+        if self.piece.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes.len())
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        // An empty piece is the end.
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::take(&mut self.piece);
+        self.send(piece)
+    }
+}
+
+impl Store {
     /// Logs a command. Call it under the lock that ordered the command.
     pub fn append(&self, call: &Call) -> Ticket {
         let record = serde_json::to_vec(call).unwrap_or_default();
@@ -109,11 +210,22 @@ impl Store {
         self.submit(Change::Append(record))
     }
 
-    /// Replaces base and log by a new base.
-    pub fn rebase(&self, base: Vec<u8>) -> Ticket {
-        self.base_bytes.store(base.len() as u64, Ordering::Relaxed);
+    /// Replaces base and log by what `write` writes; keeps both if it fails.
+    pub fn rebase(&self, write: impl FnOnce(&mut dyn Write) -> serde_json::Result<()>) -> io::Result<Ticket> {
+        let (pieces, waiting) = mpsc::sync_channel(PIECES);
+        let ticket = self.submit(Change::Rebase(waiting));
+        let mut base = BaseWriter { piece: Vec::new(), bytes: 0, pieces };
+        write(&mut base)?;
+        base.flush()?;
+        base.send(Vec::new())?;
+        self.base_bytes.store(base.bytes, Ordering::Relaxed);
         self.log_bytes.store(0, Ordering::Relaxed);
-        self.submit(Change::Rebase(base))
+        Ok(ticket)
+    }
+
+    /// Closes the files once everything is written, so that another process can open them.
+    pub fn close(&self) -> Ticket {
+        self.submit(Change::End)
     }
 
     /// Resolves when the log has outgrown the base, so that a new base is worth its writing.
@@ -129,24 +241,7 @@ impl Store {
     }
 }
 
-fn recover(database: &Database) -> Result<Recovered, Box<dyn Error>> {
-    let write = database.begin_write()?;
-    write.open_table(BASE)?;
-    write.open_table(LOG)?;
-    write.commit()?;
-    let read = database.begin_read()?;
-    let base = read.open_table(BASE)?.get(())?.map(|base| base.value().to_vec());
-    let mut calls = Vec::new();
-    for record in read.open_table(LOG)?.iter()? {
-        let (number, record) = record?;
-        let call = serde_json::from_slice(record.value())
-            .map_err(|error| format!("record {} is unreadable: {error}", number.value()))?;
-        calls.push(call);
-    }
-    Ok(Recovered { base, calls })
-}
-
-fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mut u64) -> Result<(), redb::Error> {
+fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mut u64) -> Result<(), Box<dyn Error>> {
     let transaction = database.begin_write()?;
     for (change, _) in batch {
         match change {
@@ -154,11 +249,21 @@ fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mu
                 transaction.open_table(LOG)?.insert(*next, record.as_slice())?;
                 *next += 1;
             }
-            Change::Rebase(base) => {
-                transaction.open_table(BASE)?.insert((), base.as_slice())?;
+            Change::Rebase(pieces) => {
+                transaction.delete_table(BASE)?;
+                let mut base = transaction.open_table(BASE)?;
+                // One that ends without an empty piece was given up, and nothing of it may be kept.
+                for number in 0.. {
+                    let piece = pieces.recv()?;
+                    if piece.is_empty() {
+                        break;
+                    }
+                    base.insert(number, piece.as_slice())?;
+                }
                 transaction.delete_table(LOG)?;
                 transaction.open_table(LOG)?;
             }
+            Change::End => {}
         }
     }
     transaction.commit()?;

@@ -222,6 +222,25 @@ async fn a_seed_file_and_an_export_carry_state_from_run_to_run() {
     assert_eq!(second.history("g").await.len(), 1);
 }
 
+/// Several megabytes: more than a server takes by itself, and than the data directory keeps in one piece.
+#[tokio::test]
+async fn a_large_state_is_restored_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = || Settings { data_dir: Some(folder.path().join("data")), ..unpaced() };
+    let accounts = async |sandbox: &Sandbox| sandbox.look("apps").await["apps"][0]["accounts"].clone();
+    let first = Sandbox::start_with(settings()).await;
+    let users: Vec<String> = (0..30_000).map(|number| format!("user-{number:0100}")).collect();
+    first.control("restore", json!({"apps": [{"accounts": users}]})).await;
+    let snapshot = first.look("snapshot").await;
+    first.control("reset", json!({})).await;
+    assert_eq!(accounts(&first).await, 1);
+    first.control("restore", snapshot).await;
+    first.running.shutdown().await;
+    let second = Sandbox::start_with(settings()).await;
+    assert_eq!(accounts(&second).await, 30_001, "the users and the admin");
+    assert!(second.look("snapshot").await["apps"][0]["accounts"].get(&users[29_999]).is_some());
+}
+
 /// The directory is copied while the sandbox runs, as a crash would leave it: what was answered is there.
 #[tokio::test]
 async fn a_data_directory_holds_what_was_answered() {

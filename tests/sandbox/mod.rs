@@ -30,7 +30,6 @@ mod platform;
 mod receipts;
 mod robots;
 mod serve;
-mod size;
 mod strictness;
 mod through_gateway;
 mod through_gateway_live;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::broadcast::Broadcasts;
 use super::group::{Group, GroupType};
@@ -53,18 +53,22 @@ fn undeclared() -> ApiError {
     ApiError::new(10004, "all defined key is invalid")
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct App {
     pub sdkappid: u64,
     pub seed: u64,
     pub admins: BTreeSet<Id>,
+    #[serde(serialize_with = "by_name")]
     pub accounts: HashMap<Id, Account>,
     pub group_fields: CustomFields,
     pub member_fields: CustomFields,
+    #[serde(serialize_with = "by_creation")]
     groups: HashMap<Id, Group>,
     /// Groups by number: all, and of each type.
+    #[serde(skip)]
     by_number: BTreeMap<u64, Id>,
+    #[serde(skip)]
     by_type: BTreeMap<GroupType, BTreeSet<u64>>,
     last_number: u64,
     ids_made: u64,
@@ -89,13 +93,23 @@ struct Growth {
     groups: i64,
 }
 
+fn by_name<S: Serializer>(accounts: &HashMap<Id, Account>, serializer: S) -> Result<S::Ok, S::Error> {
+    accounts.iter().collect::<BTreeMap<_, _>>().serialize(serializer)
+}
+
+fn by_creation<S: Serializer>(groups: &HashMap<Id, Group>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut groups: Vec<&Group> = groups.values().collect();
+    groups.sort_by_key(|group| group.number);
+    groups.serialize(serializer)
+}
+
 /// What a snapshot holds; the indexes are rebuilt from it.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Stored {
     sdkappid: u64,
     seed: u64,
     admins: BTreeSet<Id>,
-    accounts: BTreeMap<Id, Account>,
+    accounts: HashMap<Id, Account>,
     group_fields: CustomFields,
     member_fields: CustomFields,
     groups: Vec<Group>,
@@ -114,7 +128,7 @@ struct Stored {
 impl From<Stored> for App {
     fn from(stored: Stored) -> Self {
         let mut app = Self::new(stored.sdkappid, stored.seed, stored.admins);
-        app.accounts = stored.accounts.into_iter().collect();
+        app.accounts = stored.accounts;
         app.group_fields = stored.group_fields;
         app.member_fields = stored.member_fields;
         for group in stored.groups {
@@ -127,28 +141,6 @@ impl From<Stored> for App {
         app.streams = stored.streams;
         app.broadcasts = stored.broadcasts;
         app
-    }
-}
-
-impl From<App> for Stored {
-    fn from(app: App) -> Self {
-        let mut groups: Vec<Group> = app.groups.into_values().collect();
-        groups.sort_by_key(|group| group.number);
-        Self {
-            sdkappid: app.sdkappid,
-            seed: app.seed,
-            admins: app.admins,
-            accounts: app.accounts.into_iter().collect(),
-            group_fields: app.group_fields,
-            member_fields: app.member_fields,
-            groups,
-            last_number: app.last_number,
-            ids_made: app.ids_made,
-            growth: app.growth,
-            robots: app.robots,
-            streams: app.streams,
-            broadcasts: app.broadcasts,
-        }
     }
 }
 

@@ -130,7 +130,7 @@ struct ReadReset {
     seq: u64,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Group {
     /// Position in the order of creation, unique in the app for ever.
     pub number: u64,

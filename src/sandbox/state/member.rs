@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::sandbox::ids::Id;
 
@@ -103,8 +103,8 @@ type Place = (u64, Id);
 
 /// Members by name, and their order as sorted vectors: positions are found by arithmetic, a joining member is appended, and
 /// only a leaving one moves what follows.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(from = "Vec<Member>", into = "Vec<Member>")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Vec<Member>")]
 pub struct Roster {
     by_id: HashMap<Id, Member>,
     everybody: Vec<Place>,
@@ -112,12 +112,6 @@ pub struct Roster {
     staff: Vec<Place>,
     ordinary: Vec<Place>,
     next_order: u64,
-}
-
-impl Clone for Roster {
-    fn clone(&self) -> Self {
-        Self::from(self.iter().cloned().collect::<Vec<_>>())
-    }
 }
 
 impl From<Vec<Member>> for Roster {
@@ -134,10 +128,9 @@ impl From<Vec<Member>> for Roster {
     }
 }
 
-impl From<Roster> for Vec<Member> {
-    fn from(mut roster: Roster) -> Self {
-        let order = std::mem::take(&mut roster.everybody);
-        order.iter().filter_map(|(_, id)| roster.by_id.remove(id.as_str())).collect()
+impl Serialize for Roster {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 

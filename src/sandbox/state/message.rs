@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::extension::Extensions;
 use super::receipt::Receipt;
+use super::shared::{self, Named};
 use crate::sandbox::ids::Id;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,9 +58,16 @@ impl Message {
     }
 }
 
+impl Named for Message {
+    fn name(&mut self) -> Option<&mut Id> {
+        self.from.as_mut()
+    }
+}
+
 /// Messages numbered from 1 without gaps.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct History {
+    #[serde(deserialize_with = "shared::read")]
     messages: Vec<Message>,
     /// 0 when nothing was sent.
     pub last_message_time: i64,
@@ -119,24 +127,30 @@ struct Sent {
     seq: u64,
 }
 
+impl Named for Sent {
+    fn name(&mut self) -> Option<&mut Id> {
+        Some(&mut self.from)
+    }
+}
+
 /// The messages of the last five minutes by sender and `Random`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(from = "VecDeque<Sent>", into = "VecDeque<Sent>")]
+#[derive(Debug, Default)]
 pub struct Duplicates {
     queue: VecDeque<Sent>,
     index: HashMap<(Id, u32), (i64, u64)>,
 }
 
-impl From<VecDeque<Sent>> for Duplicates {
-    fn from(queue: VecDeque<Sent>) -> Self {
+impl<'de> Deserialize<'de> for Duplicates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let queue: VecDeque<Sent> = shared::read(deserializer)?.into();
         let index = queue.iter().map(|sent| ((sent.from.clone(), sent.random), (sent.time, sent.seq))).collect();
-        Self { queue, index }
+        Ok(Self { queue, index })
     }
 }
 
-impl From<Duplicates> for VecDeque<Sent> {
-    fn from(duplicates: Duplicates) -> Self {
-        duplicates.queue
+impl Serialize for Duplicates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.queue.serialize(serializer)
     }
 }
 

@@ -10,5 +10,6 @@ pub mod message;
 pub mod permission_group;
 pub mod presence;
 pub mod receipt;
+pub mod shared;
 pub mod stream;
 pub mod topic;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::message::{Duplicates, History};
 use crate::sandbox::ids::Id;
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Topic {
     pub name: String,
