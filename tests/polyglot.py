@@ -41,6 +41,8 @@ PINS = {
         ("cpp/CMakeLists.txt", r"minimum_required\(VERSION (\d+)", "cmake --version", r"version (\d+)", "Debian 12's cmake"),
     ],
 }
+# Short-lived JVMs: compiling them well costs more than it saves.
+os.environ.setdefault("MAVEN_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 running = set()
 lock = threading.Lock()
 
