@@ -89,6 +89,7 @@ def main(path):
     blocks = FENCE.findall(open(path, encoding="utf-8").read())
     start = next(text for kind, text in blocks if kind == "sh").strip()
     prepared()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     # A group of its own ends with all that it started, whatever becomes of this script's calls.
     gateway = subprocess.Popen(["bash", "-c", f"exec {start}"], start_new_session=True)
     passed = failed = 0
