@@ -127,7 +127,10 @@ def run(languages, work, not_run=None):
 
     def timed(language):
         began = time.monotonic()
-        wrong, ran = work(language)
+        try:
+            wrong, ran = work(language)
+        except Exception as error:  # the other languages go on
+            wrong, ran = repr(error), ""
         return wrong, ran, f"{time.monotonic() - began:.0f} s"
 
     with ThreadPoolExecutor(2) as pool:
