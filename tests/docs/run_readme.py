@@ -1,16 +1,22 @@
 """Runs a README as a newcomer would: its first `sh` block starts the gateway; then every `console` block is executed
-and what it prints is compared with what the README shows. Times and drawn numbers may differ.
+and what it prints is compared with what the README shows. Times and drawn numbers may differ. The ports are the README's own, so
+nobody else may have them.
 
     python3 tests/docs/run_readme.py README.md
 """
 
+import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 FENCE = re.compile(r"^```(sh|console)\n(.*?)^```$", re.M | re.S)
+# Where a gateway listens that was told nothing else: gRPC, then metrics and probes.
+PORTS = [50051, 9090]
 VARIES = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r'("random": )\d+'), r"\1<number>"),
@@ -41,6 +47,19 @@ def steps(block):
         yield command, "\n".join(output)
 
 
+def prepared():
+    """Ends the script where it could not run, or where a stranger would answer in place of the gateway."""
+    if shutil.which("grpcurl") is None:
+        sys.exit("grpcurl is missing")
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                sys.exit(f"port {port}, which the README uses, is taken: {error}")
+
+
 def wait(process):
     """Until the gateway says SERVING; a first build may take minutes."""
     probe = ["grpcurl", "-plaintext", "127.0.0.1:50051", "grpc.health.v1.Health/Check"]
@@ -54,10 +73,26 @@ def wait(process):
     sys.exit("the gateway did not serve within 15 minutes")
 
 
+def end(gateway):
+    """Ends the gateway in good order, and then whatever is left of its process group."""
+    gateway.send_signal(signal.SIGTERM)
+    try:
+        gateway.wait(60)
+    finally:
+        try:
+            os.killpg(gateway.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def main(path):
     blocks = FENCE.findall(open(path, encoding="utf-8").read())
     start = next(text for kind, text in blocks if kind == "sh").strip()
-    gateway = subprocess.Popen(["bash", "-c", f"exec {start}"])
+    prepared()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    # A group of its own ends with all that it started, whatever becomes of this script's calls.
+    environment = {**os.environ, "TIM_DRAIN_PAUSE": "0s"}
+    gateway = subprocess.Popen(["bash", "-c", f"exec {start}"], env=environment, start_new_session=True)
     passed = failed = 0
     try:
         wait(gateway)
@@ -70,8 +105,7 @@ def main(path):
                 failed += 1
                 print(f"$ {command}\nprinted:\n{printed}\nbut {path} shows:\n{expected}\n")
     finally:
-        gateway.send_signal(signal.SIGTERM)
-        gateway.wait(60)
+        end(gateway)
     print(f"{path}: {passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 

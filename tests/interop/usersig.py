@@ -1,13 +1,14 @@
-"""Checks that a running sandbox accepts UserSigs of the vendor's package `tls-sig-api-v2`, and no tampered ones.
+"""Checks that the sandbox accepts UserSigs of the vendor's package `tls-sig-api-v2`, and no tampered ones.
 
     python3 -m venv venv && venv/bin/pip install tls-sig-api-v2
-    tencent-im-grpc sandbox &
-    venv/bin/python tests/interop/usersig.py http://127.0.0.1:8600
+    venv/bin/python tests/interop/usersig.py target/debug/tencent-im-grpc
 """
 
 import base64
 import json
+import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -45,7 +46,7 @@ def expired(api):
         time.time = clock
 
 
-def main(base):
+def check(base):
     api = TLSSigAPIv2.TLSSigAPIv2(APP, KEY)
     good = api.gen_sig(ADMIN, 3600)
     cases = [
@@ -68,4 +69,19 @@ def main(base):
     print(f"{len(cases)} UserSigs judged rightly")
 
 
-main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8600")
+def main(binary):
+    flags = ["--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"]
+    with subprocess.Popen([binary, "sandbox", *flags], stderr=subprocess.PIPE, text=True) as sandbox:
+        try:
+            # The banner says where it listens.
+            base = next(line.split()[-1] for line in sandbox.stderr if line.startswith(" API "))
+            threading.Thread(target=sandbox.stderr.read, daemon=True).start()
+            check(base)
+        finally:
+            sandbox.terminate()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

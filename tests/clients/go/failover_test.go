@@ -32,8 +32,13 @@ func TestNoCallFailsWhileGatewaysComeAndGo(t *testing.T) {
 	first.restart(t)
 	watch.awaitAnswers(t, first.address, some)
 
-	// Everything that goes to a frozen gateway stays there, until each worker waits for it.
+	// Once a gateway has begun to answer, nobody but the caller could repeat: freeze it when all calls wait for Tencent.
+	// Everything that goes to it then stays there, until each worker waits for it.
+	box.clearFaults(t)
+	box.fault(t, `{"command": "*", "action": {"type": "latency", "ms": 2000}}`)
+	box.awaitHits(t, 4*workersOfAKind)
 	second.signal(t, syscall.SIGSTOP)
+	box.clearFaults(t)
 	watch.await(t, "calls in the frozen gateway", func() bool { return watch.inFlight[second.address] == 4*workersOfAKind })
 	second.signal(t, syscall.SIGKILL)
 	second.awaitEnd(t)

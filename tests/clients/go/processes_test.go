@@ -148,6 +148,18 @@ func (s *sandbox) clearFaults(t *testing.T) {
 	s.ask(t, http.MethodDelete, "faults", "", nil)
 }
 
+// awaitHits waits until the only rule went off so often.
+func (s *sandbox) awaitHits(t *testing.T, hits int) {
+	t.Helper()
+	var rules []struct{ Hits int }
+	for deadline := time.Now().Add(patience); len(rules) != 1 || rules[0].Hits < hits; {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain for calls")
+		}
+		s.ask(t, http.MethodGet, "faults", "", &rules)
+	}
+}
+
 // calls counts the calls of a command for a group, whatever became of them.
 func (s *sandbox) calls(t *testing.T, command, groupID string) int {
 	t.Helper()

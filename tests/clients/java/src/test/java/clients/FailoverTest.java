@@ -38,8 +38,13 @@ class FailoverTest {
         attempts.awaitAnswers(first.address(), SOME);
         load.check();
 
-        // Everything that goes to a frozen gateway stays there, until each worker waits for it.
+        // Once a gateway has begun to answer, nobody but the caller could repeat: freeze it when all calls wait for Tencent.
+        // Everything that goes to it then stays there, until each worker waits for it.
+        sandbox.clearFaults();
+        sandbox.fault("{\"command\": \"*\", \"action\": {\"type\": \"latency\", \"ms\": 2000}}");
+        sandbox.awaitHits(Load.WORKERS);
         second.child().signal("STOP");
+        sandbox.clearFaults();
         attempts.await("calls in the frozen gateway", () -> attempts.inFlight(second.address()) == Load.WORKERS);
         second.child().signal("KILL");
         second.child().awaitEnd();

@@ -8,12 +8,17 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.Status.Code;
 import java.io.IOException;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 
-/** Two calls of a command fail, and the gateway itself repeats nothing. The journal tells how often the client called. */
+/** What a client repeats when the gateway itself repeats nothing. The journal tells how often the client called. */
 class RetriesTest {
   /** Something on the way answers in place of Tencent. Whether the call was executed nobody knows. */
   private static final String LOST = "{\"type\": \"http\", \"status\": 503}";
@@ -64,6 +69,7 @@ class RetriesTest {
     }
   }
 
+  /** Two calls of a command fail. */
   @Test
   void clientsRepeatWhatMayBeRepeated() throws Exception {
     int calls = 0;
@@ -77,6 +83,39 @@ class RetriesTest {
     Report.add("%d faults, %d calls upstream", CASES.size(), calls);
   }
 
+  /** While everything fails, a client repeats until half of its 100 tokens are spent, one for each failure, and no more. */
+  @Test
+  void clientsDoNotMakeAnOutageWorse() throws Exception {
+    int calls = 120;
+    ExecutorService threads = Executors.newFixedThreadPool(calls);
+    try (Sandbox sandbox = new Sandbox();
+        Gateway gateway = new Gateway(sandbox, "--upstream-max-attempts", "1");
+        Client client = new Client(gateway.address())) {
+      client.createGroup("outage");
+      sandbox.fault(String.format("{\"command\": \"%s\", \"action\": %s}", READ.command(), LOST));
+      Callable<Code> call = () -> outcome(client, READ, "outage").getCode();
+      for (Future<Code> code : threads.invokeAll(Collections.nCopies(calls, call))) {
+        assertEquals(Code.UNAVAILABLE, code.get());
+      }
+      int made = sandbox.calls(READ.command(), "outage");
+      assertEquals(client.attempts.of(READ.method()), made, "attempts and calls upstream");
+      int retries = made - calls;
+      assertTrue(retries >= 1 && retries <= 50, () -> retries + " retries, expected 1 to 50");
+      Report.add("outage: %d calls, %d retries", calls, retries);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private static Status outcome(Client client, Kind kind, String groupId) {
+    try {
+      kind.call().accept(client, groupId);
+      return Status.OK;
+    } catch (RuntimeException error) {
+      return Status.fromThrowable(error);
+    }
+  }
+
   private static void check(Sandbox sandbox, Gateway gateway, Case at, String groupId)
       throws IOException, InterruptedException {
     Kind kind = at.kind();
@@ -85,12 +124,7 @@ class RetriesTest {
       sandbox.fault(
           String.format("{\"command\": \"%s\", \"times\": 2, \"action\": %s}", kind.command(), at.fault()));
       long began = System.nanoTime();
-      Status status = Status.OK;
-      try {
-        kind.call().accept(client, groupId);
-      } catch (RuntimeException error) {
-        status = Status.fromThrowable(error);
-      }
+      Status status = outcome(client, kind, groupId);
       long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
       assertEquals(at.code(), status.getCode(), at::toString);
       assertEquals(at.calls(), client.attempts.of(kind.method()), () -> "attempts of " + at);

@@ -1,6 +1,7 @@
 package clients;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonArray;
@@ -15,6 +16,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.StreamSupport;
 
 /** An emulated Tencent that gateways can share. */
@@ -50,6 +52,14 @@ final class Sandbox implements AutoCloseable {
     ask("DELETE", "faults", "");
   }
 
+  /** Waits until the only rule went off so often. */
+  void awaitHits(int hits) throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(Patience.SECONDS);
+    while (send("GET", "faults", "", JsonArray.class).get(0).getAsJsonObject().get("hits").getAsInt() < hits) {
+      assertTrue(System.nanoTime() < deadline, "waited in vain for calls");
+    }
+  }
+
   /** Counts the calls of a command for a group, whatever became of them. */
   int calls(String command, String groupId) throws IOException, InterruptedException {
     String query = String.format("journal/count?command=%s&key=GroupId&value=%s", command, groupId);
@@ -82,6 +92,10 @@ final class Sandbox implements AutoCloseable {
   }
 
   private JsonObject ask(String method, String path, String body) throws IOException, InterruptedException {
+    return send(method, path, body, JsonObject.class);
+  }
+
+  private <T> T send(String method, String path, String body, Class<T> type) throws IOException, InterruptedException {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create(control + path))
             .header("content-type", "application/json")
@@ -89,7 +103,7 @@ final class Sandbox implements AutoCloseable {
             .build();
     var reply = http.send(request, BodyHandlers.ofString());
     assertEquals(200, reply.statusCode(), reply.body());
-    return new Gson().fromJson(reply.body(), JsonObject.class);
+    return new Gson().fromJson(reply.body(), type);
   }
 
   @Override
