@@ -25,6 +25,7 @@ mod properties;
 mod raw;
 mod redaction;
 mod regressions;
+mod request_bytes;
 mod sandbox;
 mod security_doc;
 mod server;
