@@ -43,6 +43,9 @@ impl From<UpstreamError> for Status {
 fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
     match (&error.fault, error.outcome) {
         (Fault::Deadline { .. }, _) => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
+        (Fault::Code { code, .. }, Outcome::Unknown) if errors::lookup(*code).fate == Fate::Unknown => {
+            (Code::Unknown, ErrorReason::UnknownUpstreamCode)
+        }
         (_, Outcome::Unknown) => (Code::Unknown, ErrorReason::OutcomeUnknown),
         (Fault::Code { code, .. }, _) => {
             let entry = errors::lookup(*code);
@@ -81,7 +84,9 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
     use ErrorReason as R;
     let diagnosis = error.upstream_code().and_then(diagnosis);
     Some(match reason {
-        R::OutcomeUnknown | R::DeadlineExceeded if error.outcome == Outcome::Unknown => after_the_unknown(error),
+        R::OutcomeUnknown | R::DeadlineExceeded | R::UnknownUpstreamCode if error.outcome == Outcome::Unknown => {
+            after_the_unknown(error)
+        }
         R::GatewayMisconfigured => diagnosis.unwrap_or("the gateway's operator must correct its configuration"),
         R::RateLimited | R::UpstreamUnavailable | R::UpstreamFault => "try again later",
         R::Conflict => "read it again, then repeat the change",

@@ -81,7 +81,7 @@ impl Fault {
             Self::Deadline { sent } => *sent,
             // Whatever stands between may answer anything; only a refusal of the request itself tells that it went no further.
             Self::Http(status) => !(400..500).contains(status) || matches!(status, 408 | 499),
-            Self::Code { code, .. } => errors::lookup(*code).fate == Fate::Broken,
+            Self::Code { code, .. } => matches!(errors::lookup(*code).fate, Fate::Broken | Fate::Unknown),
             Self::Unreachable(_) | Self::Throttled(_) => false,
         }
     }
@@ -91,7 +91,7 @@ impl Fault {
         match self {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::NotJson => true,
             Self::Http(status) => *status >= 500,
-            Self::Code { code, .. } => errors::lookup(*code).fate != Fate::Refused,
+            Self::Code { code, .. } => !matches!(errors::lookup(*code).fate, Fate::Refused | Fate::Unknown),
             Self::WrongShape { .. } | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } => false,
         }
     }

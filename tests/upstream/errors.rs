@@ -81,11 +81,11 @@ fn a_timeout_of_tencent_may_come_after_the_work() {
 }
 
 #[test]
-fn an_unknown_code_is_a_refusal() {
+fn of_an_unknown_code_nothing_is_known() {
     for code in [1, -1, 10020, 10201, 120_000, 130_001, i64::MIN, i64::MAX] {
         let entry = lookup(code);
         assert_eq!((entry.code, entry.reason), (Code::Unknown, ErrorReason::UnknownUpstreamCode), "{code}");
-        assert_eq!(entry.fate, Fate::Refused, "{code}");
+        assert_eq!(entry.fate, Fate::Unknown, "{code}");
     }
 }
 

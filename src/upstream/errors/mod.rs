@@ -37,9 +37,11 @@ pub enum Fate {
     /// Something broke on Tencent's side, perhaps after the call was executed. The documents advise to repeat it, which
     /// only suits calls that may be executed twice.
     Broken,
+    /// The documents do not know the code, so that nothing is sure but that it was no success. It is not repeated.
+    Unknown,
 }
 
-/// What a code means. A code that no edition of the documents lists is a refusal.
+/// What a code means. Of a code that no edition of the documents lists nothing is known.
 #[must_use]
 pub fn lookup(code: i64) -> Entry {
     let behind = TABLE.partition_point(|entry| entry.first <= code);
@@ -48,8 +50,8 @@ pub fn lookup(code: i64) -> Entry {
         last: code,
         code: Code::Unknown,
         reason: ErrorReason::UnknownUpstreamCode,
-        fate: Fate::Refused,
-        meaning: "Tencent refused the call with a code that this version does not know",
+        fate: Fate::Unknown,
+        meaning: "Tencent answered with a code that this version does not know",
     })
 }
 
