@@ -134,7 +134,7 @@ impl Upstream {
                 continue;
             }
             if course.uncertain {
-                match self.created_it(&call, limit, &fault).await {
+                match self.was_done(&call, limit, &fault).await {
                     Some(true) if let Ok(reply) = decode(SUCCESS) => return Ok(reply.message),
                     Some(false) => course.uncertain = false,
                     _ => {}
@@ -192,8 +192,11 @@ impl Upstream {
         let result = posted.as_ref().map_err(Fault::clone).and_then(|body| read(body, &signature, decode));
         watch.finish(&result, &span);
         self.learn(call, &signature, watch.result);
-        let corrected = posted.ok().filter(|_| course.uncertain);
-        match corrected.and_then(|body| repeated::corrected(call.command.name, &call.body, &body)) {
+        let corrected = match posted {
+            Ok(body) if course.uncertain => self.corrected(call, limit, &body).await,
+            _ => None,
+        };
+        match corrected {
             Some(body) => read(&body, &signature, decode),
             None => result,
         }

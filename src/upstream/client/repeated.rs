@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use crate::upstream::{Call, Fault, Reply};
 /// else.
 const DONE: [(&str, i64); 3] = [("destroy_group", 10010), ("add_group_member", 10013), ("delete_group_attr", 10050)];
 
-/// The same for single items of a reply. Not the recall of a message: 10032 may also mean that it never can be.
+/// The same for single items of a reply.
 const DONE_ITEMS: [(&str, i64); 6] = [
     ("add_permission_group_member", 10013),
     ("add_topic_permission_group", 110_010),
@@ -33,25 +34,23 @@ const ALREADY_MEMBER: u8 = 2;
 /// The id is taken: by somebody else, and by the owner that the call names.
 const TAKEN: [i64; 2] = [10021, 10025];
 
+/// What the recall of a message says that is recalled already; or that is not there, or never can be.
+const NOT_RECALLED: [i64; 2] = [10030, 10032];
+/// `IsPlaceMsg` of a recalled message.
+const RECALLED: i64 = 2;
+/// One of the attributes to delete is not there.
+const NO_ATTRIBUTE: i64 = 10050;
+
 const fn look(service: &'static str, name: &'static str) -> Command<'static> {
     Command { service, name, label: name, safety: Safety::Read, rate_per_second: 200, group_rate_per_second: None }
 }
 
 const LOOK_AT_GROUP: Command<'static> = look("group_open_http_svc", "get_group_info");
+const LOOK_AT_ATTRIBUTES: Command<'static> = look("group_open_attr_http_svc", "get_group_attr");
+const LOOK_AT_MESSAGE: Command<'static> = look("group_open_http_svc", "group_msg_get_simple");
 const LOOK_AT_TOPIC: Command<'static> = look("million_group_open_http_svc", "get_topic");
 /// How old a group or topic may look that this call has created: the clocks may be so far apart.
 const FRESH: Duration = Duration::from_secs(300);
-
-/// The reply that tells the caller what is true, if `reply` does not.
-pub(super) fn corrected(command: &str, request: &[u8], reply: &[u8]) -> Option<Vec<u8>> {
-    let reply: Value = serde_json::from_slice(reply).ok()?;
-    match reply.get("ErrorCode")?.as_i64()? {
-        0 => with_items_done(command, reply),
-        code if DONE.contains(&(command, code)) => done(command, request),
-        _ => None,
-    }
-    .map(|reply| reply.to_string().into_bytes())
-}
 
 /// What the first attempt answered. Who asked for several things at once is not told by one code what became of each.
 fn done(command: &str, request: &[u8]) -> Option<Value> {
@@ -147,22 +146,97 @@ fn found(reply: &Value) -> Option<Found> {
 }
 
 impl Upstream {
-    /// Whether the group or topic whose id a repeated call found taken is the one that the call itself has created; `None`
-    /// when that cannot be told, or nobody asks.
-    pub(super) async fn created_it(&self, call: &Call<'_>, limit: Instant, fault: &Fault) -> Option<bool> {
-        if !matches!(fault, Fault::Code { code, .. } if TAKEN.contains(code)) {
-            return None;
+    /// The reply that tells the caller what is true, if `reply` does not.
+    pub(super) async fn corrected(&self, call: &Call<'_>, limit: Instant, reply: &[u8]) -> Option<Vec<u8>> {
+        let reply: Value = serde_json::from_slice(reply).ok()?;
+        let command = call.command.name;
+        match reply.get("ErrorCode")?.as_i64()? {
+            0 if command == "group_msg_recall" => self.with_recalled(call, limit, reply).await,
+            0 => with_items_done(command, reply),
+            code if DONE.contains(&(command, code)) => done(command, &call.body),
+            _ => None,
         }
+        .map(|reply| reply.to_string().into_bytes())
+    }
+
+    /// Whether the work of a repeated call that was refused is done: the group or topic whose id is taken is the one that
+    /// the call itself has created, or none of the attributes is left. `None` when that cannot be told, or nobody asks.
+    pub(super) async fn was_done(&self, call: &Call<'_>, limit: Instant, fault: &Fault) -> Option<bool> {
+        match fault {
+            Fault::Code { code, .. } if TAKEN.contains(code) => self.created_it(call, limit).await,
+            Fault::Code { code: NO_ATTRIBUTE, .. } if call.command.name == "delete_group_attr" => {
+                // Where some are left, nobody knows what became of the others.
+                self.no_attribute_left(call, limit).await.filter(|none| *none)
+            }
+            _ => None,
+        }
+    }
+
+    async fn created_it(&self, call: &Call<'_>, limit: Instant) -> Option<bool> {
         let wanted: Wanted = serde_json::from_slice(&call.body).ok()?;
         let (command, body) = wanted.look(call.command.name, &self.identifier)?;
-        let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
-        let decode = |body: &[u8]| {
-            let reply: Value = serde_json::from_slice(body)?;
-            let error_code = reply.get("ErrorCode").and_then(Value::as_i64).unwrap_or(-1);
-            Ok(Reply { error_code, error_info: String::new(), message: reply })
-        };
-        let reply = self.attempt(&look, limit, &mut Course::default(), &decode).await.ok()?;
-        let found = found(&reply.message).filter(|_| reply.error_code == 0)?;
-        wanted.is(&found)
+        wanted.is(&found(&self.look(call, limit, command, &body).await?)?)
     }
+
+    async fn no_attribute_left(&self, call: &Call<'_>, limit: Instant) -> Option<bool> {
+        let request: Value = serde_json::from_slice(&call.body).ok()?;
+        let body = json!({"GroupId": request.get("GroupId")?});
+        let reply = self.look(call, limit, &LOOK_AT_ATTRIBUTES, &body).await?;
+        let left = reply.get("GroupAttrAry").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let deleted = request.get("GroupAttr")?.as_array()?;
+        Some(!left.iter().any(|left| deleted.iter().any(|deleted| deleted.get("key") == left.get("key"))))
+    }
+
+    /// Calls the recall of each message a success that is recalled by now.
+    async fn with_recalled(&self, call: &Call<'_>, limit: Instant, mut reply: Value) -> Option<Value> {
+        let request: Value = serde_json::from_slice(&call.body).ok()?;
+        let mut changed = false;
+        for item in reply.get_mut("RecallRetList")?.as_array_mut()? {
+            let code = item.get("RetCode").and_then(Value::as_i64);
+            if !code.is_some_and(|code| NOT_RECALLED.contains(&code)) {
+                continue;
+            }
+            let seq = item.get("MsgSeq")?.as_u64()?;
+            let mut body = json!({
+                "GroupId": request.get("GroupId"), "ReqMsgSeq": seq, "ReqMsgNumber": 1, "WithRecalledMsg": 1,
+            });
+            if let Some(topic) = request.get("TopicId") {
+                body["TopicId"] = topic.clone();
+            }
+            if self.look(call, limit, &LOOK_AT_MESSAGE, &body).await.is_some_and(|page| is_recalled(&page, seq)) {
+                item["RetCode"] = 0.into();
+                changed = true;
+            }
+        }
+        changed.then_some(reply)
+    }
+
+    /// Reads what has become of a call; nothing if that fails. Boxed, because the call itself is what looks.
+    fn look<'a>(
+        &'a self,
+        call: &'a Call<'_>,
+        limit: Instant,
+        command: &'a Command<'static>,
+        body: &Value,
+    ) -> BoxFuture<'a, Option<Value>> {
+        let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
+        Box::pin(async move {
+            let decode = |body: &[u8]| {
+                let reply: Value = serde_json::from_slice(body)?;
+                let error_code = reply.get("ErrorCode").and_then(Value::as_i64).unwrap_or(-1);
+                Ok(Reply { error_code, error_info: String::new(), message: reply })
+            };
+            let reply = self.attempt(&look, limit, &mut Course::default(), &decode).await.ok()?;
+            (reply.error_code == 0).then_some(reply.message)
+        })
+    }
+}
+
+/// Whether a page of history shows a message as recalled.
+fn is_recalled(page: &Value, seq: u64) -> bool {
+    let messages = page.get("RspMsgList").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    messages.iter().any(|message| {
+        message.get("MsgSeq").and_then(Value::as_u64) == Some(seq)
+            && message.get("IsPlaceMsg").and_then(Value::as_i64) == Some(RECALLED)
+    })
 }
