@@ -235,12 +235,15 @@ async fn slow_readers_cost_bounded_memory() {
 
 /// Opens streams that ask something, on a connection that reads nothing.
 async fn open(gateway: &str, path: &str, message: &[u8], streams: u32) -> TcpStream {
-    /// SETTINGS_INITIAL_WINDOW_SIZE is 0.
-    const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
+    open_with(gateway, path, message, streams, 0).await
+}
+
+/// The same on a connection that reads so many bytes of each.
+async fn open_with(gateway: &str, path: &str, message: &[u8], streams: u32, window: u8) -> TcpStream {
     let mut stream = TcpStream::connect(gateway).await.unwrap();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let message = [&[0], &length[..], message].concat();
-    let mut bytes = [PREFACE, &frame(4, 0, 0, &NO_WINDOW)].concat();
+    let mut bytes = [PREFACE, &frame(4, 0, 0, &[0, 4, 0, 0, 0, window])].concat(); // SETTINGS_INITIAL_WINDOW_SIZE
     for n in 0..streams {
         bytes.extend(frame(1, 4, 2 * n + 1, &headers(path)));
         bytes.extend(frame(0, 0, 2 * n + 1, &message));
@@ -289,6 +292,27 @@ async fn reflection_that_nobody_reads_is_refused_and_ends() {
     assert!(replies.message().await.unwrap().is_some());
     drop(strangers);
     gateway.stop().await;
+}
+
+/// Of a reply that is read byte by byte, most was taken over by the connection once, to stay there.
+#[tokio::test]
+async fn a_stream_whose_reader_does_not_come_forward_is_reset() {
+    const STREAMS: u32 = 8;
+    const RST_STREAM: u8 = 3;
+    let gateway = Gateway::start(NOWHERE, &[("deadline.default", "300ms")]).await;
+    let mut stranger = open_with(&gateway.address.to_string(), REFLECTION, &descriptor(), STREAMS, 1).await;
+    let resets = async {
+        let mut reset = 0;
+        while reset < STREAMS {
+            let mut head = [0; 9];
+            stranger.read_exact(&mut head).await.unwrap();
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            stranger.read_exact(&mut vec![0; length as usize]).await.unwrap();
+            reset += u32::from(head[3] == RST_STREAM);
+        }
+    };
+    timeout(PATIENCE, resets).await.expect("the streams are reset");
+    healthy(gateway.channel().await).await;
 }
 
 /// Health may be watched for ever, but not by more than there are connections, and checks do not suffer from it.

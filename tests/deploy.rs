@@ -124,10 +124,12 @@ fn the_manifests_fit_the_settings() {
 #[test]
 fn the_limits_fit_the_memory_of_a_pod() {
     const REPLY: u64 = 1 << 20;
-    const KEYS: [&str; 4] = [
+    const KEYS: [&str; 6] = [
         "limits.max_in_flight",
         "limits.max_in_flight_per_caller",
         "limits.max_request_bytes",
+        "limits.max_request_bytes_in_flight",
+        "limits.max_request_bytes_in_flight_per_caller",
         "limits.max_send_buffer_bytes",
     ];
     let container = container();
@@ -138,10 +140,12 @@ fn the_limits_fit_the_memory_of_a_pod() {
         let text = container["resources"][kind]["memory"].as_str().unwrap();
         text.strip_suffix("Mi").unwrap().parse::<u64>().unwrap() << 20
     };
-    let each = limits.max_request_bytes as u64 + REPLY + limits.max_send_buffer_bytes as u64;
-    let held = limits.max_in_flight as u64 * each;
+    let each = REPLY + limits.max_send_buffer_bytes as u64;
+    let held = limits.max_request_bytes_in_flight as u64 + limits.max_in_flight as u64 * each;
     assert!(memory("requests") + held <= memory("limits"), "{held} bytes of callers do not fit");
     assert!(limits.max_in_flight_per_caller < limits.max_in_flight, "one caller can fill a pod");
+    let (one, all) = (limits.max_request_bytes_in_flight_per_caller, limits.max_request_bytes_in_flight);
+    assert!(one < all, "one caller can fill a pod");
 }
 
 /// The names in an expression that look like metrics of the gateway.

@@ -24,6 +24,7 @@ mod properties;
 mod raw;
 mod redaction;
 mod regressions;
+mod request_bytes;
 mod sandbox;
 mod security_doc;
 mod server;

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
@@ -118,6 +119,10 @@ pub struct Deadline {
 pub struct Limits {
     /// Largest request message.
     pub max_request_bytes: usize,
+    /// Bytes of request messages at once.
+    pub max_request_bytes_in_flight: usize,
+    /// Bytes of one caller's request messages at once.
+    pub max_request_bytes_in_flight_per_caller: usize,
     /// Largest response message.
     pub max_response_bytes: usize,
     /// Calls at once.
@@ -275,8 +280,18 @@ impl Deadline {
 impl Limits {
     fn read(reader: &mut Reader<'_>) -> Self {
         const MOST: usize = 1 << 20;
+        let max_request_bytes = reader.bytes("limits.max_request_bytes");
+        let mut room = |key: &str| {
+            let bytes = reader.bytes(key).min(Semaphore::MAX_PERMITS);
+            if bytes < max_request_bytes {
+                reader.problem(key, "has no room for a message of `limits.max_request_bytes`", "make it larger");
+            }
+            bytes
+        };
         Self {
-            max_request_bytes: reader.bytes("limits.max_request_bytes"),
+            max_request_bytes,
+            max_request_bytes_in_flight: room("limits.max_request_bytes_in_flight"),
+            max_request_bytes_in_flight_per_caller: room("limits.max_request_bytes_in_flight_per_caller"),
             max_response_bytes: reader.bytes("limits.max_response_bytes"),
             max_in_flight: reader.number("limits.max_in_flight", 1, MOST),
             max_in_flight_per_caller: reader.number("limits.max_in_flight_per_caller", 1, MOST),

@@ -169,6 +169,18 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("limits.max_request_bytes", "4MiB", "BYTES", "Largest request message."),
     setting(
+        "limits.max_request_bytes_in_flight",
+        "64MiB",
+        "BYTES",
+        "Request messages that are held at once, all together; calls beyond it are refused with RESOURCE_EXHAUSTED.",
+    ),
+    setting(
+        "limits.max_request_bytes_in_flight_per_caller",
+        "16MiB",
+        "BYTES",
+        "Request messages of one caller that are held at once.",
+    ),
+    setting(
         "limits.max_response_bytes",
         "4MiB",
         "BYTES",

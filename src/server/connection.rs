@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,6 +17,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::preface::Preface;
+use super::streams::Streams;
 use super::tls::{self, Tls};
 use crate::config::Server as Settings;
 use crate::telemetry::metrics::ServerMetrics;
@@ -38,7 +39,7 @@ pub struct Peer {
 
 /// Serves connections with one set of settings.
 pub struct Connections<S> {
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Streams>,
     service: S,
     settings: Arc<Settings>,
     tls: Option<Arc<Tls>>,
@@ -162,8 +163,8 @@ fn or_forever(duration: Duration) -> Duration {
     if duration.is_zero() { FOREVER } else { duration }
 }
 
-fn builder(settings: &Settings) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(settings: &Settings) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams);
     builder
         .http1()
         .timer(TokioTimer::new())

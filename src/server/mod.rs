@@ -7,6 +7,7 @@ pub mod chain;
 mod connection;
 pub mod context;
 mod health;
+mod messages;
 mod open_files;
 pub mod outcome;
 mod preface;
@@ -15,6 +16,7 @@ pub mod refusal;
 mod reload;
 mod reloads;
 mod steps;
+mod streams;
 mod tls;
 mod web;
 
@@ -55,6 +57,7 @@ use steps::authenticate::Authenticate;
 use steps::catch_panic::CatchPanic;
 use steps::deadline::Deadline;
 use steps::explain::Explain;
+use steps::request_bytes::RequestBytes;
 use steps::request_id::RequestId;
 use steps::slow_reader::SlowReader;
 use steps::trace::Trace;
@@ -160,7 +163,7 @@ impl Server {
         let config = Arc::new(config);
         let catalog = catalog(&application)?;
         let health = Health::new(application.services).await;
-        let mut routes = application.routes.add_service(health.service());
+        let mut routes = application.routes.add_service(health.service().max_decoding_message_size(QUESTION));
         if config.server.reflection {
             routes = with_reflection(routes, application.descriptors)?;
         }
@@ -278,7 +281,10 @@ fn steps(
     let counting = steps::metrics::Metrics::new(&catalog, &metrics.server);
     let limits = config.server.limits;
     // Without authentication all callers look like one.
-    let per_caller = if authenticator.is_some() { limits.max_in_flight_per_caller } else { limits.max_in_flight };
+    let (calls_each, bytes_each) = match &authenticator {
+        Some(_) => (limits.max_in_flight_per_caller, limits.max_request_bytes_in_flight_per_caller),
+        None => (limits.max_in_flight, limits.max_request_bytes_in_flight),
+    };
     vec![
         // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
         Box::new(CatchPanic),
@@ -295,7 +301,8 @@ fn steps(
         }),
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
-        Box::new(Admission::new(limits, per_caller)),
+        Box::new(Admission::new(limits, calls_each)),
+        Box::new(RequestBytes::new(limits, bytes_each, config.server.deadline.max)),
         Box::new(CatchPanic),
     ]
 }
@@ -310,6 +317,9 @@ fn catalog(application: &Application) -> Result<Arc<Catalog>, Error> {
     Catalog::new(&descriptors, application.methods).map(Arc::new).map_err(|error| Error::Descriptors(error.to_string()))
 }
 
+/// The largest question of a stranger: a name, that is.
+const QUESTION: usize = 4096;
+
 fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
@@ -319,8 +329,8 @@ fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> 
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let broken = |error: tonic_reflection::server::Error| Error::Descriptors(error.to_string());
-    let v1 = builder().build_v1().map_err(broken)?;
-    let v1alpha = builder().build_v1alpha().map_err(broken)?;
+    let v1 = builder().build_v1().map_err(broken)?.max_decoding_message_size(QUESTION);
+    let v1alpha = builder().build_v1alpha().map_err(broken)?.max_decoding_message_size(QUESTION);
     Ok(routes.add_service(v1).add_service(v1alpha))
 }
 

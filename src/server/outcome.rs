@@ -3,12 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tracing::Span;
+
+use super::messages::Messages;
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +25,6 @@ pub struct Outcome {
 pub struct Watch<F: FnOnce(Outcome)> {
     done: Option<F>,
     messages: Messages,
-}
-
-/// Counts the messages of a gRPC stream by their prefixes: a flag byte and four bytes of length.
-#[derive(Debug, Default)]
-pub struct Messages {
-    count: u64,
-    /// Bytes of the current message that are still to come.
-    remaining: u64,
-    prefix: [u8; 5],
-    prefix_len: usize,
 }
 
 struct Watched<F: FnOnce(Outcome)> {
@@ -66,7 +58,7 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> Watch<F> {
 impl<F: FnOnce(Outcome)> Watch<F> {
     fn finish(&mut self, code: Code) {
         if let Some(done) = self.done.take() {
-            done(Outcome { code, messages: self.messages.count });
+            done(Outcome { code, messages: self.messages.count() });
         }
     }
 }
@@ -105,34 +97,6 @@ pub fn code_label(code: Code) -> &'static str {
     }
 }
 
-impl Messages {
-    /// Looks at the next bytes of the stream.
-    pub fn see(&mut self, mut data: &[u8]) {
-        while !data.is_empty() {
-            if self.remaining > 0 {
-                let skip = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
-                data.advance(skip);
-                self.remaining -= skip as u64;
-                continue;
-            }
-            let take = data.len().min(self.prefix.len() - self.prefix_len);
-            self.prefix[self.prefix_len..self.prefix_len + take].copy_from_slice(&data[..take]);
-            self.prefix_len += take;
-            data.advance(take);
-            if let (5, [_, a, b, c, d]) = (self.prefix_len, self.prefix) {
-                self.count += 1;
-                self.prefix_len = 0;
-                self.remaining = u64::from(u32::from_be_bytes([a, b, c, d]));
-            }
-        }
-    }
-
-    /// Messages that have begun so far.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-}
-
 impl<F: FnOnce(Outcome) + Send + Unpin + 'static> http_body::Body for Watched<F> {
     type Data = Bytes;
     type Error = Status;
@@ -144,7 +108,7 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> http_body::Body for Watched<F>
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
-                    this.watch.messages.see(data);
+                    this.watch.messages.see(data, |_| {});
                 } else if let Some(code) = frame.trailers_ref().and_then(code_of) {
                     this.watch.finish(code);
                 }
@@ -162,20 +126,5 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> http_body::Body for Watched<F>
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Messages;
-
-    #[test]
-    fn messages_are_counted_across_any_split() {
-        let stream = [&[0, 0, 0, 0, 3, 1, 2, 3][..], &[0, 0, 0, 0, 0][..], &[1, 0, 0, 0, 1, 9][..]].concat();
-        for size in 1..=stream.len() {
-            let mut messages = Messages::default();
-            stream.chunks(size).for_each(|chunk| messages.see(chunk));
-            assert_eq!(messages.count(), 3, "in pieces of {size}");
-        }
     }
 }

@@ -107,6 +107,13 @@ impl Problem {
         Self::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, message).with("outcome", "unknown")
     }
 
+    /// The request did not come to its end in time, so that nothing was done.
+    #[must_use]
+    pub fn request_too_slow() -> Self {
+        let message = "the request was not complete in time";
+        Self::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, message).not_executed()
+    }
+
     /// The connection closes before the call is done, which was not sent to Tencent or only reads.
     #[must_use]
     pub fn shutting_down() -> Self {

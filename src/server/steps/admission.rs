@@ -2,19 +2,15 @@
 //! nobody bounds. Health and reflection, which strangers may call, have small rooms of their own: they answer when the
 //! server is full, and cannot fill it.
 
-use std::collections::HashMap;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
-use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::Status;
 use tonic::body::Body;
 
+use super::held::Held;
+use super::shares::{Share, Shares};
 use crate::config::Limits;
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
@@ -23,7 +19,7 @@ use crate::server::refusal;
 use crate::status::Problem;
 
 /// When a refused caller may try again.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// Reflection at once: a descriptor takes a moment, and its text some hundred kilobytes.
 const REFLECTIONS: usize = 16;
@@ -31,7 +27,7 @@ const REFLECTIONS: usize = 16;
 /// Admits calls while there is room, for all and for each caller.
 pub struct Admission {
     calls: Room,
-    callers: Arc<Shares>,
+    callers: Shares,
     checks: Room,
     watches: Room,
     reflections: Room,
@@ -43,28 +39,10 @@ struct Room {
     most: usize,
 }
 
-/// Who has how many calls under way. Callers without any are not in it, so that it does not grow.
-struct Shares {
-    most: usize,
-    counts: Mutex<HashMap<Arc<str>, usize>>,
-}
-
 /// What a call holds until its response has been sent.
 struct Place {
     _permit: OwnedSemaphorePermit,
     _share: Option<Share>,
-}
-
-/// One of a caller's calls.
-struct Share {
-    shares: Arc<Shares>,
-    caller: Arc<str>,
-}
-
-/// A response with its place.
-struct Held {
-    inner: Body,
-    _place: Place,
 }
 
 impl Admission {
@@ -73,7 +51,7 @@ impl Admission {
     pub fn new(limits: Limits, most_per_caller: usize) -> Self {
         Self {
             calls: Room::new(limits.max_in_flight),
-            callers: Arc::new(Shares { most: most_per_caller, counts: Mutex::default() }),
+            callers: Shares::new(most_per_caller),
             checks: Room::new(limits.max_connections),
             watches: Room::new(limits.max_connections),
             reflections: Room::new(REFLECTIONS),
@@ -93,11 +71,11 @@ impl Admission {
         }
         let permit = self.calls.enter("calls")?;
         let caller = call.caller_name();
-        if !self.callers.take(&caller) {
-            let message = format!("{} calls of this caller are being served; no more are taken", self.callers.most);
+        let Some(share) = self.callers.take(&caller, 1) else {
+            let message = format!("{} calls of this caller are being served; no more are taken", self.callers.most());
             return Err(Problem::overloaded(format!("caller:{caller}"), message, PAUSE));
-        }
-        Ok(Place { _permit: permit, _share: Some(Share { shares: self.callers.clone(), caller }) })
+        };
+        Ok(Place { _permit: permit, _share: Some(share) })
     }
 }
 
@@ -120,55 +98,12 @@ impl Step for Admission {
         match self.admit(&call) {
             Ok(place) => {
                 let answer = next.run(request);
-                Box::pin(async move { answer.await.map(|inner| Body::new(Held { inner, _place: place })) })
+                Box::pin(async move { answer.await.map(|inner| Body::new(Held::new(inner, place))) })
             }
             Err(problem) => {
                 let answer = refusal::response(problem, &call);
                 Box::pin(async move { answer })
             }
         }
-    }
-}
-
-impl Shares {
-    fn take(&self, caller: &Arc<str>) -> bool {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(caller.clone()).or_default();
-        let room = *count < self.most;
-        *count += usize::from(room);
-        room
-    }
-
-    fn give_back(&self, caller: &Arc<str>) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(caller) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(caller);
-            }
-        }
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.shares.give_back(&self.caller);
-    }
-}
-
-impl http_body::Body for Held {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

@@ -16,7 +16,8 @@ use tonic::{Code, Status};
 use crate::server::catalog::{Catalog, Entry, Kind};
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
-use crate::server::outcome::{Messages, Outcome, Watch, code_label};
+use crate::server::messages::Messages;
+use crate::server::outcome::{Outcome, Watch, code_label};
 use crate::telemetry::metrics::{CallLabels, HandledLabels, Label, MethodLabels, ServerMetrics};
 
 /// Counts every call. The counters of all methods exist from the start, so that rates are right from the first call on.
@@ -151,7 +152,7 @@ impl http_body::Body for Counted {
             && let Some(data) = frame.data_ref()
         {
             let before = this.messages.count();
-            this.messages.see(data);
+            this.messages.see(data, |_| {});
             this.received.inc_by(this.messages.count() - before);
         }
         polled

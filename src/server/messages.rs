@@ -1,0 +1,58 @@
+//! The messages in the bytes of a gRPC stream.
+
+use bytes::Buf;
+
+/// Counts messages by their prefixes: a flag byte and four bytes of length.
+#[derive(Debug, Default)]
+pub struct Messages {
+    count: u64,
+    /// Bytes of the current message that are still to come.
+    remaining: u64,
+    prefix: [u8; 5],
+    prefix_len: usize,
+}
+
+impl Messages {
+    /// Looks at the next bytes of the stream, and tells the length of each message that begins in them.
+    pub fn see(&mut self, mut data: &[u8], mut begins: impl FnMut(u32)) {
+        while !data.is_empty() {
+            if self.remaining > 0 {
+                let skip = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+                data.advance(skip);
+                self.remaining -= skip as u64;
+                continue;
+            }
+            let take = data.len().min(self.prefix.len() - self.prefix_len);
+            self.prefix[self.prefix_len..self.prefix_len + take].copy_from_slice(&data[..take]);
+            self.prefix_len += take;
+            data.advance(take);
+            if let (5, [_, a, b, c, d]) = (self.prefix_len, self.prefix) {
+                self.count += 1;
+                self.prefix_len = 0;
+                let length = u32::from_be_bytes([a, b, c, d]);
+                self.remaining = u64::from(length);
+                begins(length);
+            }
+        }
+    }
+
+    /// Messages that have begun so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Messages;
+
+    #[test]
+    fn messages_are_counted_across_any_split() {
+        let stream = [&[0, 0, 0, 0, 3, 1, 2, 3][..], &[0, 0, 0, 0, 0][..], &[1, 0, 0, 0, 1, 9][..]].concat();
+        for size in 1..=stream.len() {
+            let (mut messages, mut lengths) = (Messages::default(), Vec::new());
+            stream.chunks(size).for_each(|chunk| messages.see(chunk, |length| lengths.push(length)));
+            assert_eq!((messages.count(), lengths), (3, vec![3, 0, 1]), "in pieces of {size}");
+        }
+    }
+}
