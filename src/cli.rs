@@ -41,7 +41,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             _ => ExitCode::from(USAGE),
         },
         Some(("config", matches)) => match matches.subcommand() {
-            Some(("check", matches)) => with_config(matches, |config| check(&config)),
+            Some(("check", matches)) => check(matches),
             Some(("print", matches)) => print_config(matches),
             _ => {
                 show(&print::reference());
@@ -190,18 +190,20 @@ fn failure(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(FAILURE)
 }
 
-fn check(config: &Config) -> ExitCode {
+/// Looks at the settings and at the files that they name, and says everything that is wrong with either.
+fn check(matches: &ArgMatches) -> ExitCode {
+    let sources = Sources::of(matches);
+    let (config, mut problems) = Config::read(&sources.flags, &sources.env, sources.file.as_deref());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
-    match runtime.block_on(server::check(config, METHODS)) {
-        Ok(()) => {
-            println!("the settings are fine");
-            ExitCode::SUCCESS
-        }
-        Err(server::Error::Settings(problems)) => usage(&problems),
-        Err(error) => failure(&error),
+    problems.extend(runtime.block_on(server::check(&config, METHODS, true)));
+    if problems.is_empty() {
+        println!("the settings are fine");
+        ExitCode::SUCCESS
+    } else {
+        usage(&Problems(problems))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::command::methods::{METHODS, SERVICES};
-use crate::config::{Config, InProcessSandbox};
+use crate::config::{Config, InProcessSandbox, Problems};
 use crate::gateway::{Gateway, MessageSizes, routes};
 use crate::pb;
 use crate::server::{self, Application};
@@ -52,7 +52,10 @@ pub enum Error {
 /// When the settings are wrong or a port cannot be bound.
 pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
     // Before anything listens, the sandbox included.
-    server::check(&config, METHODS).await?;
+    let problems = server::check(&config, METHODS, false).await;
+    if !problems.is_empty() {
+        return Err(server::Error::Settings(Problems(problems)).into());
+    }
     let sandbox = match config.sandbox {
         Some(sandbox) => Some(start_sandbox(sandbox, &mut config).await?),
         None => None,

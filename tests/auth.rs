@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use tencent_im_grpc::pb;
+use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
 use tencent_im_grpc::server::auth::keys;
-use tonic::Code;
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Request};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
@@ -13,7 +16,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
-use crate::support::callers::{Callers, ask, reason};
+use crate::support::callers::{Callers, NOWHERE, ask, reason, with};
 
 #[tokio::test]
 async fn refusals_say_why_and_whose_call_it_was() {
@@ -137,6 +140,40 @@ async fn forwarded_identities_count_only_from_configured_peers() {
         let gateway = callers.gateway(&[("auth.xfcc_peers", peers)]).await;
         let channel = gateway.channel().await;
         assert_eq!(ask(&channel, &[("x-forwarded-client-cert", shop)]).await.code(), Code::Unauthenticated, "{peers}");
+    }
+}
+
+/// A proxy on the way may have looked at the other one.
+#[tokio::test]
+async fn two_credentials_are_none() {
+    let mut callers = Callers::new();
+    let keys = ["orders", "billing"].map(|name| callers.key(name, &["read"], &[]));
+    let gateway = callers.gateway(&[]).await;
+    let mut metadata = with(&[("authorization", &keys[0])]);
+    metadata.append("authorization", keys[1].parse().unwrap());
+    let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
+    let request = Request::from_parts(metadata, Default::default(), message);
+    let status = GroupServiceClient::new(gateway.channel().await).get_group(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+}
+
+/// Who shows no credential is told that first. After it, what is no name at all is not taken for a name that is not open.
+#[tokio::test]
+async fn an_application_that_is_no_name_is_an_invalid_argument() {
+    let mut callers = Callers::new();
+    let key = callers.key("orders", &["read"], &[]);
+    let (closed, open) = (callers.gateway(&[]).await, Gateway::start(NOWHERE, &[]).await);
+    let ask = async |gateway: &Gateway, key: &str| {
+        let mut metadata = with(&[("authorization", key)]);
+        metadata.insert("x-tim-app", MetadataValue::try_from("café".as_bytes()).unwrap());
+        let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
+        let request = Request::from_parts(metadata, Default::default(), message);
+        GroupServiceClient::new(gateway.channel().await).get_group(request).await.unwrap_err()
+    };
+    assert_eq!(ask(&closed, "Bearer nobody").await.code(), Code::Unauthenticated);
+    for status in [ask(&closed, &key).await, ask(&open, "none").await] {
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "x-tim-app");
     }
 }
 

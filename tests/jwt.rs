@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::Code;
 use tonic::transport::Channel;
+use tonic_types::StatusExt;
 
 use crate::support::Gateway;
 use crate::support::callers::{Callers, NOWHERE, ask, reason};
@@ -278,4 +279,46 @@ fn settings_that_would_let_strangers_in_are_refused() {
         load(&[complete.as_slice(), &[("jwt.algorithms", "HS256")]].concat()).unwrap_err().contains("jwt.algorithms")
     );
     assert!(load(&complete[..2]).unwrap_err().contains("not authenticated"));
+}
+
+/// Who issues tokens knows nothing of the callers file: a token's name is not that of a key, and not held up by it.
+#[tokio::test]
+async fn a_token_does_not_share_the_limits_of_a_key_with_its_name() {
+    let mut callers = Callers::new();
+    let (key, path) = (callers.key("orders", &["read"], &[]), callers.path().to_owned());
+    let signer = Signer::ec();
+    let jwks = file(&[signer.jwk("a")]);
+    // It accepts and never answers, so that calls stay.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", silent.local_addr().unwrap());
+    let settings = [
+        ("jwt.issuer", ISSUER),
+        ("jwt.audiences", AUDIENCE),
+        ("jwt.jwks_file", jwks.path().to_str().unwrap()),
+        ("auth.callers_file", &path),
+        ("limits.max_in_flight_per_caller", "1"),
+    ];
+    let gateway = Gateway::start(&upstream, &settings).await;
+    let token = signer.token("a", &claims());
+    let held = [&key, &token].map(|credential| {
+        let (address, credential) = (gateway.address, credential.clone());
+        tokio::spawn(async move {
+            let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+            ask(&channel, &[("authorization", &credential)]).await
+        })
+    });
+    gateway.wait_for_metric("tim_upstream_in_flight", 2.0).await;
+    let status = ask(&gateway.channel().await, &[("authorization", &token)]).await;
+    assert_eq!(status.get_details_quota_failure().unwrap().violations[0].subject, "caller:jwt:orders");
+    held.iter().for_each(tokio::task::JoinHandle::abort);
+
+    // Nor can an entry of the file take such a name.
+    callers.key("jwt:orders", &["read"], &[]);
+    let flags = settings
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .chain([("sandbox".to_owned(), "true".to_owned())]);
+    let config = Config::load(&flags.collect(), &Default::default(), None).unwrap();
+    let problems = tencent_im_grpc::server::check(&config, &[], false).await;
+    assert!(problems.iter().any(|problem| problem.what.contains("`jwt:`")), "{problems:?}");
 }

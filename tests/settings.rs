@@ -27,6 +27,77 @@ fn bad_settings_are_all_told_and_exit_with_64() {
     }
 }
 
+/// The settings, the callers file, the key set and the certificates: one run tells of them all.
+#[test]
+fn all_files_are_checked_at_once() {
+    let callers = tempfile::NamedTempFile::new().unwrap();
+    let entry = |rest: &str| format!("[[identity]]\ncaller = \"shop\"\nscopes = [\"read\"]\n{rest}\n");
+    let wrong = [entry("uri = \"https://a/b\""), entry("uri = \"spiffe://a/b\"").replace("read", "reads")].concat();
+    std::fs::write(callers.path(), wrong).unwrap();
+    let check = |more: &[&str]| {
+        let file = ["config", "check", "--sandbox", "--auth-callers-file", callers.path().to_str().unwrap()];
+        let output = run(&[&file, more].concat(), &[]);
+        (output.status.code(), text(output.stderr))
+    };
+    let jwt = ["--jwt-issuer", "https://issuer.example", "--jwt-audiences", "a", "--jwt-jwks-file", "/nowhere/jwks"];
+    let tls = ["--tls-cert-file", "/nowhere/cert", "--tls-key-file", "/nowhere/key"];
+    let (code, told) = check(&[&jwt[..], &tls, &["--limits-max-in-flight", "none"]].concat());
+    assert_eq!(code, Some(64));
+    for what in [
+        "6 problems",
+        "identity `https://a/b`",
+        "`reads` is no scope",
+        "jwt.jwks_file: ",
+        "tls.cert_file: /nowhere/cert",
+        "tls.key_file: /nowhere/key",
+        "limits.max_in_flight: ",
+    ] {
+        assert!(told.contains(what), "{what} in {told}");
+    }
+
+    std::fs::write(callers.path(), entry("uri = \"spiffe://a/b\"\napps = [\"default\", \"typo\"]")).unwrap();
+    let (code, told) = check(&[]);
+    assert_eq!(code, Some(64));
+    assert!(told.contains("1 problem") && told.contains("identity `spiffe://a/b`: there is no application `typo`"));
+    std::fs::write(callers.path(), entry("uri = \"spiffe://a/b\"\napps = [\"*\", \"default\"]")).unwrap();
+    assert_eq!(check(&[]), (Some(0), String::new()));
+}
+
+/// Whoever pastes the key where its file belongs does not find it in a log.
+#[test]
+fn a_secret_in_place_of_its_file_is_not_repeated() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("[apps.shop]\nsecret_key_file = \"{KEY}\"\n")).unwrap();
+    let file = ["--config", file.path().to_str().unwrap()];
+    for command in [&["config", "check"][..], &["config", "print"], &["serve"]] {
+        for more in [&[][..], &file] {
+            let variables = [("TIM_SECRET_KEY_FILE", KEY), ("TIM_UPSTREAM_REDIS_URL_FILE", KEY)];
+            let output = run(&[command, more].concat(), &variables);
+            assert_eq!(output.status.code(), Some(64));
+            let (shown, told) = (text(output.stdout), text(output.stderr));
+            assert!(told.contains("secret_key_file: cannot read the file: "), "{told}");
+            assert!(!shown.contains(KEY) && !told.contains(KEY), "{shown}{told}");
+        }
+    }
+    // What is a file is named.
+    let output = run(&["config", "print"], &[("TIM_SECRET_KEY_FILE", "/dev")]);
+    let (shown, told) = (text(output.stdout), text(output.stderr));
+    assert!(shown.contains("secret_key_file = \"/dev\"") && told.contains("cannot read /dev: "), "{shown}{told}");
+}
+
+#[test]
+fn an_admin_port_that_others_reach_is_warned_of() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    // It warns, and then ends because of the other port.
+    let said = |admin: &str| {
+        let flags = ["serve", "--sandbox", "--log-format", "json", "--listen", &taken, "--admin-listen", admin];
+        text(run(&flags, &[]).stderr)
+    };
+    assert!(said("0.0.0.0:0").contains("has no authentication"));
+    assert!(!said("127.0.0.1:0").contains("has no authentication"));
+}
+
 #[test]
 fn flags_beat_the_environment_and_the_environment_beats_the_file() {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -191,6 +191,17 @@ impl Config {
         env: &BTreeMap<String, String>,
         file: Option<&Path>,
     ) -> Result<Self, Problems> {
+        let (config, problems) = Self::read(flags, env, file);
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// The same with all problems. What is wrong has a harmless value, so that the rest can be looked at too.
+    #[must_use]
+    pub fn read(
+        flags: &BTreeMap<String, String>,
+        env: &BTreeMap<String, String>,
+        file: Option<&Path>,
+    ) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
         let values = Values::collect(flags, env, file, &mut problems);
         let mut reader = Reader::new(&values, problems);
@@ -208,7 +219,7 @@ impl Config {
             log: Log::read(&mut reader),
             effective: Effective::new(&values),
         };
-        if reader.problems.is_empty() { Ok(config) } else { Err(Problems(reader.problems)) }
+        (config, reader.problems)
     }
 
     /// What is in force from these sources, whether it is right or not.

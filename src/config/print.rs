@@ -1,6 +1,7 @@
 //! The effective settings as text, without secrets.
 
 use std::fmt;
+use std::path::Path;
 
 use super::sources::{Source, Values};
 use super::table::{APP_KEYS, SETTINGS, Setting, env_name, flag_name};
@@ -22,8 +23,10 @@ impl Effective {
     pub(super) fn new(values: &Values) -> Self {
         let line = |key: String, secret: bool| {
             let (text, source) = values.get(&key);
-            // No setting but a secret may hold a password; one that does all the same is wrong, and not shown.
-            let secret = !text.is_empty() && (secret || has_password(text));
+            // No setting but a secret may hold a password; one that does all the same is wrong, and not shown. Nor is the
+            // name of a secret's file that is none: it may be the secret itself.
+            let pasted = is_secret_file(&key) && !Path::new(text).exists();
+            let secret = !text.is_empty() && (secret || pasted || has_password(text));
             Line { text: if secret { REDACTED.to_owned() } else { without_queries(text) }, source, key }
         };
         let mut lines: Vec<_> = SETTINGS.iter().map(|setting| line(setting.key.to_owned(), setting.secret)).collect();
@@ -59,6 +62,12 @@ impl fmt::Display for Effective {
         }
         Ok(())
     }
+}
+
+/// Whether a setting names the file of a secret.
+fn is_secret_file(key: &str) -> bool {
+    let secret = |key: &str| key == "secret_key" || SETTINGS.iter().any(|setting| setting.secret && setting.key == key);
+    key.strip_suffix("_file").is_some_and(|key| secret(key) || key.starts_with("apps.") && key.ends_with(".secret_key"))
 }
 
 fn has_password(text: &str) -> bool {

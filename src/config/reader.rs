@@ -136,8 +136,9 @@ impl<'a> Reader<'a> {
                     None
                 }
                 Err(error) => {
-                    let what = format!("cannot read {}: {error}", path.display());
-                    self.problem(&file_key, what, "name a readable file");
+                    // What names no file may be the secret itself, pasted into the wrong setting.
+                    let file = if path.exists() { path.display().to_string() } else { "the file".to_owned() };
+                    self.problem(&file_key, format!("cannot read {file}: {error}"), "name a readable file");
                     None
                 }
             },

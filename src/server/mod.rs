@@ -38,7 +38,7 @@ use tower::Service;
 
 use crate::command::Method;
 use crate::config::table::{env_name, flag_name};
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problem, Problems};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::{Metrics, ServerMetrics};
 use admin::Admin;
@@ -127,15 +127,28 @@ pub struct Shutdown {
     urgent: CancellationToken,
 }
 
-/// Checks the files that the settings name.
-///
-/// # Errors
-/// What is wrong with the first of them.
-pub async fn check(config: &Config, methods: &'static [Method]) -> Result<(), Error> {
+/// Checks the files that the settings name, and says everything that is wrong with them. Callers who may use an
+/// application that is not there are no reason not to serve, but `strict` tells of them too.
+pub async fn check(config: &Config, methods: &'static [Method], strict: bool) -> Vec<Problem> {
     let mut reloads = Reloads::new(ServerMetrics::default());
-    reloads.authenticator(config, methods).await?;
-    reloads.tls(config).await?;
-    Ok(())
+    let mut problems = Vec::new();
+    match reloads.authenticator(config, methods).await {
+        Ok(Some(authenticator)) if strict => {
+            let apps = config.apps.by_name.keys().cloned().collect();
+            let told = |what| Problem {
+                setting: "auth.callers_file".to_owned(),
+                what,
+                fix: "correct the name, or add the application".to_owned(),
+            };
+            problems.extend(authenticator.unknown_apps(&apps).into_iter().map(told));
+        }
+        Ok(_) => {}
+        Err(Problems(wrong)) => problems.extend(wrong),
+    }
+    if let Err(Problems(wrong)) = reloads.tls(config).await {
+        problems.extend(wrong);
+    }
+    problems
 }
 
 /// Serves until SIGTERM or SIGINT asks to stop.
@@ -172,6 +185,9 @@ impl Server {
         let authenticator = reloads.authenticator(&config, application.methods).await?;
         let tls = reloads.tls(&config).await?;
         let chain = Chain::new(steps(&config, catalog, authenticator, &metrics), routes);
+        if let Some(address) = config.server.admin_listen.filter(|address| !address.ip().is_loopback()) {
+            tracing::warn!(%address, "`admin_listen` can be reached from other machines and has no authentication");
+        }
         let (listener, local_addr) = listen("listen", config.server.listen).await?;
         let admin = match config.server.admin_listen {
             Some(address) => {

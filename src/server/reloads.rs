@@ -1,11 +1,12 @@
 //! What the server reads from files: at the start, and again when they change.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use prometheus_client::metrics::counter::Counter;
 
-use super::Error;
 use super::auth::{Authenticator, Jwks, Source, Tokens};
 use super::reload::{Watch, read_all};
 use super::tls::{self, Tls};
@@ -29,41 +30,56 @@ impl Reloads {
     /// Reads the callers; `None` when everybody may call.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// Everything that is wrong with the files.
     pub async fn authenticator(
         &mut self,
         config: &Config,
         methods: &'static [Method],
-    ) -> Result<Option<Arc<Authenticator>>, Error> {
+    ) -> Result<Option<Arc<Authenticator>>, Problems> {
         let auth = &config.server.auth;
         if !auth.is_on() {
             return Ok(None);
         }
+        let mut problems = Vec::new();
         let tokens = match &auth.jwt {
-            Some(jwt) => Some(self.tokens(jwt).await?),
+            Some(jwt) => self.tokens(jwt).await.map_err(|problem| problems.push(problem)).ok(),
             None => None,
         };
-        let wrong = |error| problem("auth.callers_file", error);
-        let Some(path) = &auth.callers_file else {
-            return Ok(Some(Arc::new(Authenticator::new(auth, "", tokens, methods).map_err(wrong)?)));
+        let (contents, callers) = match &auth.callers_file {
+            Some(path) => read_text(path).await,
+            None => (Vec::new(), Ok(String::new())),
         };
-        let paths = vec![path.clone()];
-        let contents = read_all(&paths).await.map_err(wrong)?;
-        let authenticator = text(&contents)
-            .and_then(|text| Authenticator::new(auth, &text, tokens, methods))
-            .map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-        let authenticator = Arc::new(authenticator);
-        let kept = authenticator.clone();
-        let apply = move |contents: &[Vec<u8>]| kept.replace(&text(contents)?, methods);
-        let failures = self.failures("callers");
-        let watch = Watch { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
-        self.tasks.push(Box::pin(watch.run(contents)));
+        let authenticator =
+            callers.map_err(|error| vec![error]).and_then(|text| Authenticator::new(auth, &text, tokens, methods));
+        let authenticator = match authenticator {
+            Ok(authenticator) if problems.is_empty() => Arc::new(authenticator),
+            Ok(_) => return Err(Problems(problems)),
+            Err(wrong) => {
+                let path = auth.callers_file.clone().unwrap_or_default();
+                let told = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
+                problems.extend(wrong.into_iter().map(told));
+                return Err(Problems(problems));
+            }
+        };
+        if let Some(path) = auth.callers_file.clone() {
+            let kept = authenticator.clone();
+            let apps: BTreeSet<String> = config.apps.by_name.keys().cloned().collect();
+            warn_of_apps(&kept, &apps);
+            let apply = move |contents: &[Vec<u8>]| {
+                kept.replace(&text(contents)?, methods)?;
+                warn_of_apps(&kept, &apps);
+                Ok(())
+            };
+            let (paths, failures) = (vec![path], self.failures("callers"));
+            let watch = Watch { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
+            self.tasks.push(Box::pin(watch.run(contents)));
+        }
         Ok(Some(authenticator))
     }
 
     /// Reads the keys of tokens from their file. Those of a web server come later: it may be away for a while, and that
     /// must not keep callers with other credentials out.
-    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, Error> {
+    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, Problem> {
         let source = match &settings.keys {
             JwksSource::File(path) => Source::File(path.clone()),
             JwksSource::Url(url) => Source::url(url.clone()).map_err(|error| problem("jwt.jwks_url", error))?,
@@ -80,12 +96,22 @@ impl Reloads {
     ///
     /// # Errors
     /// What is wrong with the files.
-    pub async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, Error> {
+    pub async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, Problems> {
         let Some(settings) = &config.server.tls else { return Ok(None) };
         let paths = tls::paths(settings);
-        let wrong = |error| problem("tls.cert_file", error);
-        let contents = read_all(&paths).await.map_err(wrong)?;
-        let tls = Arc::new(Tls::new(settings, config.server.grpc_web, &contents).map_err(wrong)?);
+        let (mut contents, mut problems) = (Vec::new(), Vec::new());
+        for (path, setting) in paths.iter().zip(["tls.cert_file", "tls.key_file", "tls.client_ca_file"]) {
+            match read_all(std::slice::from_ref(path)).await {
+                Ok(content) => contents.extend(content),
+                Err(error) => problems.push(problem(setting, error)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        let tls = Tls::new(settings, config.server.grpc_web, &contents)
+            .map_err(|error| Problems(vec![problem("tls.cert_file", error)]))?;
+        let tls = Arc::new(tls);
         let kept = tls.clone();
         let expiry = self.metrics.certificate_not_after.clone();
         expiry.set(tls.not_after());
@@ -110,7 +136,25 @@ fn text(contents: &[Vec<u8>]) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
 }
 
-fn problem(setting: &str, what: String) -> Error {
-    let fix = "correct the file or the setting".to_owned();
-    Error::Settings(Problems(vec![Problem { setting: setting.to_owned(), what, fix }]))
+/// A file's content and text.
+async fn read_text(path: &PathBuf) -> (Vec<Vec<u8>>, Result<String, String>) {
+    match tokio::fs::read(path).await {
+        Ok(content) => {
+            let contents = vec![content];
+            let text = text(&contents);
+            (contents, text)
+        }
+        Err(error) => (Vec::new(), Err(error.to_string())),
+    }
+}
+
+/// Gateways may share a file of callers: what another one knows is no reason not to serve.
+fn warn_of_apps(authenticator: &Authenticator, known: &BTreeSet<String>) {
+    for entry in authenticator.unknown_apps(known) {
+        tracing::warn!(entry, "the callers file opens an application that is not there");
+    }
+}
+
+fn problem(setting: &str, what: String) -> Problem {
+    Problem { setting: setting.to_owned(), what, fix: "correct the file or the setting".to_owned() }
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::Unknown;
+use super::jwt::CALLER_PREFIX;
 use super::keys::{self, KeyHash};
 use super::scopes::{self, Permission};
 use crate::command::{Method, Scope};
@@ -68,37 +69,50 @@ impl Callers {
     /// Reads the file's text.
     ///
     /// # Errors
-    /// The first thing that is wrong. Hashes are not repeated.
-    pub fn parse(text: &str, methods: &[Method]) -> Result<Self, String> {
+    /// Everything that is wrong. Hashes are not repeated.
+    pub fn parse(text: &str, methods: &[Method]) -> Result<Self, Vec<String>> {
         // The parser's own text quotes the line.
-        let file: File = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        let mut callers = Self::default();
+        let file: File = toml::from_str(text).map_err(|error| vec![error.message().to_owned()])?;
+        let (mut callers, mut wrong) = (Self::default(), Vec::new());
         for entry in file.keys {
             let place = |what: String| format!("key `{}`: {what}", entry.id);
-            if !keys::is_id(&entry.id) {
-                return Err(place("an id has 1 to 64 of a-z, 0-9 and -".to_owned()));
-            }
-            let hash = KeyHash::parse(&entry.hash)
-                .ok_or_else(|| place("the hash is not one that `keys new` makes".to_owned()))?;
-            let expires = entry.expires.as_deref().map(instant).transpose().map_err(place)?;
-            let grant = Arc::new(Grant::new(&entry.caller, &entry.scopes, entry.apps.clone(), methods).map_err(place)?);
-            if callers.keys.insert(entry.id.clone(), Key { hash, expires, grant }).is_some() {
-                return Err(place("is there twice".to_owned()));
+            match Key::new(&entry, methods) {
+                Ok(key) => {
+                    if callers.keys.insert(entry.id.clone(), key).is_some() {
+                        wrong.push(place("is there twice".to_owned()));
+                    }
+                }
+                Err(what) => wrong.push(place(what)),
             }
         }
         let mut seen = HashSet::new();
         for entry in file.identities {
             let place = |what: String| format!("identity `{}`: {what}", entry.uri);
             if !entry.uri.starts_with("spiffe://") {
-                return Err(place("is not a URI that starts with spiffe://".to_owned()));
+                wrong.push(place("is not a URI that starts with spiffe://".to_owned()));
             }
-            let grant = Grant::new(&entry.caller, &entry.scopes, entry.apps.clone(), methods).map_err(place)?;
             if !seen.insert(entry.uri.clone()) {
-                return Err(place("is there twice".to_owned()));
+                wrong.push(place("is there twice".to_owned()));
             }
-            callers.identities.push((entry.uri.clone(), Arc::new(grant)));
+            match Grant::new(&entry.caller, &entry.scopes, entry.apps.clone(), methods) {
+                Ok(grant) => callers.identities.push((entry.uri.clone(), Arc::new(grant))),
+                Err(what) => wrong.push(place(what)),
+            }
         }
-        Ok(callers)
+        if wrong.is_empty() { Ok(callers) } else { Err(wrong) }
+    }
+
+    /// Entries that open applications which are not there: misspelled, or those of another gateway.
+    pub fn unknown_apps(&self, known: &BTreeSet<String>) -> Vec<String> {
+        let keys = self.keys.iter().map(|(id, key)| (format!("key `{id}`"), &key.grant));
+        let identities = self.identities.iter().map(|(uri, grant)| (format!("identity `{uri}`"), grant));
+        let mut unknown = Vec::new();
+        for (place, grant) in keys.chain(identities) {
+            let apps = grant.apps.iter().flatten().filter(|app| *app != "*" && !known.contains(*app));
+            unknown.extend(apps.map(|app| format!("{place}: there is no application `{app}`")));
+        }
+        unknown.sort();
+        unknown
     }
 
     /// Whose key it is.
@@ -121,10 +135,25 @@ impl Callers {
     }
 }
 
+impl Key {
+    fn new(entry: &KeyEntry, methods: &[Method]) -> Result<Self, String> {
+        if !keys::is_id(&entry.id) {
+            return Err("an id has 1 to 64 of a-z, 0-9 and -".to_owned());
+        }
+        let hash = KeyHash::parse(&entry.hash).ok_or("the hash is not one that `keys new` makes")?;
+        let expires = entry.expires.as_deref().map(instant).transpose()?;
+        let grant = Arc::new(Grant::new(&entry.caller, &entry.scopes, entry.apps.clone(), methods)?);
+        Ok(Self { hash, expires, grant })
+    }
+}
+
 impl Grant {
     fn new(caller: &str, scopes: &[String], apps: Option<Vec<String>>, methods: &[Method]) -> Result<Self, String> {
         if caller.is_empty() {
             return Err("the caller has no name".to_owned());
+        }
+        if caller.starts_with(CALLER_PREFIX) {
+            return Err(format!("names that begin with `{CALLER_PREFIX}` are those of tokens"));
         }
         if apps.as_ref().is_some_and(Vec::is_empty) {
             return Err("`apps` names no application; leave it out for the default one".to_owned());

@@ -28,6 +28,9 @@ struct Claims {
     others: Map<String, Value>,
 }
 
+/// Tells the names of tokens from those of the callers file: whoever issues tokens does not know the latter, and must not
+/// share their limits.
+pub const CALLER_PREFIX: &str = "jwt:";
 /// A longer name is no name for logs.
 const LONGEST_CALLER: usize = 256;
 
@@ -66,7 +69,7 @@ impl Tokens {
         }
         let scopes = self.scopes(others.get(&self.settings.scope_claim));
         let apps = self.settings.app_claim.as_ref().and_then(|name| others.get(name)).map(|claim| self.apps(claim));
-        Ok(Arc::new(Grant::of_token(&sub, &scopes, apps)))
+        Ok(Arc::new(Grant::of_token(&format!("{CALLER_PREFIX}{sub}"), &scopes, apps)))
     }
 
     /// What to await before the token can be verified, if it names a key that is not known yet.

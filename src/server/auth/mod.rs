@@ -8,6 +8,7 @@ mod scopes;
 mod signatures;
 mod xfcc;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -59,10 +60,20 @@ impl Authenticator {
     /// Starts with the callers of a file's text.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn new(settings: &Settings, text: &str, tokens: Option<Tokens>, methods: &[Method]) -> Result<Self, String> {
+    /// Everything that is wrong with it.
+    pub fn new(
+        settings: &Settings,
+        text: &str,
+        tokens: Option<Tokens>,
+        methods: &[Method],
+    ) -> Result<Self, Vec<String>> {
         let callers = ArcSwap::from_pointee(Callers::parse(text, methods)?);
         Ok(Self { callers, tokens, xfcc_peers: settings.xfcc_peers.clone() })
+    }
+
+    /// Entries in force that open applications which are not there.
+    pub fn unknown_apps(&self, known: &BTreeSet<String>) -> Vec<String> {
+        self.callers.load().unknown_apps(known)
     }
 
     /// Puts the callers of a new text in force; those of the old one stay if it is wrong.
@@ -70,7 +81,7 @@ impl Authenticator {
     /// # Errors
     /// What is wrong with it.
     pub fn replace(&self, text: &str, methods: &[Method]) -> Result<(), String> {
-        self.callers.store(Arc::new(Callers::parse(text, methods)?));
+        self.callers.store(Arc::new(Callers::parse(text, methods).map_err(|wrong| wrong.join("; "))?));
         Ok(())
     }
 
@@ -80,8 +91,10 @@ impl Authenticator {
     /// When nobody that is listed calls.
     pub fn identify(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Arc<Grant>, Unknown> {
         let callers = self.callers.load();
-        if let Some(value) = headers.get(header::AUTHORIZATION) {
-            let token = bearer(value.as_bytes()).ok_or(Unknown::NotBearer)?;
+        let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+        if let Some(value) = shown.next() {
+            // Of two credentials, a proxy may have looked at the other one.
+            let token = bearer(value.as_bytes()).filter(|_| shown.next().is_none()).ok_or(Unknown::NotBearer)?;
             return match self.tokens.as_ref().filter(|_| Tokens::is_token(token)) {
                 Some(tokens) => tokens.verify(token),
                 None => callers.by_key(token, SystemTime::now()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use http::{HeaderName, Request, header};
+use http::{HeaderMap, HeaderName, Request, header};
 use tonic::Code;
 use tonic::body::Body;
 
@@ -14,7 +14,7 @@ use crate::server::chain::{Answer, Next, Step};
 use crate::server::connection::Peer;
 use crate::server::context::{CallContext, Identity};
 use crate::server::refusal;
-use crate::status::Problem;
+use crate::status::{Problem, Violation};
 
 /// Lets in whom the settings let in.
 #[derive(Debug, Clone)]
@@ -30,6 +30,17 @@ pub struct Authenticate {
 }
 
 const APP: HeaderName = HeaderName::from_static("x-tim-app");
+
+/// The application that a call names.
+fn wanted(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    match headers.get(APP) {
+        None => Ok(None),
+        Some(value) => value.to_str().map(Some).map_err(|_| {
+            let description = "must be the name of an application in printable ASCII characters".to_owned();
+            Problem::invalid_argument([Violation { field: APP.to_string(), description }])
+        }),
+    }
+}
 
 impl Step for Authenticate {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
@@ -80,12 +91,9 @@ impl Authenticate {
         if self.is_open(call) {
             return Ok(None);
         }
-        let wanted = match request.headers().get(APP) {
-            Some(value) => Some(value.to_str().map_err(|_| Problem::app_not_allowed())?),
-            None => None,
-        };
+        let wanted = wanted(request.headers());
         let Some(authenticator) = &self.authenticator else {
-            let app = wanted.unwrap_or(&self.default_app);
+            let app = wanted?.unwrap_or(&self.default_app);
             return self.known(app).map(|app| Some(Identity::anonymous(app)));
         };
         let grant = authenticator
@@ -93,7 +101,9 @@ impl Authenticate {
             .map_err(|unknown| Problem::unauthenticated(unknown.message()))?;
         // From here on the log says who it was, even of calls that are refused.
         let identity = |app: Arc<str>| Identity { caller: grant.caller.clone(), app };
-        let app = self.app(&grant, wanted).inspect_err(|_| call.set_identity(identity(self.default_app.clone())))?;
+        let app = wanted
+            .and_then(|wanted| self.app(&grant, wanted))
+            .inspect_err(|_| call.set_identity(identity(self.default_app.clone())))?;
         match &call.method().rule {
             Some(method) if !grant.allows(method) => {
                 call.set_identity(identity(app));
