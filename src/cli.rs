@@ -199,6 +199,9 @@ fn check(matches: &ArgMatches) -> ExitCode {
         Err(error) => return failure(&error),
     };
     problems.extend(runtime.block_on(server::check(&config, METHODS, true)));
+    for warning in config.warnings() {
+        eprintln!("warning: {warning}");
+    }
     if problems.is_empty() {
         println!("the settings are fine");
         ExitCode::SUCCESS

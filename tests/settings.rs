@@ -85,6 +85,44 @@ fn a_secret_in_place_of_its_file_is_not_repeated() {
     assert!(shown.contains("secret_key_file = \"/dev\"") && told.contains("cannot read /dev: "), "{shown}{told}");
 }
 
+/// The signatures of the application's admin open all of it: nobody should be able to read them on the way.
+#[test]
+fn upstreams_in_clear_text_are_warned_of() {
+    let check = |url: &str| {
+        let app = ["config", "check", "--sdk-app-id", "1400000001", "--base-urls", url];
+        let output = run(&app, &[("TIM_SECRET_KEY", KEY)]);
+        assert_eq!((output.status.code(), text(output.stdout)), (Some(0), "the settings are fine\n".to_owned()));
+        text(output.stderr)
+    };
+    let told = check("https://a.example,http://b.example:80");
+    assert!(told.starts_with("warning: `base_urls`: ") && told.contains("b.example") && !told.contains("a.example"));
+    for safe in ["https://a.example", "http://127.0.0.1:8600", "http://localhost:8600", "http://[::1]:8600"] {
+        assert_eq!(check(safe), "", "{safe}");
+    }
+}
+
+/// The wrong one of two files is named.
+#[test]
+fn what_is_wrong_with_a_pair_is_told_of_its_file() {
+    let pair = rcgen::generate_simple_self_signed(["gateway.test".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (cert, key) = (file("cert", &pair.cert.pem()), file("key", &pair.signing_key.serialize_pem()));
+    let other = file("other", &rcgen::KeyPair::generate().unwrap().serialize_pem());
+    let check = |cert: &str, key: &str| {
+        let output = run(&["config", "check", "--sandbox", "--tls-cert-file", cert, "--tls-key-file", key], &[]);
+        text(output.stderr)
+    };
+    assert_eq!(check(&cert, &key), "");
+    assert!(check(&key, &key).contains("tls.cert_file: the certificate file holds no certificate"));
+    assert!(check(&cert, &cert).contains("tls.key_file: the key file holds no private key"));
+    assert!(check(&cert, &other).contains("tls.key_file: certificate and key do not make a pair"));
+}
+
 #[test]
 fn an_admin_port_that_others_reach_is_warned_of() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

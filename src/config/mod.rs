@@ -9,6 +9,7 @@ mod reader;
 mod sources;
 pub mod table;
 pub mod tls;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -185,8 +185,8 @@ impl Server {
         let authenticator = reloads.authenticator(&config, application.methods).await?;
         let tls = reloads.tls(&config).await?;
         let chain = Chain::new(steps(&config, catalog, authenticator, &metrics), routes);
-        if let Some(address) = config.server.admin_listen.filter(|address| !address.ip().is_loopback()) {
-            tracing::warn!(%address, "`admin_listen` can be reached from other machines and has no authentication");
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
         }
         let (listener, local_addr) = listen("listen", config.server.listen).await?;
         let admin = match config.server.admin_listen {

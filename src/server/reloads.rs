@@ -64,10 +64,10 @@ impl Reloads {
         if let Some(path) = auth.callers_file.clone() {
             let kept = authenticator.clone();
             let apps: BTreeSet<String> = config.apps.by_name.keys().cloned().collect();
-            warn_of_apps(&kept, &apps);
+            warn_of_callers(&kept, &apps);
             let apply = move |contents: &[Vec<u8>]| {
                 kept.replace(&text(contents)?, methods)?;
-                warn_of_apps(&kept, &apps);
+                warn_of_callers(&kept, &apps);
                 Ok(())
             };
             let (paths, failures) = (vec![path], self.failures("callers"));
@@ -110,13 +110,13 @@ impl Reloads {
             return Err(Problems(problems));
         }
         let tls = Tls::new(settings, config.server.grpc_web, &contents)
-            .map_err(|error| Problems(vec![problem("tls.cert_file", error)]))?;
+            .map_err(|fault| Problems(vec![problem(fault.setting, fault.to_string())]))?;
         let tls = Arc::new(tls);
         let kept = tls.clone();
         let expiry = self.metrics.certificate_not_after.clone();
         expiry.set(tls.not_after());
         let apply = move |contents: &[Vec<u8>]| {
-            kept.replace(contents)?;
+            kept.replace(contents).map_err(|fault| format!("{}: {fault}", fault.setting))?;
             expiry.set(kept.not_after());
             Ok(())
         };
@@ -148,8 +148,12 @@ async fn read_text(path: &PathBuf) -> (Vec<Vec<u8>>, Result<String, String>) {
     }
 }
 
-/// Gateways may share a file of callers: what another one knows is no reason not to serve.
-fn warn_of_apps(authenticator: &Authenticator, known: &BTreeSet<String>) {
+/// Gateways may share a file of callers: what another one knows is no reason not to serve. Nor is a file that has yet to be
+/// filled.
+fn warn_of_callers(authenticator: &Authenticator, known: &BTreeSet<String>) {
+    if authenticator.has_no_callers() {
+        tracing::warn!("the callers file holds no caller");
+    }
     for entry in authenticator.unknown_apps(known) {
         tracing::warn!(entry, "the callers file opens an application that is not there");
     }

@@ -22,6 +22,15 @@ pub struct Tls {
     current: ArcSwap<Pair>,
 }
 
+/// What is wrong with the files.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Fault {
+    /// The setting that names the wrong file.
+    pub setting: &'static str,
+    what: String,
+}
+
 #[derive(Debug)]
 struct Pair {
     config: Arc<ServerConfig>,
@@ -34,7 +43,7 @@ impl Tls {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn new(settings: &Settings, web: bool, contents: &[Vec<u8>]) -> Result<Self, String> {
+    pub fn new(settings: &Settings, web: bool, contents: &[Vec<u8>]) -> Result<Self, Fault> {
         let current = ArcSwap::from_pointee(Pair::new(settings, web, contents)?);
         Ok(Self { settings: settings.clone(), web, current })
     }
@@ -43,7 +52,7 @@ impl Tls {
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn replace(&self, contents: &[Vec<u8>]) -> Result<(), String> {
+    pub fn replace(&self, contents: &[Vec<u8>]) -> Result<(), Fault> {
         self.current.store(Arc::new(Pair::new(&self.settings, self.web, contents)?));
         Ok(())
     }
@@ -67,36 +76,49 @@ pub fn paths(settings: &Settings) -> Vec<PathBuf> {
 }
 
 impl Pair {
-    fn new(settings: &Settings, web: bool, contents: &[Vec<u8>]) -> Result<Self, String> {
-        let [cert, key, rest @ ..] = contents else { return Err("files are missing".to_owned()) };
-        let chain = certificates(cert)?;
-        let not_after = chain.first().map(not_after).ok_or("the certificate file holds no certificate")??;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| "the key file holds no private key")?;
+    fn new(settings: &Settings, web: bool, contents: &[Vec<u8>]) -> Result<Self, Fault> {
+        let [cert, key, rest @ ..] = contents else { return Err(of_cert("files are missing")) };
+        let chain = certificates(cert).map_err(of_cert)?;
+        let first = chain.first().ok_or_else(|| of_cert("the certificate file holds no certificate"))?;
+        let not_after = not_after(first).map_err(of_cert)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| of_key("the key file holds no private key"))?;
         let provider = Arc::new(crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| of_cert(error.to_string()))?;
         let builder = match (&settings.clients, rest) {
             (Some(clients), [ca]) => {
                 let mut roots = RootCertStore::empty();
-                for certificate in certificates(ca)? {
-                    roots.add(certificate).map_err(|error| format!("the client CA: {error}"))?;
+                for certificate in certificates(ca).map_err(of_ca)? {
+                    roots.add(certificate).map_err(|error| of_ca(error.to_string()))?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 let verifier = if clients.required { verifier } else { verifier.allow_unauthenticated() };
-                builder.with_client_cert_verifier(verifier.build().map_err(|error| format!("the client CA: {error}"))?)
+                builder.with_client_cert_verifier(verifier.build().map_err(|error| of_ca(error.to_string()))?)
             }
             _ => builder.with_no_client_auth(),
         };
         let mut config = builder
             .with_single_cert(chain, key)
-            .map_err(|error| format!("certificate and key do not make a pair: {error}"))?;
+            .map_err(|error| of_key(format!("certificate and key do not make a pair: {error}")))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         if web {
             config.alpn_protocols.push(b"http/1.1".to_vec());
         }
         Ok(Self { config: Arc::new(config), not_after })
     }
+}
+
+fn of_cert(what: impl Into<String>) -> Fault {
+    Fault { setting: "tls.cert_file", what: what.into() }
+}
+
+fn of_key(what: impl Into<String>) -> Fault {
+    Fault { setting: "tls.key_file", what: what.into() }
+}
+
+fn of_ca(what: impl Into<String>) -> Fault {
+    Fault { setting: "tls.client_ca_file", what: what.into() }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

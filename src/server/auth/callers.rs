@@ -102,6 +102,11 @@ impl Callers {
         if wrong.is_empty() { Ok(callers) } else { Err(wrong) }
     }
 
+    /// Whether nobody is let in.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.identities.is_empty()
+    }
+
     /// Entries that open applications which are not there: misspelled, or those of another gateway.
     pub fn unknown_apps(&self, known: &BTreeSet<String>) -> Vec<String> {
         let keys = self.keys.iter().map(|(id, key)| (format!("key `{id}`"), &key.grant));

@@ -71,6 +71,11 @@ impl Authenticator {
         Ok(Self { callers, tokens, xfcc_peers: settings.xfcc_peers.clone() })
     }
 
+    /// Whether the callers file in force lets nobody in.
+    pub fn has_no_callers(&self) -> bool {
+        self.callers.load().is_empty()
+    }
+
     /// Entries in force that open applications which are not there.
     pub fn unknown_apps(&self, known: &BTreeSet<String>) -> Vec<String> {
         self.callers.load().unknown_apps(known)

@@ -1,0 +1,29 @@
+//! What the settings allow and nobody is likely to want.
+
+use reqwest::Url;
+
+use super::Config;
+use crate::loopback::is_loopback;
+
+impl Config {
+    /// What to warn of. Whoever runs all of it in a closed network may go on.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(address) = self.server.admin_listen.filter(|address| !address.ip().is_loopback()) {
+            warnings.push(format!(
+                "`admin_listen` ({address}) can be reached from other machines and has no authentication"
+            ));
+        }
+        let upstreams = self.apps.by_name.values().flat_map(|app| &app.upstream.base_urls);
+        for url in upstreams.filter_map(|url| Url::parse(url).ok()) {
+            if url.scheme() == "http" && !is_loopback(&url) {
+                warnings.push(format!(
+                    "`base_urls`: the signatures of the application's admin go in clear text to {}; use https",
+                    url.host_str().unwrap_or_default()
+                ));
+            }
+        }
+        warnings
+    }
+}
