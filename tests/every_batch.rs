@@ -135,7 +135,7 @@ async fn each_has_one_result_per_item_in_order_and_a_failed_part_marks_its_own()
                 let name = result[key].as_str().unwrap();
                 let wanted = item.get(key).unwrap_or(item);
                 assert!(
-                    wanted.as_str() == Some(name) || wanted.to_string() == name,
+                    wanted.as_str().map_or_else(|| wanted.to_string(), str::to_owned) == name,
                     "{rpc}: {name} stands in the place of {wanted}"
                 );
             }
