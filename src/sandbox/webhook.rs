@@ -1,7 +1,7 @@
 //! Webhooks: signed requests to the app's own server before and after what happens in its groups.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -113,7 +113,8 @@ struct Errand {
 
 /// Sends webhooks and remembers them.
 pub struct Webhooks {
-    http: reqwest::Client,
+    /// Made for the first webhook: reading the machine's certificates takes a while, and most sandboxes have none.
+    http: LazyLock<Result<reqwest::Client, reqwest::Error>>,
     log: Mutex<(u64, VecDeque<Sent>)>,
     queue: mpsc::Sender<Errand>,
     /// Taken by the task that works the queue off.
@@ -128,17 +129,17 @@ const ATTEMPTS: u32 = 3;
 const KEPT: usize = 1_000;
 const WAITING: usize = 10_000;
 
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    // The client needs a provider even for plain HTTP; somebody may have chosen one before.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()
+}
+
 impl Webhooks {
-    pub fn new() -> Result<Self, reqwest::Error> {
-        // The client needs a provider even for plain HTTP; somebody may have chosen one before.
-        rustls::crypto::ring::default_provider().install_default().ok();
+    pub fn new() -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        Ok(Self {
-            http: reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?,
-            log: Mutex::default(),
-            queue,
-            waiting: Mutex::new(Some(waiting)),
-        })
+        let (log, waiting) = (Mutex::default(), Mutex::new(Some(waiting)));
+        Self { http: LazyLock::new(client), log, queue, waiting }
     }
 
     /// Sends what is queued, in its order, until the engine is gone.
@@ -233,8 +234,14 @@ impl Webhooks {
 
     /// Posts once; says whether it timed out.
     async fn post(&self, errand: &Errand, sent: &mut Sent) -> bool {
-        let result = self
-            .http
+        let http = match &*self.http {
+            Ok(http) => http,
+            Err(error) => {
+                sent.error = Some(error.to_string());
+                return false;
+            }
+        };
+        let result = http
             .post(errand.url())
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(errand.body.to_string())

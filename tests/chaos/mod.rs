@@ -38,7 +38,7 @@ fn faults() -> Value {
 }
 
 async fn inject(control: &str) {
-    let http = reqwest::Client::new();
+    let http = crate::support::http();
     for (seed, fault) in faults().as_array().unwrap().iter().enumerate() {
         let rule = json!({"command": "*", "probability": fault[0], "seed": seed, "action": fault[1]});
         let reply = http.post(format!("{control}/faults")).json(&rule).send().await.unwrap();

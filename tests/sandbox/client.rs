@@ -71,7 +71,7 @@ impl Sandbox {
         // Another test of this binary may have been first.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let running = sandbox::start(settings).await.unwrap();
-        Self { running, http: reqwest::Client::new() }
+        Self { running, http: crate::support::http() }
     }
 
     /// The URL of a command with a valid query of the default app.

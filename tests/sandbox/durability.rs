@@ -42,7 +42,8 @@ impl Process {
             .unwrap();
         let process = Self { child, api: format!("http://{api}"), log };
         let serves = async {
-            while reqwest::get(&process.api).await.is_err() {
+            let http = crate::support::http();
+            while http.get(&process.api).send().await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -57,7 +58,7 @@ impl Process {
             "{}/v4/group_open_http_svc/{command}?sdkappid={}&identifier={}&usersig={sig}&random=1&contenttype=json",
             self.api, DEFAULT_APP.sdkappid, DEFAULT_APP.admin
         );
-        let reply = reqwest::Client::new().post(url).body(body.to_string()).send().await.ok()?;
+        let reply = crate::support::http().post(url).body(body.to_string()).send().await.ok()?;
         serde_json::from_slice(&reply.bytes().await.ok()?).ok()
     }
 

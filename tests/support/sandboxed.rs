@@ -60,7 +60,7 @@ impl Sandboxed {
     /// How many requests for a command came.
     pub async fn count(&self, command: &str) -> u64 {
         let url = self.control_url(&format!("journal/count?command={command}"));
-        let answer: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        let answer: Value = super::http().get(url).send().await.unwrap().json().await.unwrap();
         answer["count"].as_u64().unwrap()
     }
 
@@ -71,7 +71,7 @@ impl Sandboxed {
 
     /// Asks the sandbox's control API for something.
     pub async fn control(&self, path: &str, body: Value) {
-        let reply = reqwest::Client::new().post(self.control_url(path)).json(&body).send().await.unwrap();
+        let reply = super::http().post(self.control_url(path)).json(&body).send().await.unwrap();
         assert!(reply.status().is_success(), "{}", reply.text().await.unwrap());
     }
 

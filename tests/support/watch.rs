@@ -20,15 +20,40 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
+/// Hexadecimal digits of a key.
+const KEY_DIGITS: usize = 64;
+
 /// The first secret in a text.
 pub fn secret(text: &str) -> Option<&str> {
+    // Most of what is said ends here; every line of a library's trace comes by.
+    if !text.contains("eJ") && !text.contains("eyJ") && !holds_long_hex(text.as_bytes()) {
+        return None;
+    }
     let is_part = |c: char| c.is_ascii_alphanumeric() || "*-_.%".contains(c);
     text.split(|c| !is_part(c)).find(|word| is_key(word) || is_user_sig(word) || is_token(word))
 }
 
+/// Whether there are so many hexadecimal digits in a row as a key has. At most one of so many bytes is looked at, mostly.
+fn holds_long_hex(bytes: &[u8]) -> bool {
+    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
+    let mut at = KEY_DIGITS - 1;
+    while let Some(byte) = bytes.get(at) {
+        if is_hex(byte) {
+            let before = bytes[..at].iter().rev().take_while(|byte| is_hex(byte)).count();
+            let after = bytes[at..].iter().take_while(|byte| is_hex(byte)).count();
+            if before + after >= KEY_DIGITS {
+                return true;
+            }
+            at += after;
+        }
+        at += KEY_DIGITS;
+    }
+    false
+}
+
 /// 256 bits in hexadecimal: the secret key, the secret of a Bearer key, the hash of one.
 fn is_key(word: &str) -> bool {
-    word.split(|c: char| !c.is_ascii_hexdigit()).any(|run| run.len() >= 64)
+    word.split(|c: char| !c.is_ascii_hexdigit()).any(|run| run.len() >= KEY_DIGITS)
 }
 
 /// Base64 of what zlib compressed, with the three characters that Tencent changes.
@@ -120,5 +145,22 @@ impl<S: Subscriber> Layer<S> for Listener {
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         hear(event.metadata().target(), |fields| event.record(fields));
+    }
+}
+
+#[test]
+fn secrets_are_known_wherever_they_stand() {
+    let key = "0123456789abcdef".repeat(4);
+    let token = format!("eyJhbGciOiJub25lIn0.eyJzdWIiOiJib2IifQ.{}", "s".repeat(43));
+    let user_sig = format!("eJ{}", "x".repeat(120));
+    for secret in [&key, &token, &user_sig] {
+        for before in 0..200 {
+            for text in [format!("{}{secret}", "-/ ".repeat(before)), format!("{} {secret}&", "a".repeat(before))] {
+                assert!(super::watch::secret(&text).is_some(), "{text}");
+            }
+        }
+    }
+    for harmless in [&key[1..], &"0123456789abcdef ".repeat(40), &"eJ eyJ ".repeat(40), &"x".repeat(1000)] {
+        assert_eq!(secret(harmless), None);
     }
 }

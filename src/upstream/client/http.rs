@@ -36,15 +36,19 @@ impl Http {
         if settings.base_urls.is_empty() {
             return Err(SetupError::BaseUrl(String::new()));
         }
-        let mut local = false;
+        let (mut local, mut plain) = (false, true);
         for base in &settings.base_urls {
             let url = Url::parse(base).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-            local |= is_loopback(&url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?);
+            let url = url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?;
+            local |= is_loopback(&url);
+            plain &= url.scheme() == "http";
         }
         // reqwest takes the process's provider. The error says that there is one already, which is just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // What serves on this machine is not reached by a proxy elsewhere.
         let builder = if local { Client::builder().no_proxy() } else { Client::builder() };
+        // Reading the machine's certificates is most of a start beside a sandbox, which has none to be checked.
+        let builder = if plain { builder.tls_certs_only([]) } else { builder };
         let client = builder
             // A dropped HTTP/1 request closes its connection, so that a cancelled call ends upstream too.
             .http1_only()
