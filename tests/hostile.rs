@@ -2,6 +2,7 @@
 //! for a fault of its own, and memory stays where it was.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use axum::Router;
@@ -14,6 +15,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tencent_im_grpc::command::methods::METHODS;
+use tencent_im_grpc::sandbox::{self, Settings};
 use tonic::client::Grpc;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -26,6 +28,8 @@ use crate::support::raw::Raw;
 use crate::{golden, properties};
 
 const REQUESTS: usize = 100_000;
+/// Those of them that meet an upstream as hostile; the others meet a sandbox.
+const BOTH: usize = 80_000;
 const REPLIES: usize = 100_000;
 const CONCURRENCY: usize = 64;
 /// Requests after which the gateway's memory is taken as its usual size.
@@ -174,17 +178,21 @@ async fn upstream() -> String {
     url
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_makes_the_gateway_panic_or_grow() {
-    let mut gateway = Process::start(&upstream().await, &["--upstream-max-attempts", "1"]).await;
+/// Sends requests of these numbers, has each answer judged, and counts their codes. Tells what the gateway took after the
+/// warm-up.
+async fn send(
+    gateway: &Process,
+    numbers: Range<usize>,
+    judge: fn(&Hostile, &Result<(), Status>),
+) -> (BTreeMap<String, usize>, usize) {
     let maker = Maker::new();
-    let (next, warm) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (next, warm) = (AtomicUsize::new(numbers.start), AtomicUsize::new(0));
     let workers = (0..CONCURRENCY).map(|_| async {
         let channel = gateway.channel().await;
         let mut codes: BTreeMap<String, usize> = BTreeMap::new();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= REQUESTS {
+            if number >= numbers.end {
                 return codes;
             }
             if number == WARM_UP {
@@ -202,13 +210,38 @@ async fn no_request_makes_the_gateway_panic_or_grow() {
         *codes.entry(code).or_default() += count;
     }
     println!("{codes:?}");
+    (codes, warm.into_inner())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_makes_the_gateway_panic_or_grow() {
+    let mut gateway = Process::start(&upstream().await, &["--upstream-max-attempts", "1"]).await;
+    let (codes, warm) = send(&gateway, 0..BOTH, judge).await;
     // Enough of the requests came as far as the upstream, and enough of its replies were taken for one.
-    assert!(codes["InvalidArgument"] > REQUESTS / 4 && codes["Internal"] > 1_000 && codes["Ok"] > 1_000, "{codes:?}");
-    let (warm, end) = (warm.into_inner(), gateway.memory());
+    assert!(codes["InvalidArgument"] > BOTH / 4 && codes["Internal"] > 1_000 && codes["Ok"] > 1_000, "{codes:?}");
+    let end = gateway.memory();
     gateway.stop().await;
     assert!(!gateway.log().contains("panic"), "{}", gateway.log());
     println!("memory of the gateway: {warm} KiB after {WARM_UP} requests, {end} KiB at the end");
     assert!(end < warm + 64 * 1024, "memory grew from {warm} to {end} KiB");
+}
+
+/// Where Tencent behaves, whatever goes wrong is the caller's fault and is told so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_is_blamed_on_somebody_else() {
+    let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
+    let sandbox = sandbox::start(settings).await.unwrap();
+    let mut gateway = Process::start(&format!("http://{}", sandbox.api_addr()), &[]).await;
+    let (codes, _) = send(&gateway, BOTH..REQUESTS, |hostile, result| {
+        judge(hostile, result);
+        let code = result.as_ref().map_or_else(Status::code, |()| Code::Ok);
+        let blamed = [Code::Internal, Code::Unknown, Code::Unavailable, Code::DataLoss];
+        assert!(!blamed.contains(&code), "{} {:?}: {result:?}", hostile.path, hostile.metadata);
+    })
+    .await;
+    assert!(codes["InvalidArgument"] > 1_000 && codes["NotFound"] > 100 && codes["Ok"] > 100, "{codes:?}");
+    gateway.stop().await;
+    assert!(!gateway.log().contains("panic"), "{}", gateway.log());
 }
 
 #[test]
