@@ -111,14 +111,16 @@ pub struct Field {
     pub kind: Kind,
     pub required: bool,
     pub parity: Parity,
+    /// Whether 0 means what absence means.
+    pub zero_is_absent: bool,
 }
 
 pub const fn req(name: &'static str, kind: Kind) -> Field {
-    Field { name, aliases: &[], kind, required: true, parity: Parity::Implemented }
+    Field { name, aliases: &[], kind, required: true, parity: Parity::Implemented, zero_is_absent: false }
 }
 
 pub const fn opt(name: &'static str, kind: Kind) -> Field {
-    Field { name, aliases: &[], kind, required: false, parity: Parity::Implemented }
+    Field { name, aliases: &[], kind, required: false, parity: Parity::Implemented, zero_is_absent: false }
 }
 
 impl Field {
@@ -131,6 +133,24 @@ impl Field {
     pub const fn ignored(mut self) -> Self {
         self.parity = Parity::Ignored;
         self
+    }
+
+    /// Clients that write every key of their structures send 0 for a number that was not set.
+    pub const fn zero_is_absent(mut self) -> Self {
+        self.zero_is_absent = true;
+        self
+    }
+
+    fn is_named(&self, key: &str) -> bool {
+        self.name == key || self.aliases.contains(&key)
+    }
+
+    /// Whether a value says no more than leaving the key out: an empty optional word, for some numbers 0.
+    fn is_unset(&self, value: &Value) -> bool {
+        match self.kind {
+            Kind::Word(_) => !self.required && value.as_str() == Some(""),
+            _ => self.zero_is_absent && value.as_i64() == Some(0),
+        }
     }
 }
 
@@ -219,9 +239,11 @@ pub struct Strictness<'a> {
     pub limits: &'a Limits,
 }
 
-/// Checks an object against its table and renames aliases; failures name the key by its path.
+/// Checks an object against its table, drops unset keys and renames aliases; failures name the key by its path.
 pub fn check(fields: &[Field], body: &mut Body, path: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
-    body.retain(|_, value| !value.is_null());
+    body.retain(|key, value| {
+        !value.is_null() && !fields.iter().any(|field| field.is_unset(value) && field.is_named(key))
+    });
     for field in fields {
         for alias in field.aliases {
             if let Some(value) = body.remove(*alias) {

@@ -215,3 +215,18 @@ async fn imports_reach_nobody() {
     sandbox.ok("set_unread_msg_num", json!({"GroupId": "g", "Member_Account": "bob", "UnreadMsgNum": 1})).await;
     assert_eq!(sandbox.look("apps/1400000001/deliveries?group=g").await["deliveries"], json!([]));
 }
+
+/// import_group and import_group_member: CreateTime and JoinTime, "default: time of the request"; 0 is a time that was not set.
+#[tokio::test]
+async fn times_of_0_are_those_of_the_request() {
+    let sandbox = Sandbox::start().await;
+    sandbox.freeze(NOW).await;
+    let group = json!({"Type": "Public", "Name": "n", "GroupId": "g", "CreateTime": 0, "MaxMemberNum": 7});
+    sandbox.ok("import_group", group).await;
+    let info = sandbox.info("g").await;
+    assert_eq!((&info["CreateTime"], &info["MaxMemberNum"]), (&json!(NOW), &json!(7)));
+    let member = json!({"Member_Account": "bob", "Role": "", "JoinTime": 0, "ShutUpUntil": 0});
+    let reply = sandbox.ok("import_group_member", json!({"GroupId": "g", "MemberList": [member]})).await;
+    assert_eq!(reply["MemberList"][0]["Result"], 1);
+    assert_eq!(sandbox.member("g", "bob").await["JoinTime"], NOW);
+}

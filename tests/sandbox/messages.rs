@@ -269,7 +269,8 @@ async fn history_is_paged_backwards() {
 }
 
 /// group_msg_get_simple: "Deleted and expired numbers stay visible as placeholders with IsPlaceMsg 1, so the sequence has no
-/// gaps"; IsFinished 2 when everything has expired. group_msg_recall: "No time limit for stored groups other
+/// gaps"; IsFinished "1: the whole asked range is in the answer; 0: it is not, because it was too long or wider than 20; 2: it is
+/// not, and everything of it has expired". group_msg_recall: "No time limit for stored groups other
 /// than the roaming period; client-side limits do not bind this command."
 #[tokio::test]
 async fn history_expires_into_placeholders() {
@@ -282,13 +283,42 @@ async fn history_expires_into_placeholders() {
     assert_eq!(recall["RecallRetList"][0]["RetCode"], 0, "long after any client-side limit");
     sandbox.advance(90 * 86_400 + 1).await;
     let expired = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 5})).await;
-    assert_eq!(expired["IsFinished"], 2);
+    assert_eq!(expired["IsFinished"], 1, "placeholders complete the range");
     assert_eq!(expired["RspMsgList"][0]["IsPlaceMsg"], 1);
     let recall = sandbox.ok("group_msg_recall", json!({"GroupId": "g", "MsgSeqList": [{"MsgSeq": 1}]})).await;
     assert_eq!(recall["RecallRetList"][0]["RetCode"], 10031);
     sandbox.send("g", "bob", 2).await;
     let history = sandbox.history("g").await;
     assert_eq!((&history[0]["IsPlaceMsg"], &history[1]["IsPlaceMsg"]), (&json!(0), &json!(1)));
+}
+
+/// group_msg_get_simple: IsFinished "0: it is not, because it was too long or wider than 20; 2: it is not, and everything of it has
+/// expired".
+#[tokio::test]
+async fn a_range_too_wide_that_has_expired_is_told_from_one_that_has_not() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    for random in 1..=21 {
+        sandbox.send("g", "bob", random).await;
+    }
+    let wide = json!({"GroupId": "g", "ReqMsgNumber": 21});
+    assert_eq!(sandbox.ok("group_msg_get_simple", wide.clone()).await["IsFinished"], 0);
+    sandbox.advance(90 * 86_400 + 1).await;
+    assert_eq!(sandbox.ok("group_msg_get_simple", wide).await["IsFinished"], 2);
+    let narrow = json!({"GroupId": "g", "ReqMsgNumber": 20});
+    assert_eq!(sandbox.ok("group_msg_get_simple", narrow).await["IsFinished"], 1);
+}
+
+/// docs/sandbox.md: numbers that clients write as 0 when they were not set; ReqMsgSeq, "default: newest".
+#[tokio::test]
+async fn reading_from_number_0_reads_from_the_newest() {
+    let sandbox = Sandbox::start().await;
+    sandbox.group("g", "Public").await;
+    sandbox.send("g", "bob", 1).await;
+    sandbox.send("g", "bob", 2).await;
+    let page = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 1, "ReqMsgSeq": 0})).await;
+    assert_eq!(page["RspMsgList"][0]["MsgSeq"], 2);
+    assert_eq!(page["RspMsgList"].as_array().unwrap().len(), 1);
 }
 
 /// get_online_member_num: any type but AVChatRoom 10007.

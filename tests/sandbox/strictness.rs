@@ -231,3 +231,36 @@ async fn a_group_that_is_not_there_is_10010_and_no_group_id_10015() {
         }
     }
 }
+
+/// docs/sandbox.md: what clients send that write every key of their structures, or another edition's spelling of it.
+#[tokio::test]
+async fn keys_that_clients_send_unset_count_as_absent() {
+    let sandbox = Sandbox::start().await;
+    let create = json!({
+        "Type": "Public", "Name": "n", "GroupId": "g", "Owner_Account": "alice", "CreateTime": 1_500_000_000, "MaxMemberCount": 0,
+        "ApplyJoinOption": "", "InviteJoinOption": "",
+        "MemberList": [
+            {"Member_Account": "bob", "Role": "", "MsgFlag": "", "ShutUpUntil": 0},
+            {"Member_Account": "carol", "Role": "Admin", "MuteUntil": 0},
+        ],
+    });
+    sandbox.ok("create_group", create).await;
+    let info = sandbox.info("g").await;
+    assert_eq!((&info["MaxMemberNum"], &info["ApplyJoinOption"]), (&json!(6_000), &json!("NeedPermission")));
+    assert!(info["CreateTime"].as_i64().unwrap() > 1_500_000_000, "a past moment is for import_group: {info}");
+    assert_eq!(sandbox.member("g", "bob").await["Role"], "Member");
+    let change = json!({"GroupId": "g", "ApplyJoinOption": "", "MuteAllMember": "", "ShutUpAllMember": "On"});
+    sandbox.ok("modify_group_base_info", change).await;
+    assert_eq!(sandbox.info("g").await["MuteAllMember"], "On");
+    let member = json!({"GroupId": "g", "Member_Account": "carol", "Role": "", "NameCard": "c"});
+    sandbox.ok("modify_group_member_info", member).await;
+    assert_eq!(sandbox.member("g", "carol").await["Role"], "Admin");
+    let all = sandbox.ok("get_appid_group_list", json!({"GroupType": ""})).await;
+    assert_eq!(all["TotalCount"], 1);
+    let joined = sandbox.ok("get_joined_group_list", json!({"Member_Account": "bob", "GroupType": ""})).await;
+    assert_eq!(joined["TotalCount"], 1);
+
+    sandbox.ok("create_group", json!({"Type": "Public", "Name": "n", "GroupId": "h", "MaxMemberNum": 5})).await;
+    assert_eq!(sandbox.info("h").await["MaxMemberNum"], 5);
+    sandbox.fails("create_group", json!({"Type": "", "Name": "n"}), 10004).await;
+}

@@ -35,7 +35,7 @@ const CREATE: &[Field] = &[
     opt("Introduction", Limited(|limits| limits.introduction_bytes)),
     opt("Notification", Limited(|limits| limits.notification_bytes)),
     opt("FaceUrl", Limited(|limits| limits.face_url_bytes)),
-    opt("MaxMemberCount", U32),
+    opt("MaxMemberCount", U32).alias(&["MaxMemberNum"]).zero_is_absent(),
     opt("ApplyJoinOption", Word(APPLY_OPTIONS)),
     opt("InviteJoinOption", Word(INVITE_OPTIONS)),
     opt("AppDefinedData", Objects(GROUP_CUSTOM)),
@@ -51,9 +51,13 @@ const CREATE: &[Field] = &[
             opt("MsgFlag", Word(MsgFlag::NAMES)),
             opt("NameCard", Bytes(50)),
             opt("LastSendMsgTime", Integer),
+            // Part of the member record that a client of 2021 sends whole.
+            opt("MuteUntil", U32).alias(&["ShutUpUntil"]).ignored(),
         ]),
     ),
     opt("AppMemberDefinedData", Objects(MEMBER_CUSTOM)).ignored(),
+    // A past moment is for import_group.
+    opt("CreateTime", Integer).ignored(),
     opt("SupportTopic", Flag),
     opt("EnablePermission", Flag),
     opt("DefaultPermission", Integer),

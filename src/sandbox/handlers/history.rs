@@ -16,7 +16,7 @@ const SERVICE: &str = "group_open_http_svc";
 const GET: &[Field] = &[
     req("GroupId", Text),
     req("ReqMsgNumber", Integer),
-    opt("ReqMsgSeq", U32),
+    opt("ReqMsgSeq", U32).zero_is_absent(),
     opt("WithRecalledMsg", Flag),
     opt("TopicId", Text),
 ];
@@ -66,8 +66,12 @@ fn group_msg_get_simple(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
 
     let oldest = newest - shown + 1;
     let messages = (oldest..=newest).rev().filter_map(|seq| Some((seq, history.get(seq)?)));
-    let all_expired = shown > 0 && messages.clone().all(|(_, message)| message.stored < expired_before);
-    let finished = if all_expired { 2 } else { u8::from(shown == count) };
+    let all_expired = messages.clone().all(|(_, message)| message.stored < expired_before);
+    let finished = match shown == count {
+        true => 1,
+        false if all_expired => 2,
+        false => 0,
+    };
     let with_recalled = switch(body, "WithRecalledMsg");
     let list: Vec<Value> = messages.map(|(seq, message)| entry(seq, message, with_recalled, expired_before)).collect();
     answer(json!({"GroupId": id, "IsFinished": finished, "RspMsgList": list}))

@@ -22,10 +22,10 @@ const GROUP: &[Field] = &[
     opt("Introduction", Limited(|limits| limits.introduction_bytes)),
     opt("Notification", Limited(|limits| limits.notification_bytes)),
     opt("FaceUrl", Limited(|limits| limits.face_url_bytes)),
-    opt("MaxMemberCount", U32),
+    opt("MaxMemberCount", U32).alias(&["MaxMemberNum"]).zero_is_absent(),
     opt("ApplyJoinOption", Word(&["FreeAccess", "NeedPermission", "DisableApply"])),
     opt("AppDefinedData", Objects(GROUP_CUSTOM)),
-    opt("CreateTime", Integer),
+    opt("CreateTime", Integer).zero_is_absent(),
     opt("SupportTopic", Flag),
 ];
 const MESSAGES: &[Field] = &[
@@ -51,8 +51,10 @@ const MEMBERS: &[Field] = &[
         Objects(&[
             req("Member_Account", User),
             opt("Role", Word(&["Admin"])),
-            opt("JoinTime", Integer),
+            opt("JoinTime", Integer).zero_is_absent(),
             opt("UnreadMsgNum", U32),
+            // Part of the member record that a client of 2021 sends whole.
+            opt("MuteUntil", U32).alias(&["ShutUpUntil"]).ignored(),
         ]),
     ),
 ];
