@@ -278,7 +278,8 @@ async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
     let (known, unknown) = (signer.token("known", &claims()), signer.token("made-up", &claims()));
     assert_eq!(code(&channel, &known).await, PASSED);
 
-    let wait = |time: &'static str| ask(&channel, &[("authorization", &unknown), ("grpc-timeout", time)]);
+    let (to, shown) = (&channel, unknown.as_str());
+    let wait = |time| async move { ask(to, &[("authorization", shown), ("grpc-timeout", time)]).await };
     // Just after the first reading there is nothing to wait for yet.
     let mut status = wait("300m").await;
     while status.code() == Code::Unauthenticated {

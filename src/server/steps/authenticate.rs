@@ -41,7 +41,7 @@ const APP: HeaderName = HeaderName::from_static("x-tim-app");
 async fn wait(keys: Result<impl Future<Output = ()>, Full>, deadline: Result<Instant, Problem>) -> Result<(), Problem> {
     let deadline = deadline?;
     let keys = keys.map_err(|full| Problem::overloaded("gateway", full.message(), PAUSE))?;
-    timeout_at(deadline, keys).await.map_err(|_| Problem::deadline_exceeded())
+    timeout_at(deadline, keys).await.map_err(|_| Problem::deadline_exceeded().not_executed())
 }
 
 /// The application that a call names.
