@@ -46,6 +46,12 @@ fn field_rules(model: &Model, message: &Message, field: &Field, out: &mut String
     if name == "page_size" && matches!(field.kind, Kind::Int("i32" | "i64")) {
         line(out, format!("rules::range(i64::from({value}), Some(0), None, at, {name:?}, faults);"));
     }
+    if let (Shape::Random, Some(source)) = (field.shape(), field.json.as_ref().map(|j| &j.derive_from))
+        && !source.is_empty()
+    {
+        let both = format!("{value}.is_some() && !self.{}.is_empty()", ident(source));
+        line(out, format!("if {both} {{ faults.add(at, {name:?}, \"must be absent beside {source}\"); }}"));
+    }
     match field.card {
         Card::Plain => single(field, &rule, &value, out),
         Card::Optional => {

@@ -163,17 +163,23 @@ async fn an_application_that_is_no_name_is_an_invalid_argument() {
     let mut callers = Callers::new();
     let key = callers.key("orders", &["read"], &[]);
     let (closed, open) = (callers.gateway(&[]).await, Gateway::start(NOWHERE, &[]).await);
-    let ask = async |gateway: &Gateway, key: &str| {
+    let ask = async |gateway: &Gateway, key: &str, names: &[&str]| {
         let mut metadata = with(&[("authorization", key)]);
-        metadata.insert("x-tim-app", MetadataValue::try_from("café".as_bytes()).unwrap());
+        for name in names {
+            metadata.append("x-tim-app", MetadataValue::try_from(name.as_bytes()).unwrap());
+        }
         let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
         let request = Request::from_parts(metadata, Default::default(), message);
         GroupServiceClient::new(gateway.channel().await).get_group(request).await.unwrap_err()
     };
-    assert_eq!(ask(&closed, "Bearer nobody").await.code(), Code::Unauthenticated);
-    for status in [ask(&closed, &key).await, ask(&open, "none").await] {
-        assert_eq!(status.code(), Code::InvalidArgument);
-        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "x-tim-app");
+    assert_eq!(ask(&open, "none", &["default"]).await.code(), Code::Unavailable, "passes all layers");
+    // Of two names, it is not clear which one is meant, or was looked at on the way.
+    for names in [&["café"] as &[&str], &["default", "default"], &["default", "other"]] {
+        assert_eq!(ask(&closed, "Bearer nobody", names).await.code(), Code::Unauthenticated);
+        for status in [ask(&closed, &key, names).await, ask(&open, "none", names).await] {
+            assert_eq!(status.code(), Code::InvalidArgument, "{names:?}");
+            assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "x-tim-app");
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! JSON Web Tokens as credentials, through the real server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -246,6 +248,60 @@ async fn a_key_server_that_is_away_keeps_nobody_else_out() {
         tokio::task::yield_now().await;
     }
     assert_eq!(code(&channel, &token).await, PASSED);
+}
+
+/// A key server that gives these keys once, and afterwards takes questions and never answers.
+async fn falls_silent(keys: String) -> String {
+    let keys = Arc::new(Mutex::new(Some(keys)));
+    let answer = move || {
+        let keys = keys.lock().unwrap().take();
+        async move {
+            match keys {
+                Some(keys) => keys,
+                None => std::future::pending().await,
+            }
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/jwks", get(answer))).await });
+    url
+}
+
+#[tokio::test]
+async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
+    let signer = Signer::ec();
+    let url = falls_silent(set(&[signer.jwk("known")])).await;
+    let gateway =
+        gateway(&[("jwt.jwks_url", &url), ("jwt.refresh_pause", "1ms"), ("jwt.refresh_interval", "1h")]).await;
+    let channel = gateway.channel().await;
+    let (known, unknown) = (signer.token("known", &claims()), signer.token("made-up", &claims()));
+    assert_eq!(code(&channel, &known).await, PASSED);
+
+    let (to, shown) = (&channel, unknown.as_str());
+    let wait = |time| async move { ask(to, &[("authorization", shown), ("grpc-timeout", time)]).await };
+    // Just after the first reading there is nothing to wait for yet.
+    let mut status = wait("300m").await;
+    while status.code() == Code::Unauthenticated {
+        status = wait("300m").await;
+    }
+    assert_eq!((status.code(), reason(&status)), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+    assert_eq!(wait("300x").await.code(), Code::InvalidArgument);
+
+    let mut crowd: FuturesUnordered<_> = (0..90).map(|_| wait("1S")).collect();
+    let mut refused = 0;
+    while let Some(status) = crowd.next().await {
+        if status.code() != Code::ResourceExhausted {
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+            continue;
+        }
+        assert!(status.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()), "{status:?}");
+        refused += 1;
+        if refused == 1 {
+            assert_eq!(code(&channel, &known).await, PASSED, "a known key needs no place");
+        }
+    }
+    assert!(refused > 0, "not all can wait");
 }
 
 #[test]

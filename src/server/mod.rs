@@ -314,6 +314,7 @@ fn steps(
             open_reflection: config.server.auth.open_reflection,
             apps: Arc::new(config.apps.by_name.keys().cloned().collect()),
             default_app: config.apps.default.as_str().into(),
+            deadline: Deadline(config.server.deadline),
         }),
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),

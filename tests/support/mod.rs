@@ -86,7 +86,8 @@ impl Gateway {
 
     /// Waits until a metric has a value.
     pub async fn wait_for_metric(&self, series: &str, value: f64) {
-        for _ in 0..500 {
+        let start = tokio::time::Instant::now();
+        while start.elapsed() < process::PATIENCE {
             if self.metric(series).await == Some(value) {
                 return;
             }

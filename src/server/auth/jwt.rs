@@ -6,6 +6,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::Unknown;
 use super::callers::Grant;
@@ -19,7 +20,13 @@ use crate::config::Jwt as Settings;
 pub struct Tokens {
     settings: Settings,
     keys: Arc<Jwks>,
+    /// Places for those who wait for keys.
+    room: Arc<Semaphore>,
 }
+
+/// No more calls can wait for keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
 
 #[derive(Deserialize)]
 struct Claims {
@@ -33,12 +40,14 @@ struct Claims {
 pub const CALLER_PREFIX: &str = "jwt:";
 /// A longer name is no name for logs.
 const LONGEST_CALLER: usize = 256;
+/// Calls that wait for keys at once. Anybody can make one up, and nothing else bounds callers that are not known.
+const MOST_WAITING: usize = 64;
 
 impl Tokens {
     /// Checks by these settings and keys.
     pub fn new(settings: Settings, keys: Arc<Jwks>) -> Self {
         signatures::install();
-        Self { settings, keys }
+        Self { settings, keys, room: Arc::new(Semaphore::new(MOST_WAITING)) }
     }
 
     /// Whether a Bearer token is of this kind; keys of the callers file have no dots.
@@ -72,16 +81,21 @@ impl Tokens {
         Ok(Arc::new(Grant::of_token(&format!("{CALLER_PREFIX}{sub}"), &scopes, apps)))
     }
 
-    /// What to await before the token can be verified, if it names a key that is not known yet.
-    pub fn missing_key(&self, token: &str) -> Option<impl Future<Output = ()> + Send + 'static> {
+    /// What to await before the token can be verified, if it names a key that is not known yet; or that too many do so.
+    pub fn missing_key(&self, token: &str) -> Option<Result<impl Future<Output = ()> + Send + 'static, Full>> {
         let header = self.header(token).ok()?;
         if self.keys.find(&header).is_some() {
             return None;
         }
+        let Ok(place) = self.room.clone().try_acquire_owned() else { return Some(Err(Full)) };
         let (keys, pause) = (self.keys.clone(), self.settings.refresh_pause);
         // A task of its own: a caller that goes away must not break off what others wait for.
-        let refreshed = tokio::spawn(async move { keys.refresh(pause).await });
-        Some(async move { drop(refreshed.await) })
+        // It keeps the place until it ends, or callers that go away at once would leave any number of tasks behind.
+        let refreshed = tokio::spawn(async move {
+            keys.refresh(pause).await;
+            drop(place);
+        });
+        Some(Ok(async move { drop(refreshed.await) }))
     }
 
     fn header(&self, token: &str) -> Result<Header, Unknown> {
@@ -102,6 +116,13 @@ impl Tokens {
     /// A claim that names no application opens none: it was made to say which.
     fn apps(&self, claim: &Value) -> Vec<String> {
         words(claim, &self.settings.app_prefix).into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl Full {
+    /// What the caller is told.
+    pub fn message(self) -> String {
+        format!("{MOST_WAITING} calls wait for the keys of their tokens; no more are taken")
     }
 }
 

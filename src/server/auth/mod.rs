@@ -21,7 +21,7 @@ use crate::command::Method;
 use crate::config::{Auth as Settings, Network};
 pub use callers::{Callers, Grant};
 pub use jwks::{Jwks, Source};
-pub use jwt::Tokens;
+pub use jwt::{Full, Tokens};
 pub use scopes::Permission;
 
 /// Finds out who calls: from a file of callers that can be replaced while serving, and from tokens.
@@ -119,8 +119,9 @@ impl Authenticator {
         }
     }
 
-    /// What to await before the caller of a token can be told, if the key of its signature is not known yet.
-    pub fn missing_key(&self, headers: &HeaderMap) -> Option<impl Future<Output = ()> + Send + 'static> {
+    /// What to await before the caller of a token can be told, if the key of its signature is not known yet; or that too
+    /// many calls do so.
+    pub fn missing_key(&self, headers: &HeaderMap) -> Option<Result<impl Future<Output = ()> + Send + 'static, Full>> {
         let token = bearer(headers.get(header::AUTHORIZATION)?.as_bytes())?;
         self.tokens.as_ref()?.missing_key(token)
     }

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Request, header};
+use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 use tonic::body::Body;
 
+use super::admission::PAUSE;
+use super::deadline::Deadline;
 use crate::pb::ErrorReason;
-use crate::server::auth::{Authenticator, Grant, XFCC};
+use crate::server::auth::{Authenticator, Full, Grant, XFCC};
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::connection::Peer;
@@ -27,31 +30,48 @@ pub struct Authenticate {
     pub apps: Arc<BTreeSet<String>>,
     /// The one for calls that name none.
     pub default_app: Arc<str>,
+    /// How long a call may wait for the key of its token: the step that bounds the rest comes later, as only callers that
+    /// are known may take part of the room.
+    pub deadline: Deadline,
 }
 
 const APP: HeaderName = HeaderName::from_static("x-tim-app");
 
+/// Waits for keys, if there is room and time.
+async fn wait(keys: Result<impl Future<Output = ()>, Full>, deadline: Result<Instant, Problem>) -> Result<(), Problem> {
+    let deadline = deadline?;
+    let keys = keys.map_err(|full| Problem::overloaded("gateway", full.message(), PAUSE))?;
+    timeout_at(deadline, keys).await.map_err(|_| Problem::deadline_exceeded().not_executed())
+}
+
 /// The application that a call names.
 fn wanted(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    match headers.get(APP) {
-        None => Ok(None),
-        Some(value) => value.to_str().map(Some).map_err(|_| {
-            let description = "must be the name of an application in printable ASCII characters".to_owned();
-            Problem::invalid_argument([Violation { field: APP.to_string(), description }])
-        }),
+    let wrong = |description: &str| {
+        Problem::invalid_argument([Violation { field: APP.to_string(), description: description.to_owned() }])
+    };
+    let mut named = headers.get_all(APP).iter();
+    let Some(value) = named.next() else { return Ok(None) };
+    // Of two names, a proxy may have looked at the other one.
+    if named.next().is_some() {
+        return Err(wrong("must be there once at most"));
     }
+    value.to_str().map(Some).map_err(|_| wrong("must be the name of an application in printable ASCII characters"))
 }
 
 impl Step for Authenticate {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
-        let open = self.is_open(&CallContext::of(request.extensions()));
+        let call = CallContext::of(request.extensions());
+        let open = self.is_open(&call);
         let authenticator = self.authenticator.as_ref().filter(|_| !open);
         let Some(keys) = authenticator.and_then(|known| known.missing_key(request.headers())) else {
             return self.decide(request, next);
         };
+        let deadline = self.deadline.of(request.headers(), &call);
         let (step, mut later) = (self.clone(), next.later());
         Box::pin(async move {
-            keys.await;
+            if let Err(problem) = wait(keys, deadline).await {
+                return refusal::response(problem, &call);
+            }
             let answer = step.decide(request, later.resume());
             answer.await
         })

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, Request};
 use http_body::Frame;
-use tokio::time::{Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
@@ -45,27 +45,14 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 impl Step for Deadline {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
         let call = CallContext::of(request.extensions());
-        let given = match grpc_timeout(request.headers()) {
-            Ok(given) => given,
-            Err(()) => {
-                let violation = Violation {
-                    field: GRPC_TIMEOUT.to_string(),
-                    description: "must be a number of at most eight digits with a unit (H, M, S, m, u, n)".to_owned(),
-                };
-                let answer = refusal::response(Problem::invalid_argument([violation]), &call);
+        let deadline = match self.of(request.headers(), &call) {
+            Ok(deadline) => deadline,
+            Err(problem) => {
+                let answer = refusal::response(problem, &call);
                 return Box::pin(async move { answer });
             }
         };
-        let method = call.method();
-        let stream = method.kind != Kind::Unary;
-        let (default, most) = match method.family() {
-            // Whoever watches health may do so as long as the connection lasts.
-            Family::Health if method.is_endless() => (FOREVER, FOREVER),
-            Family::Health | Family::Reflection => (self.0.default, self.0.default),
-            Family::Contract if stream => (self.0.max_stream, self.0.max_stream),
-            Family::Contract => (self.0.default, self.0.max),
-        };
-        let deadline = call.started() + given.unwrap_or(default).min(most);
+        let stream = call.method().kind != Kind::Unary;
         call.set_deadline(deadline);
         let leaving = leaving(request.extensions(), &call);
         let mut answer = next.run(request);
@@ -84,6 +71,25 @@ impl Step for Deadline {
             let (sleep, leaving) = (Box::pin(sleep_until(deadline)), Box::pin(leaving.cancelled_owned()));
             response.map(|inner| Body::new(Bounded { inner, sleep, leaving, call, over: false }))
         })
+    }
+}
+
+impl Deadline {
+    /// When a call must have been answered.
+    pub(super) fn of(self, headers: &HeaderMap, call: &CallContext) -> Result<Instant, Problem> {
+        let given = grpc_timeout(headers).map_err(|()| {
+            let description = "must be a number of at most eight digits with a unit (H, M, S, m, u, n)".to_owned();
+            Problem::invalid_argument([Violation { field: GRPC_TIMEOUT.to_string(), description }])
+        })?;
+        let method = call.method();
+        let (default, most) = match method.family() {
+            // Whoever watches health may do so as long as the connection lasts.
+            Family::Health if method.is_endless() => (FOREVER, FOREVER),
+            Family::Health | Family::Reflection => (self.0.default, self.0.default),
+            Family::Contract if method.kind != Kind::Unary => (self.0.max_stream, self.0.max_stream),
+            Family::Contract => (self.0.default, self.0.max),
+        };
+        Ok(call.started() + given.unwrap_or(default).min(most))
     }
 }
 
