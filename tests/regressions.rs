@@ -154,6 +154,14 @@ async fn a_repeated_request_id_makes_one_message() {
         ..Default::default()
     };
     let first = s.messages().send_message(request.clone()).await.unwrap().into_inner().seq;
-    let second = s.messages().send_message(request).await.unwrap().into_inner().seq;
+    let second = s.messages().send_message(request.clone()).await.unwrap().into_inner().seq;
     assert_eq!(first, second);
+    // A number beside it could make a second one.
+    let both = pb::SendMessageRequest { random: Some(7), ..request.clone() };
+    let status = s.messages().send_message(both).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "random");
+    let alone = pb::SendMessageRequest { random: Some(7), request_id: String::new(), ..request };
+    let third = s.messages().send_message(alone).await.unwrap().into_inner().seq;
+    assert_ne!(first, third);
 }
