@@ -124,7 +124,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("upstream.pool_idle_timeout", "30s", "DURATION", "How long an idle connection to Tencent is kept."),
     setting("upstream.max_attempts", "4", "COUNT", "Attempts of one call, the first included."),
-    setting("upstream.retry_budget", "0.2", "SHARE", "Share of calls that may be retries, 0 to 1."),
+    setting("upstream.retry_budget", "0.3", "SHARE", "Share of calls that may be retries, 0 to 1."),
     setting("upstream.replicas", "1", "COUNT", "Among how many replicas of this gateway Tencent's rates are divided."),
     secret(
         "upstream.redis_url",
