@@ -8,6 +8,8 @@ mod emit_json;
 mod emit_rules;
 #[path = "build/emit_services.rs"]
 mod emit_services;
+#[path = "build/emit_shapes.rs"]
+mod emit_shapes;
 #[path = "build/generator.rs"]
 mod generator;
 #[path = "build/model.rs"]
@@ -37,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let generated = generator::generate(&compiler.descriptor_pool()).map_err(|faults| faults.join("\n"))?;
     fs::write(out.join("json.rs"), generated.json)?;
     fs::write(out.join("rules.rs"), generated.rules)?;
+    fs::write(out.join("shapes.rs"), generated.shapes)?;
     fs::write(out.join("methods.rs"), generated.methods)?;
     fs::write(out.join("services.rs"), generated.services)?;
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::emit_shapes;
 use super::model::{Card, Kind, Message, Method, Model, PACKAGE, Service, snake};
 use super::options::Shape;
 use super::rust::{constant, ident, path};
@@ -28,13 +29,14 @@ pub fn methods(model: &Model) -> String {
         let _ = writeln!(
             out,
             "/// `{0}/{1}`.\npub const {2}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{3}, \
-             safety: Safety::{4}, streaming: {5}, command: {command} }};",
+             safety: Safety::{4}, streaming: {5}, request: &shapes::{6}, command: {command} }};",
             service.name,
             method.name,
             constant(&service.name, &method.name),
             scope(service, method),
             safety(method),
             method.server_streaming,
+            emit_shapes::constant(&method.request),
         );
     }
     let all: Vec<String> = model.methods().map(|(s, m)| constant(&s.name, &m.name)).collect();

@@ -3,7 +3,7 @@
 use prost_reflect::DescriptorPool;
 
 use super::model::Model;
-use super::{check, emit_json, emit_rules, emit_services};
+use super::{check, emit_json, emit_rules, emit_services, emit_shapes};
 
 /// The generated files.
 pub struct Generated {
@@ -11,6 +11,8 @@ pub struct Generated {
     pub json: String,
     /// Impls of `Validate`.
     pub rules: String,
+    /// What requests may repeat.
+    pub shapes: String,
     /// The method table.
     pub methods: String,
     /// The tonic trait impls.
@@ -27,6 +29,7 @@ pub fn generate(pool: &DescriptorPool) -> Result<Generated, Vec<String>> {
     Ok(Generated {
         json: emit_json::emit(&model),
         rules: emit_rules::emit(&model),
+        shapes: emit_shapes::emit(&model),
         methods: emit_services::methods(&model),
         services: emit_services::services(&model),
     })

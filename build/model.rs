@@ -67,6 +67,7 @@ pub struct Paging {
 #[derive(Debug, Clone)]
 pub struct Field {
     pub name: String,
+    pub number: u32,
     pub json: Option<JsonRule>,
     pub rule: Option<FieldRule>,
     pub kind: Kind,
@@ -252,6 +253,7 @@ fn read_field(options: &Options, field: &FieldDescriptor) -> Field {
     };
     Field {
         name: field.name().to_owned(),
+        number: field.number(),
         json: options.json(field),
         rule: options.rule(field),
         kind,

@@ -1,8 +1,11 @@
 //! What the contract says of each method: its Tencent command, safety class, limits and scope.
 
+use crate::footprint::Shape;
+
 /// One constant for each method, generated from the proto options.
 pub mod methods {
     use super::{Command, Method, Safety, Scope};
+    use crate::footprint::shapes;
 
     include!(concat!(env!("OUT_DIR"), "/methods.rs"));
 
@@ -33,6 +36,8 @@ pub struct Method {
     pub safety: Safety,
     /// Whether the reply is a stream.
     pub streaming: bool,
+    /// What its request may repeat.
+    pub request: &'static Shape,
     /// The Tencent command; `None` for a composition.
     pub command: Option<Command<'static>>,
 }

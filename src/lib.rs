@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod footprint;
 pub mod gateway;
 mod loopback;
 #[cfg(feature = "sandbox")]

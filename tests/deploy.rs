@@ -172,8 +172,8 @@ fn the_limits_fit_the_memory_of_a_pod() {
         "limits.max_in_flight",
         "limits.max_in_flight_per_caller",
         "limits.max_request_bytes",
-        "limits.max_request_bytes_in_flight",
-        "limits.max_request_bytes_in_flight_per_caller",
+        "limits.max_request_memory",
+        "limits.max_request_memory_per_caller",
         "limits.max_send_buffer_bytes",
     ];
     let container = container();
@@ -185,10 +185,10 @@ fn the_limits_fit_the_memory_of_a_pod() {
         text.strip_suffix("Mi").unwrap().parse::<u64>().unwrap() << 20
     };
     let each = REPLY + limits.max_send_buffer_bytes as u64;
-    let held = limits.max_request_bytes_in_flight as u64 + limits.max_in_flight as u64 * each;
+    let held = limits.max_request_memory as u64 + limits.max_in_flight as u64 * each;
     assert!(memory("requests") + held <= memory("limits"), "{held} bytes of callers do not fit");
     assert!(limits.max_in_flight_per_caller < limits.max_in_flight, "one caller can fill a pod");
-    let (one, all) = (limits.max_request_bytes_in_flight_per_caller, limits.max_request_bytes_in_flight);
+    let (one, all) = (limits.max_request_memory_per_caller, limits.max_request_memory);
     assert!(one < all, "one caller can fill a pod");
 }
 

@@ -8,6 +8,8 @@ mod emit_json;
 mod emit_rules;
 #[path = "../build/emit_services.rs"]
 mod emit_services;
+#[path = "../build/emit_shapes.rs"]
+mod emit_shapes;
 #[path = "../build/model.rs"]
 mod model;
 #[path = "../build/options.rs"]
@@ -83,6 +85,7 @@ fn a_command_is_a_proto_edit_and_nothing_else() {
     assert!(generated.json.contains(r#"put::<_, Flag, M>(map, "Silence", value)"#), "{}", generated.json);
     assert!(generated.rules.contains(r#"rules::required(self.group_id.is_empty(), at, "group_id", faults)"#));
     assert!(generated.methods.contains(r#"name: "m", label: "m", safety: Safety::Unsafe, rate_per_second: 200"#));
+    assert!(generated.shapes.contains("pub static M_REQUEST: Shape = Shape(&[]);"), "{}", generated.shapes);
     assert!(generated.services.contains("impl pb::s_server::S for Gateway"));
     assert!(generated.services.contains("impl Mapped for pb::MRequest"));
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::footprint::Footprint;
 use crate::telemetry::logs;
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
@@ -121,10 +122,10 @@ pub struct Deadline {
 pub struct Limits {
     /// Largest request message.
     pub max_request_bytes: usize,
-    /// Bytes of request messages at once.
-    pub max_request_bytes_in_flight: usize,
-    /// Bytes of one caller's request messages at once.
-    pub max_request_bytes_in_flight_per_caller: usize,
+    /// What requests take in memory at once, in bytes.
+    pub max_request_memory: usize,
+    /// What one caller's requests take in memory at once, in bytes.
+    pub max_request_memory_per_caller: usize,
     /// Largest response message.
     pub max_response_bytes: usize,
     /// Calls at once.
@@ -296,15 +297,16 @@ impl Limits {
         let max_request_bytes = reader.bytes("limits.max_request_bytes");
         let mut room = |key: &str| {
             let bytes = reader.bytes(key).min(Semaphore::MAX_PERMITS);
-            if bytes < max_request_bytes {
-                reader.problem(key, "has no room for a message of `limits.max_request_bytes`", "make it larger");
+            if bytes / Footprint::COPIES < max_request_bytes {
+                let what = format!("is less than {} times `limits.max_request_bytes`", Footprint::COPIES);
+                reader.problem(key, what, "make it larger");
             }
             bytes
         };
         Self {
             max_request_bytes,
-            max_request_bytes_in_flight: room("limits.max_request_bytes_in_flight"),
-            max_request_bytes_in_flight_per_caller: room("limits.max_request_bytes_in_flight_per_caller"),
+            max_request_memory: room("limits.max_request_memory"),
+            max_request_memory_per_caller: room("limits.max_request_memory_per_caller"),
             max_response_bytes: reader.bytes("limits.max_response_bytes"),
             max_in_flight: reader.number("limits.max_in_flight", 1, MOST),
             max_in_flight_per_caller: reader.number("limits.max_in_flight_per_caller", 1, MOST),

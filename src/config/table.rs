@@ -169,17 +169,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("limits.max_request_bytes", "4MiB", "BYTES", "Largest request message."),
     setting(
-        "limits.max_request_bytes_in_flight",
-        "64MiB",
+        "limits.max_request_memory",
+        "128MiB",
         "BYTES",
-        "Request messages that are held at once, all together; calls beyond it are refused with RESOURCE_EXHAUSTED.",
+        "What all requests that are held at once may take in memory; calls beyond it are refused with RESOURCE_EXHAUSTED.",
     ),
-    setting(
-        "limits.max_request_bytes_in_flight_per_caller",
-        "16MiB",
-        "BYTES",
-        "Request messages of one caller that are held at once.",
-    ),
+    setting("limits.max_request_memory_per_caller", "32MiB", "BYTES", "The same of one caller's requests."),
     setting(
         "limits.max_response_bytes",
         "4MiB",

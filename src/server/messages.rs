@@ -12,14 +12,25 @@ pub struct Messages {
     prefix_len: usize,
 }
 
+/// What is seen of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// A message of this length begins.
+    Begins(u32),
+    /// These are the next bytes of it.
+    Bytes(&'a [u8]),
+}
+
 impl Messages {
-    /// Looks at the next bytes of the stream, and tells the length of each message that begins in them.
-    pub fn see(&mut self, mut data: &[u8], mut begins: impl FnMut(u32)) {
+    /// Looks at the next bytes of the stream, and tells of each message that begins or goes on in them.
+    pub fn see<'a>(&mut self, mut data: &'a [u8], mut seen: impl FnMut(Seen<'a>)) {
         while !data.is_empty() {
             if self.remaining > 0 {
-                let skip = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
-                data.advance(skip);
-                self.remaining -= skip as u64;
+                let here = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+                let (bytes, rest) = data.split_at(here);
+                seen(Seen::Bytes(bytes));
+                data = rest;
+                self.remaining -= here as u64;
                 continue;
             }
             let take = data.len().min(self.prefix.len() - self.prefix_len);
@@ -31,7 +42,7 @@ impl Messages {
                 self.prefix_len = 0;
                 let length = u32::from_be_bytes([a, b, c, d]);
                 self.remaining = u64::from(length);
-                begins(length);
+                seen(Seen::Begins(length));
             }
         }
     }
@@ -44,15 +55,21 @@ impl Messages {
 
 #[cfg(test)]
 mod tests {
-    use super::Messages;
+    use super::{Messages, Seen};
 
     #[test]
     fn messages_are_counted_across_any_split() {
         let stream = [&[0, 0, 0, 0, 3, 1, 2, 3][..], &[0, 0, 0, 0, 0][..], &[1, 0, 0, 0, 1, 9][..]].concat();
         for size in 1..=stream.len() {
-            let (mut messages, mut lengths) = (Messages::default(), Vec::new());
-            stream.chunks(size).for_each(|chunk| messages.see(chunk, |length| lengths.push(length)));
+            let (mut messages, mut lengths, mut bytes) = (Messages::default(), Vec::new(), Vec::new());
+            for chunk in stream.chunks(size) {
+                messages.see(chunk, |seen| match seen {
+                    Seen::Begins(length) => lengths.push(length),
+                    Seen::Bytes(more) => bytes.extend_from_slice(more),
+                });
+            }
             assert_eq!((messages.count(), lengths), (3, vec![3, 0, 1]), "in pieces of {size}");
+            assert_eq!(bytes, [1, 2, 3, 9], "in pieces of {size}");
         }
     }
 }

@@ -57,8 +57,8 @@ use steps::authenticate::Authenticate;
 use steps::catch_panic::CatchPanic;
 use steps::deadline::Deadline;
 use steps::explain::Explain;
-use steps::request_bytes::RequestBytes;
 use steps::request_id::RequestId;
+use steps::request_memory::RequestMemory;
 use steps::slow_reader::SlowReader;
 use steps::trace::Trace;
 use tls::Tls;
@@ -297,9 +297,9 @@ fn steps(
     let counting = steps::metrics::Metrics::new(&catalog, &metrics.server);
     let limits = config.server.limits;
     // Without authentication all callers look like one.
-    let (calls_each, bytes_each) = match &authenticator {
-        Some(_) => (limits.max_in_flight_per_caller, limits.max_request_bytes_in_flight_per_caller),
-        None => (limits.max_in_flight, limits.max_request_bytes_in_flight),
+    let (calls_each, memory_each) = match &authenticator {
+        Some(_) => (limits.max_in_flight_per_caller, limits.max_request_memory_per_caller),
+        None => (limits.max_in_flight, limits.max_request_memory),
     };
     vec![
         // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
@@ -319,7 +319,7 @@ fn steps(
         Box::new(Explain { catalog }),
         Box::new(Deadline(config.server.deadline)),
         Box::new(Admission::new(limits, calls_each)),
-        Box::new(RequestBytes::new(limits, bytes_each, config.server.deadline.max)),
+        Box::new(RequestMemory::new(limits, memory_each, config.server.deadline.max)),
         Box::new(CatchPanic),
     ]
 }

@@ -79,6 +79,7 @@ mod tests {
             scope: Scope::Read,
             safety: crate::command::Safety::Read,
             streaming: false,
+            request: &crate::footprint::NOTHING,
             command: None,
         }];
         assert_eq!(Permission::parse("read", &methods), Ok(Permission::Scope(Scope::Read)));

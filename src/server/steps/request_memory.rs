@@ -1,5 +1,5 @@
-//! Bounds how many bytes of requests are held at once. The number of calls alone does not: each may bring a message of the
-//! largest size, and take its time over it.
+//! Bounds what requests take in memory at once. The number of calls alone does not: each may bring a message of the largest
+//! size, made of the smallest items, and take its time over it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,22 +11,25 @@ use http::Request;
 use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep_until};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use super::admission::PAUSE;
 use super::held::Held;
 use super::shares::{Share, Shares};
 use crate::config::Limits;
+use crate::footprint::Footprint;
+use crate::pb::ErrorReason;
 use crate::server::catalog::{Family, Kind};
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
-use crate::server::messages::Messages;
+use crate::server::messages::{Messages, Seen};
 use crate::status::Problem;
 
-/// Takes room for every message as soon as its length is announced, and refuses the call when there is none.
+/// Takes room for every message as soon as its length is announced, more when it turns out to hold many items, and refuses
+/// the call when there is none. All of that is before the message is decoded.
 #[derive(Clone)]
-pub struct RequestBytes {
+pub struct RequestMemory {
     room: Arc<Semaphore>,
     most: usize,
     callers: Shares,
@@ -41,20 +44,22 @@ pub struct RequestBytes {
 struct Taken(Mutex<Option<(OwnedSemaphorePermit, Share)>>);
 
 /// A request whose messages take room.
-struct Counted {
+struct Weighed {
     inner: Body,
     messages: Messages,
+    /// Of the message that is coming in.
+    footprint: Option<Footprint>,
     call: CallContext,
-    step: RequestBytes,
+    step: RequestMemory,
     taken: Arc<Taken>,
     late: Option<Pin<Box<Sleep>>>,
     over: bool,
 }
 
-impl RequestBytes {
+impl RequestMemory {
     /// Room as the limits say, `most_per_caller` of it for each caller.
     pub fn new(limits: Limits, most_per_caller: usize, patience: Duration) -> Self {
-        let most = limits.max_request_bytes_in_flight;
+        let most = limits.max_request_memory;
         Self {
             room: Arc::new(Semaphore::new(most)),
             most,
@@ -64,22 +69,33 @@ impl RequestBytes {
         }
     }
 
-    fn take(&self, call: &CallContext, length: u32) -> Result<(OwnedSemaphorePermit, Share), Problem> {
-        let permit = self.room.clone().try_acquire_many_owned(length).map_err(|_| {
-            let message = format!("requests of {} bytes are being served; no more are taken", self.most);
+    /// Takes so many bytes more for a call.
+    fn take(&self, call: &CallContext, taken: &Taken, bytes: u64) -> Result<(), Problem> {
+        let most = self.callers.most().min(self.most);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if taken.bytes().saturating_add(bytes) > most {
+            let message = format!("the request takes more than {most} bytes of memory: send fewer items at once");
+            return Err(Problem::new(Code::ResourceExhausted, ErrorReason::RequestTooLarge, message).not_executed());
+        }
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let permit = self.room.clone().try_acquire_many_owned(permits).map_err(|_| {
+            let message =
+                format!("requests that take {} bytes of memory are being served; no more are taken", self.most);
             Problem::overloaded("gateway", message, PAUSE)
         })?;
         let caller = call.caller_name();
-        let share = self.callers.take(&caller, length as usize).ok_or_else(|| {
+        let share = self.callers.take(&caller, bytes).ok_or_else(|| {
             let most = self.callers.most();
-            let message = format!("requests of {most} bytes of this caller are being served; no more are taken");
+            let message =
+                format!("requests of this caller that take {most} bytes of memory are being served; no more are taken");
             Problem::overloaded(format!("caller:{caller}"), message, PAUSE)
         })?;
-        Ok((permit, share))
+        taken.add(permit, share);
+        Ok(())
     }
 }
 
-impl Step for RequestBytes {
+impl Step for RequestMemory {
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
         let call = CallContext::of(request.extensions());
         // The messages of the other services are tiny, by their own bound.
@@ -90,41 +106,49 @@ impl Step for RequestBytes {
         let kept = taken.clone();
         let late = (call.method().kind != Kind::Unary).then(|| Box::pin(sleep_until(call.started() + self.patience)));
         let step = self.clone();
-        let counted = |inner| Counted { inner, messages: Messages::default(), call, step, taken, late, over: false };
-        let answer = next.run(request.map(|inner| Body::new(counted(inner))));
+        let (messages, footprint) = (Messages::default(), None);
+        let weighed = |inner| Weighed { inner, messages, footprint, call, step, taken, late, over: false };
+        let answer = next.run(request.map(|inner| Body::new(weighed(inner))));
         // A handler may use what it was asked to the end of its answer.
         Box::pin(async move { answer.await.map(|inner| Body::new(Held::new(inner, kept))) })
     }
 }
 
 impl Taken {
-    fn add(&self, room: (OwnedSemaphorePermit, Share)) {
+    fn bytes(&self) -> usize {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.as_ref().map_or(0, |(permit, _)| permit.num_permits())
+    }
+
+    fn add(&self, permit: OwnedSemaphorePermit, share: Share) {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *taken {
-            Some((permit, share)) => {
-                permit.merge(room.0);
-                share.join(room.1);
+            Some((before, shares)) => {
+                before.merge(permit);
+                shares.join(share);
             }
-            nothing => *nothing = Some(room),
+            nothing => *nothing = Some((permit, share)),
         }
     }
 }
 
-impl Counted {
-    /// Takes room for the messages that begin in these bytes.
-    fn count(&mut self, data: &[u8]) -> Result<(), Problem> {
-        let Self { messages, step, call, taken, .. } = self;
-        let mut refused = None;
-        messages.see(data, |length| {
-            if refused.is_some() || length == 0 || length as usize > step.largest {
-                return;
+impl Weighed {
+    /// Takes room for what these bytes bring.
+    fn weigh(&mut self, data: &[u8]) -> Result<(), Problem> {
+        let Self { messages, footprint, step, call, taken, .. } = self;
+        let mut weight = 0u64;
+        messages.see(data, |seen| match seen {
+            Seen::Begins(length) if length as usize <= step.largest => {
+                weight += u64::from(length) * Footprint::COPIES as u64;
+                *footprint = call.method().rule.map(|rule| Footprint::new(rule.request, length));
             }
-            match step.take(call, length) {
-                Ok(room) => taken.add(room),
-                Err(problem) => refused = Some(problem),
+            Seen::Begins(_) => *footprint = None,
+            Seen::Bytes(bytes) => {
+                let added = footprint.as_mut().map_or(0, |footprint| footprint.see(bytes));
+                weight = weight.saturating_add(added);
             }
         });
-        refused.map_or(Ok(()), Err)
+        if weight == 0 { Ok(()) } else { step.take(call, taken, weight) }
     }
 
     fn refuse(&mut self, problem: Problem) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
@@ -135,7 +159,7 @@ impl Counted {
     }
 }
 
-impl http_body::Body for Counted {
+impl http_body::Body for Weighed {
     type Data = Bytes;
     type Error = Status;
 
@@ -146,8 +170,8 @@ impl http_body::Body for Counted {
         }
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                let counted = frame.data_ref().map_or(Ok(()), |data| this.count(data));
-                match counted {
+                let weighed = frame.data_ref().map_or(Ok(()), |data| this.weigh(data));
+                match weighed {
                     Ok(()) => Poll::Ready(Some(Ok(frame))),
                     Err(problem) => this.refuse(problem),
                 }

@@ -1,22 +1,31 @@
-//! The bytes of requests that are under way at once.
+//! What requests that are under way at once take in memory.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use http_body_util::StreamBody;
+use prost_reflect::Kind;
+use prost_reflect::prost::encoding::encode_varint;
+use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::config::Config;
+use tencent_im_grpc::pb;
+use tencent_im_grpc::pb::import_service_client::ImportServiceClient;
+use tencent_im_grpc::pb::member_service_client::MemberServiceClient;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::body::Body;
+use tonic::client::Grpc;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
 use crate::support::Gateway;
 use crate::support::callers::{Callers, NOWHERE, ask, reason};
-use crate::support::process::PATIENCE;
+use crate::support::dynamic;
+use crate::support::process::{PATIENCE, Process};
+use crate::support::raw::Raw;
 
 const GET_GROUP: &str = "/tencentim.group.v1.GroupService/GetGroup";
 const STREAM_MEMBERS: &str = "/tencentim.group.v1.MemberService/StreamMembers";
@@ -73,8 +82,8 @@ fn assert_overloaded(status: &Status, subject: &str) {
 async fn requests_that_there_is_no_room_for_are_refused_at_once() {
     let settings = [
         ("limits.max_request_bytes", "1KiB"),
-        ("limits.max_request_bytes_in_flight", "2KiB"),
-        ("limits.max_request_bytes_in_flight_per_caller", "1KiB"),
+        ("limits.max_request_memory", "8KiB"),
+        ("limits.max_request_memory_per_caller", "4KiB"),
     ];
     let gateway = Gateway::start(NOWHERE, &settings).await;
     let channel = gateway.channel().await;
@@ -95,8 +104,8 @@ async fn one_caller_cannot_take_all_room() {
     let [greedy, modest] = ["greedy", "modest"].map(|name| callers.key(name, &["read"], &[]));
     let settings = [
         ("limits.max_request_bytes", "1KiB"),
-        ("limits.max_request_bytes_in_flight", "4KiB"),
-        ("limits.max_request_bytes_in_flight_per_caller", "1KiB"),
+        ("limits.max_request_memory", "16KiB"),
+        ("limits.max_request_memory_per_caller", "4KiB"),
     ];
     let gateway = callers.gateway(&settings).await;
     let channel = gateway.channel().await;
@@ -117,11 +126,85 @@ async fn the_request_of_a_stream_must_come_soon() {
     assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed");
 }
 
+/// Calls with bytes as they are.
+async fn call(channel: Channel, path: &str, message: Vec<u8>) -> Status {
+    let mut grpc = Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let path = format!("/{path}").parse().unwrap();
+    let answer = grpc.server_streaming(Request::new(Bytes::from(message)), path, Raw).await;
+    match answer {
+        Ok(mut replies) => replies.get_mut().message().await.unwrap_err(),
+        Err(status) => status,
+    }
+}
+
+/// Two bytes are an item of a list, which takes hundreds once it is decoded; one byte of a text may become six.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_made_of_the_smallest_items_are_refused_before_they_take_memory() {
+    const LARGEST: usize = 4 << 20;
+    let pool = dynamic::pool();
+    let mut hostile = Vec::new();
+    for method in METHODS {
+        for field in dynamic::method(&pool, method.path).input().fields() {
+            let tag = |wire: u32| {
+                let mut tag = Vec::new();
+                encode_varint(u64::from(field.number() << 3 | wire), &mut tag);
+                tag
+            };
+            match field.kind() {
+                Kind::String if !field.is_list() => {
+                    let mut message = tag(2);
+                    encode_varint(LARGEST as u64 - 16, &mut message);
+                    message.resize(LARGEST - 8, 1);
+                    hostile.push((method.path, message));
+                }
+                Kind::String | Kind::Message(_) if field.is_list() => {
+                    hostile.push((method.path, [tag(2), vec![0]].concat().repeat(LARGEST / 4)));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(hostile.len() > METHODS.len());
+    let mut gateway = Process::start(NOWHERE, &[]).await;
+    let channel = gateway.channel().await;
+    let before = gateway.peak_memory();
+    let calls = hostile.iter().map(|(path, message)| {
+        let channel = channel.clone();
+        async move {
+            let status = call(channel, path, message.clone()).await;
+            let told = ["REQUEST_TOO_LARGE", "OVERLOADED"].contains(&reason(&status).as_str());
+            assert!(told || message.contains(&1) && status.code() != Code::Internal, "{path}: {status:?}");
+        }
+    });
+    futures::stream::iter(calls).buffer_unordered(16).collect::<()>().await;
+    let grown = gateway.peak_memory() - before;
+    println!("{grown} KiB for {} requests", hostile.len());
+    assert!(grown < 192 * 1024, "{grown} KiB");
+    gateway.stop().await;
+}
+
+/// The largest batches, with ids as long as they get.
+#[tokio::test]
+async fn the_largest_batches_have_room() {
+    let gateway = Gateway::start(NOWHERE, &[]).await;
+    let ids = || (0..50_000).map(|number| format!("{number:032}"));
+    let channel = gateway.channel().await;
+    let group_id = "g".to_owned();
+    let members = ids().map(|user_id| pb::MemberToImport { user_id, ..Default::default() }).collect();
+    let import = pb::BatchImportMembersRequest { group_id: group_id.clone(), members };
+    let mut imports = ImportServiceClient::new(channel.clone());
+    assert_eq!(imports.batch_import_members(import).await.unwrap().into_inner().results.len(), 50_000);
+    let add = pb::BatchAddMembersRequest { group_id, user_ids: ids().collect(), silent: true };
+    let mut members = MemberServiceClient::new(channel);
+    assert_eq!(members.batch_add_members(add).await.unwrap().into_inner().results.len(), 50_000);
+}
+
 #[test]
 fn room_for_less_than_one_request_is_told() {
-    let flags = [("sandbox", "true"), ("limits.max_request_bytes", "32MiB")];
+    let flags = [("sandbox", "true"), ("limits.max_request_bytes", "16MiB")];
     let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let problems = Config::load(&flags, &Default::default(), None).unwrap_err();
     let settings: Vec<_> = problems.0.iter().map(|problem| problem.setting.as_str()).collect();
-    assert_eq!(settings, ["limits.max_request_bytes_in_flight_per_caller"]);
+    assert_eq!(settings, ["limits.max_request_memory_per_caller"]);
 }
