@@ -187,7 +187,7 @@ async fn requests_made_of_the_smallest_items_are_refused_before_they_take_memory
 /// The largest batches, with ids as long as they get.
 #[tokio::test]
 async fn the_largest_batches_have_room() {
-    let gateway = Gateway::start(NOWHERE, &[]).await;
+    let gateway = Gateway::start(NOWHERE, &[("upstream.pacing", "false"), ("upstream.max_attempts", "1")]).await;
     let ids = || (0..50_000).map(|number| format!("{number:032}"));
     let channel = gateway.channel().await;
     let group_id = "g".to_owned();
