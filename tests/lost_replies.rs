@@ -185,6 +185,32 @@ async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
     assert_eq!(s.ok("GroupService/ListGroupIds", json!({})).await["group_ids"].as_array().unwrap().len(), 1);
 }
 
+/// To set a counter twice is to set it once; to add twice is not.
+#[tokio::test]
+async fn counters_are_set_again_but_not_counted_again() {
+    let s = Sandboxed::start().await;
+    s.group("g").await;
+    let update = |operation: &str, likes: &str| json!({"group_id": "g", "operation": format!("COUNTER_OPERATION_{operation}"), "counters": {"likes": likes}});
+    for (n, likes) in ["5", "7"].into_iter().enumerate() {
+        if n == 0 {
+            s.lose_reply("update_group_counter").await
+        } else {
+            s.lose_call("update_group_counter").await
+        }
+        let reply = s.ok("CounterService/UpdateCounters", update("SET", likes)).await;
+        assert_eq!(reply["counters"]["likes"], likes);
+    }
+    assert_eq!(s.count("update_group_counter").await, 4);
+    for operation in ["INCREASE", "DECREASE"] {
+        s.lose_reply("update_group_counter").await;
+        let status = s.call("CounterService/UpdateCounters", update(operation, "2")).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"), "{operation}");
+    }
+    assert_eq!(s.count("update_group_counter").await, 6);
+    let counters = s.ok("CounterService/GetCounters", json!({"group_id": "g"})).await;
+    assert_eq!(counters["counters"]["likes"], "7");
+}
+
 /// Nine faults outlast all attempts; what to do then depends on the call.
 #[tokio::test]
 async fn an_error_says_whether_the_call_may_be_repeated() {
