@@ -17,8 +17,8 @@ pub(super) struct TencentClock {
 
 /// No reply had a `Date` so far.
 const UNKNOWN: i64 = i64::MIN;
-/// A record may show so much earlier a second than `at` has for the moment at which it was made: Tencent's machines differ a
-/// little, and its times are whole seconds.
+/// A record may show a time so much before the one at which it was made: it is in whole seconds, and the clocks of Tencent's
+/// machines differ a little.
 const TOLERANCE_MILLIS: i64 = 2000;
 
 impl TencentClock {

@@ -175,8 +175,10 @@ impl Upstream {
             code if DONE.contains(&(command, code)) => done(command, &call.body),
             _ => None,
         }?;
-        let reply =
-            if command == "add_group_member" { self.with_added(call, limit, course, reply).await } else { reply };
+        let reply = match command {
+            "add_group_member" => self.with_added(call, limit, course, reply).await,
+            _ => reply,
+        };
         Some(reply.to_string().into_bytes())
     }
 
