@@ -142,7 +142,7 @@ impl Wanted {
     }
 }
 
-/// Since when what is new has been there at the most, by our own clock.
+/// The earliest creation time of what counts as new, by our own clock.
 fn fresh() -> Option<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.saturating_sub(FRESH);
     i64::try_from(since.as_secs()).ok()
