@@ -80,9 +80,24 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
     };
     if !command.guarded_by.is_empty() {
         faults.add_if(method.idempotency != 0, place, "guarded_by on a method that may always be repeated: redundant");
-        let is_text = request.field(&command.guarded_by).is_some_and(|f| f.kind == Kind::Text && f.card == Card::Plain);
-        faults.add_if(!is_text, place, "guarded_by must name a string field of the request");
+        let kind = request.field(&command.guarded_by).filter(|f| f.card == Card::Plain).map(|f| &f.kind);
+        let guards = match kind {
+            Some(Kind::Text) => command.guarded_value.is_empty(),
+            Some(Kind::Enum(name)) => model
+                .enums
+                .get(name)
+                .and_then(|found| found.number(&command.guarded_value))
+                .is_some_and(|number| number != 0),
+            _ => false,
+        };
+        faults.add_if(
+            !guards,
+            place,
+            "guarded_by must name a string field of the request, or an enum and guarded_value",
+        );
     }
+    let unguarded = command.guarded_by.is_empty() && !command.guarded_value.is_empty();
+    faults.add_if(unguarded, place, "guarded_value needs guarded_by");
     faults.add_if(
         command.group_rate_per_second > 0 && request.field("group_id").is_none(),
         place,

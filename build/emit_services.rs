@@ -143,14 +143,22 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
              fn prepare(&mut self) {{ self.{name}.get_or_insert_with(|| message_random({source})); }}"
         );
     }
-    let guard = method.command.as_ref().map(|c| c.guarded_by.clone()).filter(|name| !name.is_empty());
-    if let Some(guard) = guard {
-        let _ = writeln!(out, "    fn guarded(&self) -> bool {{ !self.{}.is_empty() }}", ident(&guard));
+    if let Some(guard) = guard(model, request, method) {
+        let _ = writeln!(out, "    fn guarded(&self) -> bool {{ {guard} }}");
     }
     if let Some(finish) = finish(model, request, method) {
         let _ = writeln!(out, "    fn finish(&self, reply: &mut Self::Reply) {{ {finish} }}");
     }
     out.push_str("}\n\n");
+}
+
+/// Whether what the request holds makes it safe to repeat.
+fn guard(model: &Model, request: &Message, method: &Method) -> Option<String> {
+    let command = method.command.as_ref()?;
+    let field = request.field(&command.guarded_by)?;
+    let name = ident(&field.name);
+    let Kind::Enum(kind) = &field.kind else { return Some(format!("!self.{name}.is_empty()")) };
+    Some(format!("self.{name} == {}", model.enums.get(kind)?.number(&command.guarded_value)?))
 }
 
 /// What of a reply follows from its request.

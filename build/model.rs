@@ -120,6 +120,13 @@ pub struct Enum {
     pub in_json: bool,
 }
 
+impl Enum {
+    /// The number of a value.
+    pub fn number(&self, value: &str) -> Option<i32> {
+        self.values.iter().find(|(name, ..)| name == value).map(|(_, number, _)| *number)
+    }
+}
+
 impl Field {
     pub fn shape(&self) -> Shape {
         self.json.as_ref().map(|j| j.shape).unwrap_or_default()

@@ -15,8 +15,9 @@ pub struct CommandRule {
     pub paging: Option<PagingRule>,
     /// Number of the `Scope` value, 0 when not stated.
     pub scope: i32,
-    /// A string field that makes the call safe to repeat when it is set.
+    /// A field that makes the call safe to repeat: a string when it is set, an enum when it has `guarded_value`.
     pub guarded_by: String,
+    pub guarded_value: String,
 }
 
 /// `Paging`: how a list command pages.
@@ -145,6 +146,7 @@ impl Options {
             paging,
             scope: number(&m, "scope") as i32,
             guarded_by: text(&m, "guarded_by"),
+            guarded_value: text(&m, "guarded_value"),
         })
     }
 

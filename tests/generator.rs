@@ -130,6 +130,9 @@ fn faulty() -> Vec<(String, &'static str, &'static str)> {
         (contract("", "group_rate_per_second: 5", "", "", ""), "S.M", "needs a field group_id"),
         (contract("", r#"guarded_by: "nothing""#, "", "", ""), "S.M", "guarded_by must name"),
         (contract(read, r#"guarded_by: "a""#, "string a = 1;", "", ""), "S.M", "redundant"),
+        (contract("", r#"guarded_by: "a" guarded_value: "A""#, "string a = 1;", "", ""), "S.M", "guarded_by must name"),
+        (contract("", r#"guarded_by: "a""#, "ErrorReason a = 1;", "", ""), "S.M", "guarded_by must name"),
+        (contract("", r#"guarded_value: "A""#, "", "", ""), "S.M", "guarded_value needs guarded_by"),
         (
             contract("", "", "", "", "").replace("returns (MResponse)", "returns (google.protobuf.Duration)"),
             "S.M",

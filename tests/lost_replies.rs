@@ -2,6 +2,7 @@
 //! not what Tencent says to somebody who asks twice.
 
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tencent_im_grpc::command::Safety;
@@ -12,6 +13,9 @@ use tonic_types::StatusExt;
 use crate::support::callers::reason;
 use crate::support::sandboxed::Sandboxed;
 
+const CLUB: &str = "@TGS#_club";
+const TOPIC: &str = "@TGS#_club@TOPIC#_general";
+
 impl Sandboxed {
     /// The next reply to a command is lost after it was executed.
     async fn lose_reply(&self, command: &str) {
@@ -21,6 +25,15 @@ impl Sandboxed {
     /// The next call of a command is lost before it is executed.
     async fn lose_call(&self, command: &str) {
         self.fault(json!({"command": command, "times": 1, "action": {"type": "reset"}})).await;
+    }
+
+    /// What Tencent's clock shows, wherever the gateway's is.
+    async fn freeze_at(&self, at: u64) {
+        self.control("clock", json!({"op": "freeze", "at": at})).await;
+    }
+
+    async fn advance(&self, seconds: u64) {
+        self.control("clock", json!({"op": "advance", "seconds": seconds})).await;
     }
 
     async fn owner_of(&self, group_id: &str) -> Value {
@@ -109,6 +122,58 @@ async fn an_older_group_or_topic_of_the_same_owner_is_not_taken_for_a_new_one() 
     assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed");
 }
 
+/// Hours before the gateway's time, and hours after it.
+fn far_off() -> [u64; 2] {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    [now - 7 * 3600, now + 7 * 3600]
+}
+
+/// Somebody else was two minutes faster, by Tencent's clock, and wanted the very same.
+#[tokio::test]
+async fn what_somebody_else_has_just_created_alike_is_not_taken_for_a_new_one() {
+    for now in far_off() {
+        let s = Sandboxed::start().await;
+        s.freeze_at(now).await;
+        let club = json!({"group_id": CLUB, "type": "GROUP_TYPE_COMMUNITY", "support_topic": true, "name": "Club"});
+        s.ok("GroupService/CreateGroup", club).await;
+        for (command, rpc, request) in [
+            ("create_group", "GroupService/CreateGroup", group(json!({"group_id": "g", "owner_user_id": "alice"}))),
+            (
+                "create_topic",
+                "TopicService/CreateTopic",
+                json!({"group_id": CLUB, "topic_id": TOPIC, "name": "general"}),
+            ),
+        ] {
+            s.lose_reply(command).await;
+            s.ok(rpc, request.clone()).await;
+            s.advance(120).await;
+            s.lose_call(command).await;
+            let status = s.call(rpc, request).await.unwrap_err();
+            assert_eq!(status.code(), Code::AlreadyExists, "{rpc}: {status:?}");
+            assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed", "{rpc}");
+        }
+    }
+}
+
+/// Nothing but the lost call itself tells the gateway how far off the clocks are.
+#[tokio::test]
+async fn the_first_call_of_all_may_lose_its_reply() {
+    for now in far_off() {
+        let s = Sandboxed::start().await;
+        s.freeze_at(now).await;
+        for (id, lost) in [("executed", true), ("not-executed", false)] {
+            if lost {
+                s.lose_reply("create_group").await
+            } else {
+                s.lose_call("create_group").await
+            }
+            s.ok("GroupService/CreateGroup", group(json!({"group_id": id}))).await;
+            assert_eq!(s.owner_of(id).await, json!(null));
+        }
+        assert_eq!(s.count("create_group").await, 4);
+    }
+}
+
 /// Whether a group without an id of the caller's own was created is not known, and a second one would be wrong.
 #[tokio::test]
 async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
@@ -118,6 +183,32 @@ async fn a_call_that_must_not_be_repeated_is_of_unknown_outcome() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"));
     assert_eq!(s.count("create_group").await, 1);
     assert_eq!(s.ok("GroupService/ListGroupIds", json!({})).await["group_ids"].as_array().unwrap().len(), 1);
+}
+
+/// To set a counter twice is to set it once; to add twice is not.
+#[tokio::test]
+async fn counters_are_set_again_but_not_counted_again() {
+    let s = Sandboxed::start().await;
+    s.group("g").await;
+    let update = |operation: &str, likes: &str| json!({"group_id": "g", "operation": format!("COUNTER_OPERATION_{operation}"), "counters": {"likes": likes}});
+    for (n, likes) in ["5", "7"].into_iter().enumerate() {
+        if n == 0 {
+            s.lose_reply("update_group_counter").await
+        } else {
+            s.lose_call("update_group_counter").await
+        }
+        let reply = s.ok("CounterService/UpdateCounters", update("SET", likes)).await;
+        assert_eq!(reply["counters"]["likes"], likes);
+    }
+    assert_eq!(s.count("update_group_counter").await, 4);
+    for operation in ["INCREASE", "DECREASE"] {
+        s.lose_reply("update_group_counter").await;
+        let status = s.call("CounterService/UpdateCounters", update(operation, "2")).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"), "{operation}");
+    }
+    assert_eq!(s.count("update_group_counter").await, 6);
+    let counters = s.ok("CounterService/GetCounters", json!({"group_id": "g"})).await;
+    assert_eq!(counters["counters"]["likes"], "7");
 }
 
 /// Nine faults outlast all attempts; what to do then depends on the call.
@@ -215,10 +306,71 @@ async fn an_unknown_code_promises_nothing() {
     }
 }
 
+/// Who was a member before the call is told from whom the call's own attempt has added.
+#[tokio::test]
+async fn members_are_told_what_the_call_made_of_them() {
+    const ADDED: &str = "ADD_MEMBER_OUTCOME_ADDED";
+    const ALREADY: &str = "ADD_MEMBER_OUTCOME_ALREADY_MEMBER";
+    for now in far_off() {
+        let s = Sandboxed::start().await;
+        s.freeze_at(now).await;
+        s.group("g").await;
+        s.members_of("g", vec!["carol".to_owned()]).await;
+        s.advance(120).await;
+        let add = |users: &[&str]| {
+            let members: Vec<_> = users.iter().map(|user| json!({"user_id": user})).collect();
+            json!({"group_id": "g", "members": members})
+        };
+        let outcomes = |reply: Value| -> Vec<Value> {
+            reply["results"].as_array().unwrap().iter().map(|result| result["outcome"].clone()).collect()
+        };
+        for (lost, bob, dora) in [(true, "bob", "dora"), (false, "ben", "dan")] {
+            for (users, expected) in [
+                (&[bob][..], &[ADDED][..]),
+                (&["carol"], &[ALREADY]),
+                (&[dora, "carol", bob], &[ADDED, ALREADY, ALREADY]),
+            ] {
+                // Far enough from what was added before, however fast the clock of the machine runs meanwhile.
+                s.advance(120).await;
+                if lost {
+                    s.lose_reply("add_group_member").await
+                } else {
+                    s.lose_call("add_group_member").await
+                }
+                let reply = s.ok("MemberService/AddMembers", add(users)).await;
+                assert_eq!(outcomes(reply), expected, "{users:?}");
+            }
+        }
+
+        // More than one look shows, and a batch of several calls.
+        let many = |name: &str| -> Vec<String> { (0..60).map(|n| format!("{name}{n}")).collect() };
+        s.advance(120).await;
+        s.lose_reply("add_group_member").await;
+        let (users, batch) = (many("u"), many("v"));
+        let users: Vec<&str> = users.iter().map(String::as_str).collect();
+        let reply = s.ok("MemberService/AddMembers", add(&users)).await;
+        assert_eq!(outcomes(reply), [ADDED; 60]);
+        s.lose_reply("add_group_member").await;
+        let reply = s.ok("MemberService/BatchAddMembers", json!({"group_id": "g", "user_ids": batch})).await;
+        assert_eq!(outcomes(reply), [ADDED; 60]);
+
+        // Tencent may refuse a single member as a whole.
+        for (user, expected) in [("erin", ADDED), ("carol", ALREADY)] {
+            s.lose_reply("add_group_member").await;
+            let refused = json!({"type": "error", "code": 10013});
+            s.fault(json!({"command": "add_group_member", "times": 1, "action": refused})).await;
+            assert_eq!(outcomes(s.ok("MemberService/AddMembers", add(&[user])).await), [expected]);
+        }
+        // What cannot be looked at is not made up.
+        s.lose_reply("add_group_member").await;
+        let failed = json!({"type": "error", "code": 10003});
+        s.fault(json!({"command": "get_specified_group_member_info", "times": 1, "action": failed})).await;
+        assert_eq!(outcomes(s.ok("MemberService/AddMembers", add(&["fay"])).await), [ALREADY]);
+    }
+}
+
 /// One call for each command, in an order in which each is possible.
 fn calls() -> Vec<(&'static str, Value)> {
-    const CLUB: &str = "@TGS#_club";
-    const TOPIC: &str = "@TGS#_club@TOPIC#_general";
     const EDITORS: &str = "@PMG#_editors";
     let editors = |more: Value| {
         let mut request = json!({"group_id": CLUB, "permission_group_id": EDITORS});

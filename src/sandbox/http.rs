@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -34,6 +34,9 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A request body may hold so many bytes.
 const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// The first second that no `Date` can hold.
+const YEAR_10000: u64 = 253_402_300_800;
+
 /// A fault closes the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("connection reset by a fault rule")]
@@ -49,7 +52,7 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, tls: Option<TlsAc
                 Ok((stream, _)) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "accepting a sandbox connection failed");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             },
@@ -84,7 +87,7 @@ where
             if answer.is_err() {
                 reset.store(true, Ordering::Relaxed);
             }
-            answer
+            answer.map(|answer| dated(answer, engine.clock.now()))
         }
     });
     let builder = auto::Builder::new(TokioExecutor::new());
@@ -193,6 +196,16 @@ fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
+}
+
+/// Clients learn the time from an answer: it is that of the emulated server.
+fn dated(mut answer: Response<Body>, now: i64) -> Response<Body> {
+    let now = u64::try_from(now).ok().filter(|now| *now < YEAR_10000);
+    let date = now.map(|now| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(now)));
+    if let Some(Ok(date)) = date.map(HeaderValue::try_from) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    answer
 }
 
 /// Announces the whole length, sends half of it and breaks off.

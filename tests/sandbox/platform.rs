@@ -163,6 +163,23 @@ async fn the_url_is_checked_part_by_part() {
     assert_eq!(code(&sandbox, &format!("contenttype=json&{}", good.replace("&contenttype=json", ""))).await, 0);
 }
 
+/// By the sandbox's clock, and by the machine's where a `Date` cannot show that.
+#[tokio::test]
+async fn an_answer_is_dated_by_the_clock() {
+    let sandbox = Sandbox::start().await;
+    for (at, expected) in [
+        (1_700_000_000, Some("Tue, 14 Nov 2023 22:13:20 GMT")),
+        (253_402_300_799, Some("Fri, 31 Dec 9999 23:59:59 GMT")),
+        (253_402_300_800, None),
+        (-1, None),
+    ] {
+        sandbox.freeze(at).await;
+        let reply = sandbox.http.post(sandbox.url(GROUPS, LIST)).body("{}").send().await.unwrap();
+        let date = reply.headers()["date"].to_str().unwrap();
+        assert!(expected.is_none_or(|expected| date == expected) && date.ends_with(" GMT"), "{at}: {date}");
+    }
+}
+
 #[tokio::test]
 async fn the_host_root_answers_200() {
     let sandbox = Sandbox::start().await;

@@ -1,6 +1,6 @@
 //! When a call is repeated, and what its caller is told.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tencent_im_grpc::upstream::{Fault, Outcome, Upstream};
 
@@ -129,6 +129,24 @@ async fn an_error_that_our_own_repetition_caused_is_success() {
     for number in [10021, 10025] {
         let (result, _) = run(&[Act::Lost, code(number)], &command("create_group", Safety::Idempotent)).await;
         assert_eq!(result.unwrap_err().outcome, Outcome::Unknown);
+    }
+}
+
+/// A server without a clock: five minutes by ours are what tells new from old.
+#[tokio::test]
+async fn without_tencents_clock_ours_decides_whose_a_group_is() {
+    let ask_for = Bytes::from_static(br#"{"GroupId":"g","Name":"Demo","Type":"Public"}"#);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (age, expected) in [(200, None), (400, Some(Outcome::NotExecuted))] {
+        let created = now - age;
+        let found = format!(
+            r#"{{"ErrorCode":0,"GroupInfo":[{{"GroupId":"g","Name":"Demo","Type":"Public","CreateTime":{created}}}]}}"#
+        );
+        let server = Server::start([Act::Lost, code(10021), Act::Json(found)]).await;
+        let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
+        let create = command("create_group", Safety::Idempotent);
+        let result = upstream.call(Call { body: ask_for.clone(), ..call(&create) }, decode).await;
+        assert_eq!(result.err().map(|error| error.outcome), expected, "{age} s old");
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::SetupError;
+use super::clock::TencentClock;
 use crate::command::Command;
 use crate::loopback::is_loopback;
 use crate::upstream::error::Fault;
@@ -24,6 +25,7 @@ pub(super) struct Http {
     client: Client,
     sdk_app_id: u64,
     identifier: String,
+    pub(super) clock: TencentClock,
 }
 
 /// Tencent's replies end at 1 MB.
@@ -63,7 +65,7 @@ impl Http {
             .build()
             .map_err(|error| SetupError::Http(describe(error)))?;
         let identifier = utf8_percent_encode(&settings.identifier, ESCAPED).to_string();
-        Ok(Self { client, sdk_app_id: settings.sdk_app_id, identifier })
+        Ok(Self { client, sdk_app_id: settings.sdk_app_id, identifier, clock: TencentClock::new() })
     }
 
     /// Posts a body and reads the whole reply.
@@ -89,6 +91,7 @@ impl Http {
         if response.status() != StatusCode::OK {
             return Err(Fault::Http(response.status().as_u16()));
         }
+        self.clock.learn(response.headers());
         if response.content_length().is_some_and(|length| length > MAX_REPLY as u64) {
             return Err(Fault::TooLarge);
         }

@@ -1,5 +1,6 @@
 //! The client: one call from pacing to the decoded reply, repeated where that is safe.
 
+mod clock;
 mod http;
 mod repeated;
 mod self_test;
@@ -134,7 +135,7 @@ impl Upstream {
                 continue;
             }
             if course.uncertain {
-                match self.was_done(&call, limit, &fault).await {
+                match self.was_done(&call, limit, &course, &fault).await {
                     Some(true) if let Ok(reply) = decode(SUCCESS) => return Ok(reply.message),
                     Some(false) => course.uncertain = false,
                     _ => {}
@@ -171,6 +172,7 @@ impl Upstream {
             return Err(Fault::Deadline { sent: false });
         }
         course.attempts += 1;
+        course.first_sent.get_or_insert_with(Instant::now);
         let span = tracing::info_span!(
             "upstream",
             otel.name = %format_args!("{}/{}", call.command.service, call.command.name),
@@ -193,7 +195,7 @@ impl Upstream {
         watch.finish(&result, &span);
         self.learn(call, &signature, watch.result);
         let corrected = match posted {
-            Ok(body) if course.uncertain => self.corrected(call, limit, &body).await,
+            Ok(body) if course.uncertain => self.corrected(call, limit, course, &body).await,
             _ => None,
         };
         match corrected {
@@ -258,6 +260,7 @@ impl Upstream {
 #[derive(Debug, Default)]
 struct Course {
     attempts: u32,
+    first_sent: Option<Instant>,
     /// An attempt before the last one may have been executed.
     uncertain: bool,
     signed_again: bool,

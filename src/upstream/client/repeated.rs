@@ -1,12 +1,13 @@
 //! What Tencent says to a call that is repeated because the reply to an earlier attempt was lost: often, that it is done
 //! already. The caller is told of success then, and not of an error that our own repetition caused.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::{Course, Upstream};
@@ -29,8 +30,10 @@ const DONE_ITEMS: [(&str, i64); 6] = [
 
 /// The keys of an item's code.
 const ITEM_CODES: [&str; 2] = ["ErrorCode", "Result"];
+/// `Result` of a user who has been added.
+const ADDED: i64 = 1;
 /// `Result` of a user who was a member before.
-const ALREADY_MEMBER: u8 = 2;
+const ALREADY_MEMBER: i64 = 2;
 /// The id is taken: by somebody else, and by the owner that the call names.
 const TAKEN: [i64; 2] = [10021, 10025];
 
@@ -47,9 +50,13 @@ const fn look(service: &'static str, name: &'static str) -> Command<'static> {
 
 const LOOK_AT_GROUP: Command<'static> = look("group_open_http_svc", "get_group_info");
 const LOOK_AT_ATTRIBUTES: Command<'static> = look("group_open_attr_http_svc", "get_group_attr");
+const LOOK_AT_MEMBERS: Command<'static> = look("group_open_http_svc", "get_specified_group_member_info");
 const LOOK_AT_MESSAGE: Command<'static> = look("group_open_http_svc", "group_msg_get_simple");
 const LOOK_AT_TOPIC: Command<'static> = look("million_group_open_http_svc", "get_topic");
-/// How old a group or topic may look that this call has created: the clocks may be so far apart.
+/// Members that one call looks at.
+const MEMBERS_PER_LOOK: usize = 50;
+/// How old a group or topic may look that this call has created, where Tencent's clock is not known: the clocks may be so
+/// far apart.
 const FRESH: Duration = Duration::from_secs(300);
 
 /// What the first attempt answered. Who asked for several things at once is not told by one code what became of each.
@@ -108,7 +115,7 @@ struct Found {
     #[serde(alias = "TopicName")]
     name: String,
     r#type: String,
-    create_time: u64,
+    create_time: i64,
 }
 
 impl Wanted {
@@ -127,13 +134,18 @@ impl Wanted {
         }
     }
 
-    /// Whether it is what the call itself has created: alike in everything, and new.
-    fn is(&self, found: &Found) -> Option<bool> {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.saturating_sub(FRESH);
+    /// Whether it is what the call itself has created: alike in everything, and no older than `since`.
+    fn is(&self, found: &Found, since: i64) -> bool {
         // A topic has no type, and its owner is no business of the one who creates it.
         let owner = !self.topic_id.is_empty() || found.owner == self.owner;
-        Some(owner && found.name == self.name && found.r#type == self.r#type && found.create_time >= since.as_secs())
+        owner && found.name == self.name && found.r#type == self.r#type && found.create_time >= since
     }
+}
+
+/// The earliest creation time of what counts as new, by our own clock.
+fn fresh() -> Option<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.saturating_sub(FRESH);
+    i64::try_from(since.as_secs()).ok()
 }
 
 /// The one group or topic of a reply.
@@ -147,23 +159,40 @@ fn found(reply: &Value) -> Option<Found> {
 
 impl Upstream {
     /// The reply that tells the caller what is true, if `reply` does not.
-    pub(super) async fn corrected(&self, call: &Call<'_>, limit: Instant, reply: &[u8]) -> Option<Vec<u8>> {
+    pub(super) async fn corrected(
+        &self,
+        call: &Call<'_>,
+        limit: Instant,
+        course: &Course,
+        reply: &[u8],
+    ) -> Option<Vec<u8>> {
         let reply: Value = serde_json::from_slice(reply).ok()?;
         let command = call.command.name;
-        match reply.get("ErrorCode")?.as_i64()? {
+        let reply = match reply.get("ErrorCode")?.as_i64()? {
             0 if command == "group_msg_recall" => self.with_recalled(call, limit, reply).await,
+            0 if command == "add_group_member" => Some(reply),
             0 => with_items_done(command, reply),
             code if DONE.contains(&(command, code)) => done(command, &call.body),
             _ => None,
-        }
-        .map(|reply| reply.to_string().into_bytes())
+        }?;
+        let reply = match command {
+            "add_group_member" => self.with_added(call, limit, course, reply).await,
+            _ => reply,
+        };
+        Some(reply.to_string().into_bytes())
     }
 
     /// Whether the work of a repeated call that was refused is done: the group or topic whose id is taken is the one that
     /// the call itself has created, or none of the attributes is left. `None` when that cannot be told, or nobody asks.
-    pub(super) async fn was_done(&self, call: &Call<'_>, limit: Instant, fault: &Fault) -> Option<bool> {
+    pub(super) async fn was_done(
+        &self,
+        call: &Call<'_>,
+        limit: Instant,
+        course: &Course,
+        fault: &Fault,
+    ) -> Option<bool> {
         match fault {
-            Fault::Code { code, .. } if TAKEN.contains(code) => self.created_it(call, limit).await,
+            Fault::Code { code, .. } if TAKEN.contains(code) => self.created_it(call, limit, course).await,
             Fault::Code { code: NO_ATTRIBUTE, .. } if call.command.name == "delete_group_attr" => {
                 // Where some are left, nobody knows what became of the others.
                 self.no_attribute_left(call, limit).await.filter(|none| *none)
@@ -172,10 +201,51 @@ impl Upstream {
         }
     }
 
-    async fn created_it(&self, call: &Call<'_>, limit: Instant) -> Option<bool> {
+    async fn created_it(&self, call: &Call<'_>, limit: Instant, course: &Course) -> Option<bool> {
         let wanted: Wanted = serde_json::from_slice(&call.body).ok()?;
         let (command, body) = wanted.look(call.command.name, &self.identifier)?;
-        wanted.is(&found(&self.look(call, limit, command, &body).await?)?)
+        let found = found(&self.look(call, limit, command, &body).await?)?;
+        Some(wanted.is(&found, self.begun(course).or_else(fresh)?))
+    }
+
+    /// When the call was first sent, by Tencent's clock: what was made later may be the call's own work, what was made
+    /// earlier cannot.
+    fn begun(&self, course: &Course) -> Option<i64> {
+        self.http.clock.earliest_after(course.first_sent?)
+    }
+
+    /// Says of those members that they were added who have joined since the call began.
+    async fn with_added(&self, call: &Call<'_>, limit: Instant, course: &Course, mut reply: Value) -> Value {
+        let items = reply.get_mut("MemberList").and_then(Value::as_array_mut).into_iter().flatten();
+        let already = |item: &&mut Map<String, Value>| item.get("Result") == Some(&ALREADY_MEMBER.into());
+        let mut items: Vec<_> = items.filter_map(Value::as_object_mut).filter(already).collect();
+        for items in items.chunks_mut(MEMBERS_PER_LOOK) {
+            let users: Vec<_> = items.iter().filter_map(|item| item.get("Member_Account")).collect();
+            let Some(joined) = self.joined(call, limit, course, &users).await else { break };
+            for item in items {
+                if item.get("Member_Account").and_then(Value::as_str).is_some_and(|user| joined.contains(user)) {
+                    item.insert("Result".to_owned(), ADDED.into());
+                }
+            }
+        }
+        reply
+    }
+
+    /// Who of these members has joined since the call began.
+    async fn joined(
+        &self,
+        call: &Call<'_>,
+        limit: Instant,
+        course: &Course,
+        users: &[&Value],
+    ) -> Option<HashSet<String>> {
+        let request: Value = serde_json::from_slice(&call.body).ok()?;
+        let body = json!({"GroupId": request.get("GroupId")?, "Member_List_Account": users});
+        let reply = self.look(call, limit, &LOOK_AT_MEMBERS, &body).await?;
+        let since = self.begun(course)?;
+        let new = |member: &&Value| member["JoinTime"].as_i64().is_some_and(|joined| joined >= since);
+        let members = reply.get("MemberList")?.as_array()?.iter().filter(new);
+        Some(members.filter_map(|member| member["Member_Account"].as_str().map(str::to_owned)).collect())
     }
 
     async fn no_attribute_left(&self, call: &Call<'_>, limit: Instant) -> Option<bool> {
