@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use tencent_im_grpc::pb;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
@@ -79,12 +80,12 @@ impl Caller {
 
     /// Creates what the mix needs, before anything fails.
     pub async fn prepare(&self, calls: usize) {
-        for group in 0..GROUPS {
-            self.create(&group_of(group), "stays").await.unwrap();
-        }
-        for number in (0..calls).filter(|number| kind(*number) == Kind::Destroy) {
-            self.create(&named(Kind::Destroy, number), "goes").await.unwrap();
-        }
+        let stay = (0..GROUPS).map(|group| (group_of(group), "stays"));
+        let go = (0..calls).filter(|number| kind(*number) == Kind::Destroy);
+        let go = go.map(|number| (named(Kind::Destroy, number), "goes"));
+        futures::stream::iter(stay.chain(go))
+            .for_each_concurrent(16, |(id, name)| async move { drop(self.create(&id, name).await.unwrap()) })
+            .await;
     }
 
     /// Makes the call with this number.
