@@ -53,10 +53,9 @@ pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
         }
 }
 
-/// How much of the time that is left an attempt may take, when it is followed by another one or not. An attempt that hangs
-/// must not be the end of a call that can be repeated.
-pub(super) fn share_of(left: Duration, repeated: bool) -> Duration {
-    if repeated { left.min(TENCENTS_PATIENCE.max(left / 2)) } else { left }
+/// How much of the time that is left an attempt may take. One that hangs must not be the end of a call that `may_repeat`.
+pub(super) fn share_of(left: Duration, may_repeat: bool) -> Duration {
+    if may_repeat { left.min(TENCENTS_PATIENCE.max(left / 2)) } else { left }
 }
 
 impl Budget {

@@ -210,8 +210,8 @@ impl Upstream {
     /// When the attempt that begins now has taken too long.
     fn end_of_attempt(&self, call: &Call<'_>, limit: Instant, course: &Course) -> Instant {
         let now = Instant::now();
-        let repeated = course.attempts < self.max_attempts && repeatable(call.safety, &Fault::TimedOut);
-        let share = share_of(limit.saturating_duration_since(now), repeated);
+        let may_repeat = course.attempts < self.max_attempts && repeatable(call.safety, &Fault::TimedOut);
+        let share = share_of(limit.saturating_duration_since(now), may_repeat);
         limit.min(now + share.min(self.attempt_timeout))
     }
 

@@ -44,6 +44,6 @@ impl Share {
         }
         self.refused += 1;
         let accepted = 1.0 - f64::from(self.refused) / in_last_second.max(1.0);
-        self.left = self.left.min(accepted.max(CUT));
+        self.left = accepted.max(CUT);
     }
 }
