@@ -120,7 +120,7 @@ pub const SETTINGS: &[Setting] = &[
         "upstream.attempt_timeout",
         "6s",
         "DURATION",
-        "Longest time for one HTTP attempt; a call's deadline may shorten it.",
+        "Longest time for one HTTP attempt. A call's deadline may shorten it: where another attempt may follow, to half of what is left, but not below 3.5 s.",
     ),
     setting("upstream.pool_idle_timeout", "30s", "DURATION", "How long an idle connection to Tencent is kept."),
     setting("upstream.max_attempts", "4", "COUNT", "Attempts of one call, the first included."),

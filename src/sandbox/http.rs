@@ -42,12 +42,21 @@ const YEAR_10000: u64 = 253_402_300_800;
 #[error("connection reset by a fault rule")]
 struct Reset;
 
+/// What all connections share.
+#[derive(Clone)]
+struct Server {
+    engine: Arc<Engine>,
+    /// Connections, and requests: who hangs up does not undo what it asked for.
+    running: TaskTracker,
+    stop: CancellationToken,
+}
+
 /// Accepts connections until the token is cancelled, then lets the running requests finish.
 pub async fn serve(engine: Arc<Engine>, listener: TcpListener, tls: Option<TlsAcceptor>, stop: CancellationToken) {
-    let connections = TaskTracker::new();
+    let server = Server { engine, running: TaskTracker::new(), stop };
     loop {
         let stream = tokio::select! {
-            () = stop.cancelled() => break,
+            () = server.stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
@@ -57,33 +66,34 @@ pub async fn serve(engine: Arc<Engine>, listener: TcpListener, tls: Option<TlsAc
                 }
             },
         };
-        let (engine, tls, stop) = (Arc::clone(&engine), tls.clone(), stop.clone());
-        connections.spawn(async move {
+        let (shared, tls) = (server.clone(), tls.clone());
+        server.running.spawn(async move {
             // Small answers must not wait for a full packet.
             stream.set_nodelay(true).ok();
             let reset = Arc::new(AtomicBool::new(false));
             let stream = Resettable { stream, reset: Arc::clone(&reset) };
             match tls {
-                None => connection(engine, stream, reset, stop).await,
+                None => connection(shared, stream, reset).await,
                 Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => connection(engine, stream, reset, stop).await,
+                    Ok(stream) => connection(shared, stream, reset).await,
                     Err(error) => tracing::debug!(%error, "TLS handshake with the sandbox failed"),
                 },
             }
         });
     }
-    connections.close();
-    connections.wait().await;
+    server.running.close();
+    server.running.wait().await;
 }
 
-async fn connection<S>(engine: Arc<Engine>, stream: S, reset: Arc<AtomicBool>, stop: CancellationToken)
+async fn connection<S>(server: Server, stream: S, reset: Arc<AtomicBool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let stop = server.stop.clone();
     let service = service_fn(move |request| {
-        let (engine, reset) = (Arc::clone(&engine), Arc::clone(&reset));
+        let (server, reset) = (server.clone(), Arc::clone(&reset));
         async move {
-            let answer = respond(&engine, request).await;
+            let answer = respond(&server, request).await;
             if answer.is_err() {
                 reset.store(true, Ordering::Relaxed);
             }
@@ -105,11 +115,12 @@ where
     }
 }
 
-async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
+async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
     let path = request.uri().path().to_owned();
     if path == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(plain(StatusCode::OK, Bytes::new()));
     }
+    let engine = &server.engine;
     let started = Instant::now();
     // Clients of old read with GET, and the real service answers them.
     let is_understood = *request.method() == Method::POST || (engine.loose && *request.method() == Method::GET);
@@ -123,32 +134,41 @@ async fn respond(engine: &Engine, request: Request<Incoming>) -> Result<Response
         false => Err(ApiError::new(60009, "only POST is understood")),
     };
     let verdict = if command.is_ok() { engine.faults.judge(sdkappid, name) } else { Verdict::default() };
+    let (service, command_name) = (service.to_owned(), name.to_owned());
 
     let body = Limited::new(request.into_body(), REQUEST_BYTES).collect().await;
     let (command, body) = match body {
         Ok(body) => (command, body.to_bytes()),
         Err(_) => (Err(ApiError::new(93000, "the body is too long")), Bytes::new()),
     };
-    if !verdict.latency.is_zero() {
-        tokio::time::sleep(verdict.latency).await;
-    }
-    let (reply, code) = outcome(engine, command, &verdict, &query, &body).await;
-    // A tester sees every request in the journal, whatever becomes of it.
-    if !engine.journal.is_off() {
-        engine.journal.record(Entry {
-            number: 0,
-            time: engine.clock.now(),
-            sdkappid,
-            service: service.to_owned(),
-            command: name.to_owned(),
-            identifier: query.get("identifier").cloned().unwrap_or_default(),
-            body: String::from_utf8_lossy(&body).into_owned(),
-            reply: String::from_utf8_lossy(&reply).into_owned(),
-            code,
-            fault: verdict.name(),
-            micros: started.elapsed().as_micros() as u64,
-        });
-    }
+    let Server { engine, stop, .. } = server.clone();
+    let answered = server.running.spawn(async move {
+        if !verdict.latency.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(verdict.latency) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        let (reply, code) = outcome(&engine, command, &verdict, &query, &body).await;
+        // A tester sees every request in the journal, whatever becomes of it.
+        if !engine.journal.is_off() {
+            engine.journal.record(Entry {
+                number: 0,
+                time: engine.clock.now(),
+                sdkappid,
+                service,
+                command: command_name,
+                identifier: query.get("identifier").cloned().unwrap_or_default(),
+                body: String::from_utf8_lossy(&body).into_owned(),
+                reply: String::from_utf8_lossy(&reply).into_owned(),
+                code,
+                fault: verdict.name(),
+                micros: started.elapsed().as_micros() as u64,
+            });
+        }
+        (verdict, reply)
+    });
+    let (verdict, reply) = answered.await.map_err(|_| Reset)?;
     deliver(&verdict, reply)
 }
 

@@ -13,6 +13,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A rate limit counts by the second: asking again much sooner is refused again.
 const THROTTLE_PAUSE: Duration = Duration::from_millis(250);
+/// Tencent gives a call three seconds, so that nothing comes after this time any more.
+const TENCENTS_PATIENCE: Duration = Duration::from_millis(3_500);
 /// The window over which calls earn retries, and what may be repeated in it whatever the number of calls.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 const BUDGET_RESERVE_PER_SECOND: u32 = 10;
@@ -49,6 +51,11 @@ pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
             Safety::Read | Safety::Idempotent => true,
             Safety::Unsafe => !fault.uncertain(),
         }
+}
+
+/// How much of the time that is left an attempt may take. One that hangs must not be the end of a call that `may_repeat`.
+pub(super) fn share_of(left: Duration, may_repeat: bool) -> Duration {
+    if may_repeat { left.min(TENCENTS_PATIENCE.max(left / 2)) } else { left }
 }
 
 impl Budget {

@@ -75,6 +75,23 @@ async fn a_latency_rule_delays() {
     assert!(started.elapsed() >= Duration::from_millis(120));
 }
 
+/// As with the real service: the backend knows nothing of who waits.
+#[tokio::test]
+async fn a_delayed_request_is_executed_although_its_client_hung_up() {
+    let sandbox = with_group().await;
+    let rule = json!({"command": "send_group_msg", "action": {"type": "latency", "ms": 500}, "times": 1});
+    sandbox.control("faults", rule).await;
+    let url = sandbox.url("group_open_http_svc", "send_group_msg");
+    let send = sandbox.http.post(&url).body(message("g", "bob", 1).to_string()).send();
+    let arrived = async { while sandbox.look("faults").await[0]["hits"] == 0 {} };
+    tokio::select! {
+        _ = send => {}
+        () = arrived => {}
+    }
+    while sandbox.look("journal/count?command=send_group_msg&fault=latency&code=0").await["count"] == 0 {}
+    assert_eq!(sandbox.history("g").await.len(), 1);
+}
+
 /// How long each of some calls took under a latency rule, in milliseconds.
 async fn latencies(rule: Value, calls: usize) -> Vec<u64> {
     let sandbox = with_group().await;

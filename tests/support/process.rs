@@ -28,6 +28,9 @@ pub async fn connected(address: &str) -> Channel {
     tokio::time::timeout(PATIENCE, connected).await.expect("the gateway serves")
 }
 
+/// Lets tests that are about something else do more calls, and give up sooner, than the gateway as it is shipped would.
+const BRISK: [&str; 4] = ["--upstream-attempt-timeout", "1s", "--upstream-rate-factor", "100"];
+
 /// A running gateway.
 pub struct Process {
     child: Child,
@@ -42,16 +45,22 @@ impl Process {
         Self::start_with(base_url, flags, &[]).await
     }
 
+    /// With the settings that it is shipped with.
+    pub async fn start_as_shipped(base_url: &str) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, &[], &[]).await
+    }
+
     /// With further variables of the environment.
     pub async fn start_with(base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, flags, variables).await
+        let flags = [&BRISK, flags].concat();
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, &flags, variables).await
     }
 
     /// Under a limit that the shell's `ulimit` sets.
     pub async fn start_under(ulimit: &str, base_url: &str, flags: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!(r#"ulimit {ulimit} && exec "$0" "$@""#), env!("CARGO_BIN_EXE_tencent-im-grpc")]);
-        Self::spawn(shell, base_url, flags, &[]).await
+        Self::spawn(shell, base_url, &[&BRISK, flags].concat(), &[]).await
     }
 
     async fn spawn(mut program: Command, base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
@@ -59,7 +68,6 @@ impl Process {
         let [address, admin] = [free_address(), free_address()];
         let child = program
             .args(["serve", "--listen", &address, "--base-urls", base_url, "--sdk-app-id", "1400000001"])
-            .args(["--upstream-attempt-timeout", "1s", "--upstream-rate-factor", "100"])
             .args(["--drain-pause", "0s", "--log-format", "json"])
             .args(["--admin-listen", &admin])
             .args(flags)

@@ -1,6 +1,7 @@
 //! Staying within Tencent's rates, on a clock that the tests move.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -168,7 +169,7 @@ async fn a_refusal_by_rate_slows_down_for_a_while() {
     };
     let usual = pass(200).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    // Refused together: one reason to slow down.
+    // More than a second's worth of calls: the most that is cut at once.
     for _ in 0..50 {
         pacer.throttled(&READ, Some("g"), 60007);
     }
@@ -177,6 +178,40 @@ async fn a_refusal_by_rate_slows_down_for_a_while() {
     assert!(slowed < usual.mul_f64(1.6), "{usual:?} {slowed:?}");
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(pass(200).await <= usual + Duration::from_millis(20));
+}
+
+/// Calls a second of callers who never rest, in the second half of two minutes, when Tencent answers each as `accepted` says.
+async fn rate_under_refusals(accepted: impl Fn(usize, usize) -> bool) -> usize {
+    const CALLERS: usize = 64;
+    let (pacer, start) = (pacer(), Instant::now());
+    let (passed, seconds) = (AtomicUsize::new(0), Mutex::new(vec![0_usize; 121]));
+    join_all((0..CALLERS).map(|_| async {
+        while start.elapsed() < Duration::from_secs(120) {
+            pacer.acquire(ticket(&READ, "g", "a")).await.unwrap();
+            let number = passed.fetch_add(1, Ordering::Relaxed);
+            let second = usize::try_from(start.elapsed().as_secs()).unwrap();
+            let in_this_second = {
+                let mut seconds = seconds.lock().unwrap();
+                seconds[second] += 1;
+                seconds[second]
+            };
+            if !accepted(number, in_this_second) {
+                pacer.throttled(&READ, Some("g"), 60007);
+            }
+        }
+    }))
+    .await;
+    seconds.into_inner().unwrap()[60..120].iter().sum::<usize>() / 60
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_comes_down_to_what_is_accepted_and_no_further() {
+    // One of fifty is refused, whatever the rate.
+    let rate = rate_under_refusals(|number, _| number % 50 != 0).await;
+    assert!(rate >= 180, "{rate}");
+    // Half of what is documented is accepted.
+    let rate = rate_under_refusals(|_, in_this_second| in_this_second <= 100).await;
+    assert!((90..=115).contains(&rate), "{rate}");
 }
 
 #[tokio::test(start_paused = true)]

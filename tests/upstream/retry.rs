@@ -181,6 +181,28 @@ async fn what_was_never_sent_was_not_executed() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_hangs_is_the_end_of_unsafe_writes_alone() {
+    let seven_seconds = async |command: &'static Command<'static>, max_attempts: u32| {
+        let server = Server::start([Act::Stall]).await;
+        let upstream = Upstream::new(&Settings { max_attempts, ..settings([server.url.clone()]) }).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(7);
+        let result = upstream.call(Call { deadline, ..call(command) }, decode).await;
+        (result.map_err(|error| (error.fault, error.outcome)), server.seen().len())
+    };
+    let (read, idempotent, write, once) = futures::join!(
+        seven_seconds(&READ, 2),
+        seven_seconds(&IDEMPOTENT, 2),
+        seven_seconds(&UNSAFE, 2),
+        seven_seconds(&IDEMPOTENT, 1)
+    );
+    assert!(matches!(read, (Ok(_), 2)), "{read:?}");
+    assert!(matches!(idempotent, (Ok(_), 2)), "{idempotent:?}");
+    let too_late = (Err((Fault::Deadline { sent: true }, Outcome::Unknown)), 1);
+    assert_eq!(write, too_late);
+    assert_eq!(once, too_late, "nothing follows the last attempt");
+}
+
+#[tokio::test]
 async fn nothing_is_repeated_past_the_deadline() {
     let server = Server::start(vec![Act::Status(502, ""); 100]).await;
     let upstream = Upstream::new(&Settings { max_attempts: 100, ..settings([server.url.clone()]) }).unwrap();

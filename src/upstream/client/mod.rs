@@ -22,7 +22,7 @@ use super::errors::{self, Fate};
 use super::hosts::Hosts;
 use super::observer::{AttemptResult, NoObserver, Observer};
 use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
-use super::retry::{Budget, Pauses, repeatable};
+use super::retry::{Budget, Pauses, repeatable, share_of};
 use super::settings::Settings;
 use super::usersig::{Signature, Signer, UsersigError};
 use crate::command::Safety;
@@ -190,7 +190,12 @@ impl Upstream {
         {
             sent.store(true, Ordering::Relaxed);
         }
-        let posted = self.post(call, limit, &signature).instrument(span.clone()).await;
+        let end = self.end_of_attempt(call, limit, course);
+        let posted = self.post(call, end, &signature).instrument(span.clone()).await;
+        let posted = posted.map_err(|fault| match fault {
+            Fault::TimedOut if end == limit => Fault::Deadline { sent: true },
+            fault => fault,
+        });
         let result = posted.as_ref().map_err(Fault::clone).and_then(|body| read(body, &signature, decode));
         watch.finish(&result, &span);
         self.learn(call, &signature, watch.result);
@@ -204,14 +209,20 @@ impl Upstream {
         }
     }
 
+    /// When the attempt that begins now has taken too long.
+    fn end_of_attempt(&self, call: &Call<'_>, limit: Instant, course: &Course) -> Instant {
+        let now = Instant::now();
+        let may_repeat = course.attempts < self.max_attempts && repeatable(call.safety, &Fault::TimedOut);
+        let share = share_of(limit.saturating_duration_since(now), may_repeat);
+        limit.min(now + share.min(self.attempt_timeout))
+    }
+
     /// Posts to the usual host, or to the one that takes its place.
-    async fn post(&self, call: &Call<'_>, limit: Instant, signature: &Signature) -> Result<Bytes, Fault> {
+    async fn post(&self, call: &Call<'_>, end: Instant, signature: &Signature) -> Result<Bytes, Fault> {
         let (host, base) = self.hosts.pick();
-        let end = limit.min(Instant::now() + self.attempt_timeout);
         let posted = self.http.post(base, call.command, call.body.clone(), signature);
         let body = match timeout_at(end, posted).await {
             Ok(result) => result,
-            Err(_) if end == limit => Err(Fault::Deadline { sent: true }),
             Err(_) => Err(Fault::TimedOut),
         };
         if let Err(Fault::Unreachable(_)) = &body {

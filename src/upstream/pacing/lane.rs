@@ -92,7 +92,9 @@ impl Lane {
 
     /// Tencent refused a call of this lane by rate.
     pub(super) fn slow_down(&self) {
-        self.lock().share.cut();
+        let mut state = self.lock();
+        let in_last_second = state.recent.in_last_second();
+        state.share.refused(in_last_second);
     }
 
     /// How many more calls the limit, as slow as it is at the moment, would have allowed in the last second.
