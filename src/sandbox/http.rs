@@ -97,7 +97,7 @@ where
             if answer.is_err() {
                 reset.store(true, Ordering::Relaxed);
             }
-            answer.map(|answer| dated(answer, engine.clock.now()))
+            answer.map(|answer| dated(answer, server.engine.clock.now()))
         }
     });
     let builder = auto::Builder::new(TokioExecutor::new());
