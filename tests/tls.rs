@@ -18,6 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::Gateway;
 use crate::support::callers::{ask, reason};
+use crate::support::process::PATIENCE;
 
 /// A CA and the folder in which the server finds its files.
 pub struct Pki {
@@ -143,15 +144,16 @@ async fn a_new_pair_counts_for_new_connections_and_a_bad_one_for_none() {
     assert_eq!(shown, first.certificate.der().to_vec());
 
     write(&pki.path("key.pem"), &second.key.serialize_pem());
-    for n in 0.. {
-        let (channel, shown) = pki.connect(&gateway, None).await.unwrap();
-        if shown == second.certificate.der().to_vec() {
-            assert!(healthy(&channel).await);
-            break;
+    let counts = async {
+        loop {
+            let (channel, shown) = pki.connect(&gateway, None).await.unwrap();
+            if shown == second.certificate.der().to_vec() {
+                return channel;
+            }
         }
-        assert!(n < 500, "the new pair never counts");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    };
+    let new = tokio::time::timeout(PATIENCE, counts).await.expect("the new pair counts");
+    assert!(healthy(&new).await);
     assert!(healthy(&old).await, "an open connection was dropped");
 }
 
