@@ -59,7 +59,8 @@ impl Process {
         let [address, admin] = [free_address(), free_address()];
         let child = program
             .args(["serve", "--listen", &address, "--base-urls", base_url, "--sdk-app-id", "1400000001"])
-            .args(["--upstream-attempt-timeout", "1s", "--upstream-rate-factor", "100"])
+            .args(["--upstream-attempt-timeout", "1s"])
+            .args(["--upstream-rate-factor", "100"].iter().filter(|_| !flags.contains(&"--upstream-rate-factor")))
             .args(["--drain-pause", "0s", "--log-format", "json"])
             .args(["--admin-listen", &admin])
             .args(flags)
