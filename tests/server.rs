@@ -1,5 +1,6 @@
 //! The server around the services: health, reflection, deadlines, settings, and the way down.
 
+use http::{HeaderValue, Method, StatusCode};
 use tencent_im_grpc::pb;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -14,17 +15,19 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
-use crate::support::Gateway;
-use crate::support::callers::{ask, reason};
+use crate::support::callers::{Callers, ask, reason};
 use crate::support::http2::Connection;
 use crate::support::process::{PATIENCE, Process};
 use crate::support::sandboxed::Sandboxed;
+use crate::support::{Gateway, http};
 
 /// An upstream that takes connections and says nothing.
 async fn silent() -> (String, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     (format!("http://{}", listener.local_addr().unwrap()), listener)
 }
+
+const POST: HeaderValue = HeaderValue::from_static("POST");
 
 fn read() -> pb::GetGroupRequest {
     pb::GetGroupRequest { group_id: "g".into(), filter: None }
@@ -202,6 +205,43 @@ async fn more_calls_than_there_is_room_for_are_refused_with_a_pause() {
     assert!(refused.get_error_details().retry_info().is_some());
     assert!(refused.metadata().contains_key("grpc-retry-pushback-ms"));
     served.abort();
+}
+
+/// A page, a scanner or a mistaken client gets what HTTP has for them, and is no call that somebody made.
+#[tokio::test]
+async fn only_post_requests_are_calls() {
+    const PATH: &str = "/tencentim.group.v1.GroupService/GetGroup";
+    let mut callers = Callers::new();
+    let key = callers.key("shop", &["read"], &[]);
+    let gateway = callers.gateway(&[]).await;
+    let connection = Connection::open(&gateway.address.to_string()).await;
+    let named = [("authorization", key.as_str())];
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        for headers in [&[][..], &named] {
+            let answer = connection.begin(method.clone(), PATH, headers, &read()).await;
+            assert_eq!(
+                (answer.status(), &answer.headers()["allow"]),
+                (StatusCode::METHOD_NOT_ALLOWED, &POST),
+                "{method}"
+            );
+            let status = Status::from_header_map(answer.headers()).unwrap();
+            assert_eq!((status.code(), reason(&status).as_str()), (Code::Unimplemented, "METHOD_UNKNOWN"), "{method}");
+        }
+        // HTTP/1.1.
+        for content_type in ["text/plain", "application/grpc", "application/grpc-web+proto"] {
+            let url = format!("http://{}{PATH}", gateway.address);
+            let answer = http().request(method.clone(), url).header("content-type", content_type).send().await.unwrap();
+            assert_eq!(
+                (answer.status(), &answer.headers()["allow"]),
+                (StatusCode::METHOD_NOT_ALLOWED, &POST),
+                "{method}"
+            );
+        }
+    }
+    // The connection is as good as before, and this is the first call.
+    assert_eq!(connection.call(PATH, &named, &read()).await.code(), Code::Unavailable);
+    let series = r#"grpc_type="unary",grpc_service="tencentim.group.v1.GroupService",grpc_method="GetGroup""#;
+    assert_eq!(gateway.metric(&format!("grpc_server_started_total{{{series}}}")).await, Some(1.0));
 }
 
 /// SIGTERM while a call hangs: the process ends with 0 within pause and drain.
