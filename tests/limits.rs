@@ -85,6 +85,7 @@ async fn cut_off(bounds: &[(&'static str, &str)], bound: Duration) -> Option<()>
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = format!("http://{}", silent.local_addr().unwrap());
     let gateway = Gateway::start(&upstream, &[bounds, &SLOW].concat()).await;
+    let limit = tokio::time::Instant::now() + bound;
     let channel = gateway.channel().await;
     let destroy = || {
         let mut groups = GroupServiceClient::new(channel.clone());
@@ -105,7 +106,7 @@ async fn cut_off(bounds: &[(&'static str, &str)], bound: Duration) -> Option<()>
         gateway.wait_for_metric("tim_server_in_flight", 3.0).await;
         (sent, queued, read, first, second)
     };
-    let (sent, queued, read, _first, _second) = tokio::time::timeout(bound, begun).await.ok()?;
+    let (sent, queued, read, _first, _second) = tokio::time::timeout_at(limit, begun).await.ok()?;
     if bounds.contains(&("connection.max_age", "0")) {
         gateway.shutdown.trigger();
     }
