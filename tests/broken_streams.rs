@@ -136,6 +136,7 @@ async fn a_stream_ends_with_its_caller() {
     let mut stream = open(&s, "").await;
     stream.message().await.unwrap().unwrap();
     drop(stream);
+    s.gateway().wait_for_metric("tim_upstream_in_flight", 0.0).await;
     // A page that is under way may still come to its end; these two take as long.
     s.send("g", "one").await;
     s.send("g", "two").await;

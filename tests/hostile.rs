@@ -35,6 +35,18 @@ const CONCURRENCY: usize = 64;
 /// Requests after which the gateway's memory is taken as its usual size.
 const WARM_UP: usize = 20_000;
 
+/// Time enough for any machine: who is late is not to blame here.
+const UNHURRIED: [&str; 8] = [
+    "--upstream-rate-factor",
+    "100",
+    "--upstream-attempt-timeout",
+    "10m",
+    "--deadline-default",
+    "10m",
+    "--deadline-max",
+    "10m",
+];
+
 /// Makes requests of every kind from a seed.
 struct Maker {
     pool: DescriptorPool,
@@ -215,7 +227,12 @@ async fn send(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_makes_the_gateway_panic_or_grow() {
-    let mut gateway = Process::start(&upstream().await, &["--upstream-max-attempts", "1"]).await;
+    let mut gateway = Process::start_as_shipped(
+        &upstream().await,
+        &[&UNHURRIED[..], &["--upstream-max-attempts", "1"]].concat(),
+        &[],
+    )
+    .await;
     let (codes, warm) = send(&gateway, 0..BOTH, judge).await;
     // Enough of the requests came as far as the upstream, and enough of its replies were taken for one.
     assert!(codes["InvalidArgument"] > BOTH / 4 && codes["Internal"] > 1_000 && codes["Ok"] > 1_000, "{codes:?}");
@@ -231,7 +248,7 @@ async fn no_request_makes_the_gateway_panic_or_grow() {
 async fn no_request_is_blamed_on_somebody_else() {
     let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
     let sandbox = sandbox::start(settings).await.unwrap();
-    let mut gateway = Process::start(&format!("http://{}", sandbox.api_addr()), &[]).await;
+    let mut gateway = Process::start_as_shipped(&format!("http://{}", sandbox.api_addr()), &UNHURRIED, &[]).await;
     let (codes, _) = send(&gateway, BOTH..REQUESTS, |hostile, result| {
         judge(hostile, result);
         let code = result.as_ref().map_or_else(Status::code, |()| Code::Ok);

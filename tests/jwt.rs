@@ -8,19 +8,22 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::StreamExt;
-use futures::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tencent_im_grpc::config::Config;
+use tencent_im_grpc::pb;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tonic::Code;
+use tokio::time::timeout;
 use tonic::transport::Channel;
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::support::Gateway;
 use crate::support::callers::{Callers, NOWHERE, ask, reason};
+use crate::support::http2::Connection;
+use crate::support::process::PATIENCE;
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, b64, claims, file, now, set};
 
 fn changed(key: &str, value: Value) -> Value {
@@ -250,10 +253,12 @@ async fn a_key_server_that_is_away_keeps_nobody_else_out() {
     assert_eq!(code(&channel, &token).await, PASSED);
 }
 
-/// A key server that gives these keys once, and afterwards takes questions and never answers.
-async fn falls_silent(keys: String) -> String {
+/// A key server that gives these keys once, and afterwards takes questions and never answers. Tells how many came.
+async fn falls_silent(keys: String) -> (String, watch::Receiver<usize>) {
     let keys = Arc::new(Mutex::new(Some(keys)));
+    let (count, asked) = watch::channel(0);
     let answer = move || {
+        count.send_modify(|count| *count += 1);
         let keys = keys.lock().unwrap().take();
         async move {
             match keys {
@@ -265,49 +270,81 @@ async fn falls_silent(keys: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().route("/jwks", get(answer))).await });
-    url
+    (url, asked)
 }
+
+/// Asks with a token; the deadline is in the header alone, and nobody but the server watches it.
+async fn raw(connection: &Connection, token: &str, deadline: &str) -> Status {
+    let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
+    let headers = [("authorization", token), ("grpc-timeout", deadline)];
+    connection.call("/tencentim.group.v1.GroupService/GetGroup", &headers, &message).await
+}
+
+const EAGER: [(&str, &str); 2] = [("jwt.refresh_pause", "1ms"), ("jwt.refresh_interval", "1h")];
 
 #[tokio::test]
 async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
     let signer = Signer::ec();
-    let url = falls_silent(set(&[signer.jwk("known")])).await;
-    let gateway = gateway(&[
-        ("jwt.jwks_url", &url),
-        ("jwt.refresh_pause", "1ms"),
-        ("jwt.refresh_interval", "1h"),
-        // The client watches a grpc-timeout itself, and would often answer for the server.
-        ("deadline.default", "1s"),
-    ])
-    .await;
-    let channel = gateway.channel().await;
+    let (url, _asked) = falls_silent(set(&[signer.jwk("known")])).await;
+    let gateway = gateway(&[&EAGER[..], &[("jwt.jwks_url", &url)]].concat()).await;
+    let connection = Connection::open(&gateway.address.to_string()).await;
     let (known, unknown) = (signer.token("known", &claims()), signer.token("made-up", &claims()));
-    assert_eq!(code(&channel, &known).await, PASSED);
+    assert_eq!(raw(&connection, &known, "60S").await.code(), PASSED);
 
-    let wait = || async { ask(&channel, &[("authorization", &unknown)]).await };
-    // Just after the first reading there is nothing to wait for yet.
-    let mut status = wait().await;
-    while status.code() == Code::Unauthenticated {
-        status = wait().await;
-    }
+    let late = async {
+        loop {
+            let status = raw(&connection, &unknown, "300m").await;
+            // Just after the first reading there is nothing to wait for yet.
+            if status.code() != Code::Unauthenticated {
+                return status;
+            }
+        }
+    };
+    let status = timeout(PATIENCE, late).await.expect("the deadline ends it");
     assert_eq!((status.code(), reason(&status)), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
-    let untimely = ask(&channel, &[("authorization", &unknown), ("grpc-timeout", "300x")]).await;
+    assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed");
+    let untimely = raw(&connection, &unknown, "300x").await;
     assert_eq!(untimely.code(), Code::InvalidArgument);
 
-    let mut crowd: FuturesUnordered<_> = (0..90).map(|_| wait()).collect();
-    let mut refused = 0;
-    while let Some(status) = crowd.next().await {
-        if status.code() != Code::ResourceExhausted {
-            assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
-            continue;
+    let crowd = futures::stream::repeat_with(|| raw(&connection, &unknown, "1S")).buffer_unordered(90);
+    let refused = crowd.filter(|status| {
+        let code = status.code();
+        // The key server has a time of its own: calls that waited for it longer than that have no key.
+        let waited = matches!(code, Code::DeadlineExceeded | Code::Unauthenticated);
+        assert!(waited || code == Code::ResourceExhausted, "{status:?}");
+        std::future::ready(!waited)
+    });
+    let mut refused = std::pin::pin!(refused);
+    let status = timeout(PATIENCE, refused.next()).await.expect("not all can wait").unwrap();
+    assert!(status.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()), "{status:?}");
+    assert_eq!(raw(&connection, &known, "60S").await.code(), PASSED, "a known key needs no place");
+}
+
+/// A call that waits for a key is told so when its connection is about to be closed by force.
+#[tokio::test]
+async fn who_waits_for_a_key_is_told_that_the_connection_ends() {
+    let signer = Signer::ec();
+    let (url, mut asked) = falls_silent(set(&[signer.jwk("known")])).await;
+    let gateway = gateway(&[&EAGER[..], &[("jwt.jwks_url", &url), ("drain.timeout", "1h")]].concat()).await;
+    let connection = Connection::open(&gateway.address.to_string()).await;
+    let unknown = signer.token("made-up", &claims());
+    let waiting = async {
+        loop {
+            let status = raw(&connection, &unknown, "60S").await;
+            // Just after the first reading there is nothing to wait for yet.
+            if status.code() != Code::Unauthenticated {
+                return status;
+            }
         }
-        assert!(status.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()), "{status:?}");
-        refused += 1;
-        if refused == 1 {
-            assert_eq!(code(&channel, &known).await, PASSED, "a known key needs no place");
-        }
-    }
-    assert!(refused > 0, "not all can wait");
+    };
+    let end = async {
+        asked.wait_for(|asked| *asked == 2).await.unwrap();
+        // The second signal ends what still runs now.
+        gateway.shutdown.hurry();
+    };
+    let (status, ()) = timeout(PATIENCE, futures::future::join(waiting, end)).await.expect("it ends");
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "SHUTTING_DOWN"), "{status:?}");
+    assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "not_executed");
 }
 
 #[test]

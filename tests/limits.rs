@@ -27,8 +27,8 @@ const GOAWAY: [u8; 6] = [7, 0, 0, 0, 0, 0];
 
 /// Opens a connection that has nothing to say, and tells how long it lasts.
 async fn lifetime(gateway: &Gateway) -> Duration {
-    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     let opened = Instant::now();
+    let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream.write_all(PREFACE).await.unwrap();
     let mut heard = Vec::new();
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut heard)).await.expect("it is closed").unwrap();
@@ -39,7 +39,7 @@ async fn lifetime(gateway: &Gateway) -> Duration {
 #[tokio::test]
 async fn connections_grow_old_each_in_its_own_time() {
     let settings =
-        [("connection.max_age", "1s"), ("connection.max_age_grace", "100ms"), ("connection.keepalive_interval", "0")];
+        [("connection.max_age", "1s"), ("connection.max_age_grace", "1s"), ("connection.keepalive_interval", "0")];
     let gateway = Gateway::start(NOWHERE, &settings).await;
     let lifetimes = join_all((0..20).map(|_| lifetime(&gateway))).await;
     let (least, most) = (lifetimes.iter().min().unwrap(), lifetimes.iter().max().unwrap());
@@ -68,24 +68,31 @@ async fn calls_of_an_old_connection_go_on_for_the_grace() {
 /// that was sent may have been executed and is not UNAVAILABLE, which clients and meshes repeat.
 #[tokio::test]
 async fn a_call_that_is_cut_off_is_told_whether_it_was_sent() {
-    for old in [false, true] {
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = format!("http://{}", silent.local_addr().unwrap());
-        let bounds = if old {
-            [("connection.max_age", "2s"), ("connection.max_age_grace", "2s")]
-        } else {
-            [("connection.max_age", "0"), ("drain.timeout", "2s")]
-        };
-        // Once in five seconds for each command.
-        let slow = [("upstream.pacing", "true"), ("upstream.rate_factor", "0.001")];
-        let gateway = Gateway::start(&upstream, &[bounds, slow].concat()).await;
-        let channel = gateway.channel().await;
-        let destroy = || {
-            let mut groups = GroupServiceClient::new(channel.clone());
-            let mut request = Request::new(pb::DestroyGroupRequest { group_id: "g".to_owned() });
-            request.metadata_mut().insert("grpc-timeout", "50S".parse().unwrap());
-            tokio::spawn(async move { groups.destroy_group(request).await.unwrap_err() })
-        };
+    let drain = [("connection.max_age", "0"), ("drain.timeout", "5s")];
+    cut_off(&drain, PATIENCE).await.expect("the calls begin");
+    // The shortest age within which they can begin.
+    for (age, bound) in [("2s", 1_600), ("20s", 16_000)] {
+        let bounds = [("connection.max_age", age), ("connection.max_age_grace", "5s")];
+        if cut_off(&bounds, Duration::from_millis(bound)).await.is_some() {
+            return;
+        }
+    }
+    panic!("no calls begin on a connection that grows old");
+}
+
+/// `None` when the calls take longer than the bound to begin.
+async fn cut_off(bounds: &[(&'static str, &str)], bound: Duration) -> Option<()> {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", silent.local_addr().unwrap());
+    let gateway = Gateway::start(&upstream, &[bounds, &SLOW].concat()).await;
+    let limit = tokio::time::Instant::now() + bound;
+    let channel = gateway.channel().await;
+    let destroy = || {
+        let mut groups = GroupServiceClient::new(channel.clone());
+        let request = pb::DestroyGroupRequest { group_id: "g".to_owned() };
+        tokio::spawn(async move { groups.destroy_group(request).await.unwrap_err() })
+    };
+    let begun = async {
         let sent = destroy();
         let (first, _) = silent.accept().await.unwrap();
         first.readable().await.unwrap();
@@ -97,33 +104,45 @@ async fn a_call_that_is_cut_off_is_told_whether_it_was_sent() {
         let (second, _) = silent.accept().await.unwrap();
         second.readable().await.unwrap();
         gateway.wait_for_metric("tim_server_in_flight", 3.0).await;
-        if !old {
-            gateway.shutdown.trigger();
-        }
-        let (unknown, executed) = ((Code::Unknown, "OUTCOME_UNKNOWN"), "unknown");
-        let (unavailable, not_executed) = ((Code::Unavailable, "SHUTTING_DOWN"), "not_executed");
-        for (call, is, outcome) in
-            [(sent, unknown, executed), (queued, unavailable, not_executed), (read, unavailable, not_executed)]
-        {
-            let status = tokio::time::timeout(PATIENCE, call).await.expect("it is cut off").unwrap();
-            assert_eq!((status.code(), reason(&status).as_str()), is, "old: {old}, {status:?}");
-            assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], outcome);
-        }
+        (sent, queued, read, first, second)
+    };
+    let (sent, queued, read, _first, _second) = tokio::time::timeout_at(limit, begun).await.ok()?;
+    if bounds.contains(&("connection.max_age", "0")) {
+        gateway.shutdown.trigger();
     }
+    let (unknown, executed) = ((Code::Unknown, "OUTCOME_UNKNOWN"), "unknown");
+    let (unavailable, not_executed) = ((Code::Unavailable, "SHUTTING_DOWN"), "not_executed");
+    for (call, is, outcome) in
+        [(sent, unknown, executed), (queued, unavailable, not_executed), (read, unavailable, not_executed)]
+    {
+        let status = tokio::time::timeout(PATIENCE, call).await.expect("it is cut off").unwrap();
+        assert_eq!((status.code(), reason(&status).as_str()), is, "{bounds:?}, {status:?}");
+        assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], outcome);
+    }
+    Some(())
 }
+
+/// One call of a command is sent, and further ones of it wait for longer than any test takes.
+const SLOW: [(&str, &str); 6] = [
+    ("upstream.pacing", "true"),
+    ("upstream.rate_factor", "0.001"),
+    ("upstream.replicas", "100"),
+    ("upstream.attempt_timeout", "1h"),
+    ("deadline.max", "1h"),
+    ("deadline.default", "1h"),
+];
 
 /// What a batch did and did not do is told although its connection is closed by force.
 #[tokio::test]
 async fn a_batch_that_is_cut_off_tells_how_far_it_came() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = format!("http://{}", silent.local_addr().unwrap());
-    // One call in five seconds for each command, one part of a batch after the other.
-    let slow = [("upstream.pacing", "true"), ("upstream.rate_factor", "0.001"), ("batch.concurrency", "2")];
-    let gateway = Gateway::start(&upstream, &[&[("drain.timeout", "2s")], &slow[..]].concat()).await;
+    // One part of a batch after the other.
+    let settings = [("drain.timeout", "5s"), ("batch.concurrency", "2")];
+    let gateway = Gateway::start(&upstream, &[&SLOW[..], &settings].concat()).await;
     let mut members = MemberServiceClient::new(gateway.channel().await);
     let user_ids = (0..60).map(|n| format!("u{n}")).collect();
-    let mut request = Request::new(pb::BatchAddMembersRequest { group_id: "g".to_owned(), user_ids, silent: true });
-    request.metadata_mut().insert("grpc-timeout", "50S".parse().unwrap());
+    let request = pb::BatchAddMembersRequest { group_id: "g".to_owned(), user_ids, silent: true };
     let batch = tokio::spawn(async move { members.batch_add_members(request).await });
     let (sent, _) = silent.accept().await.unwrap();
     sent.readable().await.unwrap();

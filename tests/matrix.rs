@@ -5,6 +5,7 @@ use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::json;
 use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::command::{Method, Scope};
+use tencent_im_grpc::sandbox::{self, Running, Settings};
 use tencent_im_grpc::serve;
 use tencent_im_grpc::server::Application;
 use tencent_im_grpc::telemetry::metrics::Metrics;
@@ -14,6 +15,7 @@ use tonic::{Code, Request, Status};
 use crate::support::callers::{Callers, NOWHERE, reason, with};
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, claims, file, now};
 use crate::support::{Gateway, dynamic, settings};
+use crate::tls::{Pair, Pki, healthy};
 
 /// All methods of the contract.
 fn contract() -> Vec<MethodDescriptor> {
@@ -27,8 +29,11 @@ fn path(method: &MethodDescriptor) -> String {
 }
 
 /// Calls a method with an empty request.
-async fn call(channel: &Channel, method: &MethodDescriptor, credential: Option<&str>) -> Result<(), Status> {
-    let metadata = credential.map(|credential| ("authorization", credential));
+async fn call(
+    channel: &Channel,
+    method: &MethodDescriptor,
+    metadata: Option<(&'static str, &str)>,
+) -> Result<(), Status> {
     let message = DynamicMessage::new(method.input());
     let request = Request::from_parts(with(metadata.as_slice()), Default::default(), message);
     dynamic::call_request(channel.clone(), method, request).await.map(drop)
@@ -75,11 +80,15 @@ fn tokens(signer: &Signer) -> Kind {
 
 #[tokio::test]
 async fn every_method_asks_for_a_live_credential_of_its_own_scope() {
-    let (mut callers, signer) = (Callers::new(), Signer::ec());
+    let (mut callers, signer, tencent) = (Callers::new(), Signer::ec(), tencent().await);
     let jwks = file(&[signer.jwk("a")]);
     let kinds = [keys(&mut callers), tokens(&signer)];
-    let settings =
-        [("jwt.issuer", ISSUER), ("jwt.audiences", AUDIENCE), ("jwt.jwks_file", jwks.path().to_str().unwrap())];
+    let settings = [
+        ("base_urls", tencent.1.as_str()),
+        ("jwt.issuer", ISSUER),
+        ("jwt.audiences", AUDIENCE),
+        ("jwt.jwks_file", jwks.path().to_str().unwrap()),
+    ];
     let gateway = callers.gateway(&settings).await;
     let channel = gateway.channel().await;
     let methods = contract();
@@ -87,29 +96,144 @@ async fn every_method_asks_for_a_live_credential_of_its_own_scope() {
     assert!(methods.len() > 70);
 
     for method in &methods {
-        let path = path(method);
-        let rule = METHODS.iter().find(|rule| rule.path == path).unwrap_or_else(|| panic!("{path} has no scope"));
-        let place = Scope::ALL.iter().position(|scope| *scope == rule.scope).unwrap();
-        let status = call(&channel, method, None).await.unwrap_err();
-        assert_eq!((status.code(), reason(&status)), unauthenticated(), "{path} without a credential");
+        let place = place(method);
+        expect(Stranger, &channel, method, None, "without a credential").await;
         for kind in &kinds {
-            for (state, credential) in [("wrong", &kind.wrong), ("expired", &kind.expired)] {
-                let status = call(&channel, method, Some(credential)).await.unwrap_err();
-                assert_eq!((status.code(), reason(&status)), unauthenticated(), "{path} with a {state} {}", kind.name);
-            }
-            let status = call(&channel, method, Some(&kind.all_but[place])).await.unwrap_err();
-            let expected = (Code::PermissionDenied, "SCOPE_MISSING".to_owned());
-            assert_eq!((status.code(), reason(&status)), expected, "{path} with a {} out of scope", kind.name);
-            if let Err(status) = call(&channel, method, Some(&kind.only[place])).await {
-                let refused = matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied);
-                assert!(!refused || reason(&status) == "COMMAND_DISABLED", "{path} refuses the right {}", kind.name);
+            for (expected, state, credential) in [
+                (Stranger, "wrong", &kind.wrong),
+                (Stranger, "expired", &kind.expired),
+                (OutOfScope, "too narrow", &kind.all_but[place]),
+                (LetIn, "right", &kind.only[place]),
+            ] {
+                let what = format!("with a {state} {}", kind.name);
+                expect(expected, &channel, method, Some(("authorization", credential)), &what).await;
             }
         }
     }
 }
 
-fn unauthenticated() -> (Code, String) {
-    (Code::Unauthenticated, "UNAUTHENTICATED".to_owned())
+/// The identities of each scope alone, and of all but it.
+fn identities() -> String {
+    let entry = |uri: String, scopes: Vec<&str>| {
+        format!("[[identity]]\nuri = \"{uri}\"\ncaller = \"somebody\"\nscopes = {scopes:?}\n")
+    };
+    let all = Scope::ALL.iter();
+    all.flat_map(|scope| {
+        [entry(only(*scope), vec![scope.name()]), entry(all_but(*scope), names(|other| other != *scope))]
+    })
+    .collect()
+}
+
+fn only(scope: Scope) -> String {
+    format!("spiffe://mesh.example/only/{}", scope.name())
+}
+
+fn all_but(scope: Scope) -> String {
+    format!("spiffe://mesh.example/all-but/{}", scope.name())
+}
+
+const NOBODY: &str = "spiffe://mesh.example/nobody";
+
+#[tokio::test]
+async fn every_method_asks_for_a_known_certificate_of_its_own_scope() {
+    let (pki, mut callers, tencent) = (Pki::new(), Callers::new(), tencent().await);
+    callers.write(&identities());
+    pki.install(&pki.server());
+    let ca = pki.path("ca.pem");
+    std::fs::write(&ca, pki.ca.pem()).unwrap();
+    let settings = [
+        ("base_urls", tencent.1.as_str()),
+        ("tls.client_ca_file", ca.as_str()),
+        ("auth.callers_file", callers.path()),
+        ("tls.client_auth", "optional"),
+    ];
+    let gateway = pki.gateway(&settings).await;
+    let connect = async |pair: Option<Pair>| pki.connect(&gateway, pair.as_ref()).await.unwrap().0;
+    let (without, nobody) = (connect(None).await, connect(Some(pki.client(NOBODY))).await);
+    let (mut right, mut narrow) = (Vec::new(), Vec::new());
+    for scope in Scope::ALL {
+        right.push(connect(Some(pki.client(&only(scope)))).await);
+        narrow.push(connect(Some(pki.client(&all_but(scope)))).await);
+    }
+    // With a certificate whose time is over there is no connection to call any method on.
+    assert!(healthy(&right[0]).await);
+    if let Ok((channel, _)) = pki.connect(&gateway, Some(&pki.expired(&only(Scope::ALL[0])))).await {
+        assert!(!healthy(&channel).await);
+    }
+    for method in contract() {
+        let place = place(&method);
+        expect(Stranger, &without, &method, None, "without a certificate").await;
+        expect(Stranger, &nobody, &method, None, "with nobody's certificate").await;
+        expect(OutOfScope, &narrow[place], &method, None, "with too narrow a certificate").await;
+        expect(LetIn, &right[place], &method, None, "with the right certificate").await;
+    }
+}
+
+#[tokio::test]
+async fn every_method_asks_for_a_known_forwarded_identity_of_its_own_scope() {
+    let (mut callers, tencent) = (Callers::new(), tencent().await);
+    callers.write(&identities());
+    let gateway = async |peers| callers.gateway(&[("base_urls", &tencent.1), ("auth.xfcc_peers", peers)]).await;
+    let (trusting, distrusting) = (gateway("127.0.0.0/8").await, gateway("10.0.0.0/8").await);
+    let (trusted, untrusted) = (trusting.channel().await, distrusting.channel().await);
+    let element = |uri: &str| format!("By=spiffe://mesh.example/proxy;Hash=1f;URI={uri}");
+    for method in contract() {
+        let scope = Scope::ALL[place(&method)];
+        let right = element(&only(scope));
+        for (expected, channel, uri, what) in [
+            (Stranger, &untrusted, &right, "with an identity of an untrusted peer"),
+            (Stranger, &trusted, &element(NOBODY), "with nobody's identity"),
+            (OutOfScope, &trusted, &element(&all_but(scope)), "with too narrow an identity"),
+            (LetIn, &trusted, &right, "with the right identity"),
+        ] {
+            expect(expected, channel, &method, Some(("x-forwarded-client-cert", uri)), what).await;
+        }
+        expect(Stranger, &trusted, &method, None, "without an identity").await;
+    }
+}
+
+/// An upstream that answers at once.
+async fn tencent() -> (Running, String) {
+    let sandbox = sandbox::start(Settings { rate_scale: 0.0, ..Settings::default() }).await.unwrap();
+    let url = format!("http://{}", sandbox.api_addr());
+    (sandbox, url)
+}
+
+/// The place of the method's scope in [`Scope::ALL`].
+fn place(method: &MethodDescriptor) -> usize {
+    let path = path(method);
+    let rule = METHODS.iter().find(|rule| rule.path == path).unwrap_or_else(|| panic!("{path} has no scope"));
+    Scope::ALL.iter().position(|scope| *scope == rule.scope).unwrap()
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy)]
+enum Expected {
+    Stranger,
+    OutOfScope,
+    LetIn,
+}
+
+use Expected::{LetIn, OutOfScope, Stranger};
+
+async fn expect(
+    expected: Expected,
+    channel: &Channel,
+    method: &MethodDescriptor,
+    metadata: Option<(&'static str, &str)>,
+    what: &str,
+) {
+    let status = call(channel, method, metadata).await.err().unwrap_or_else(|| Status::ok(""));
+    let seen = (status.code(), reason(&status));
+    let path = path(method);
+    match expected {
+        Stranger => assert_eq!(seen, (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{path} {what}"),
+        OutOfScope => assert_eq!(seen, (Code::PermissionDenied, "SCOPE_MISSING".to_owned()), "{path} {what}"),
+        LetIn => {
+            let refused = ["UNAUTHENTICATED", "SCOPE_MISSING", "APP_NOT_ALLOWED"].contains(&seen.1.as_str());
+            assert!(!refused, "{path} refused {what}: {status:?}");
+        }
+    }
 }
 
 /// Should the table of scopes ever lack a method, the method is closed.
@@ -125,7 +249,7 @@ async fn a_method_without_a_scope_is_closed() {
     let gateway = Gateway::serve_application(config, Application { methods: NONE, ..application }).await;
     let channel = gateway.channel().await;
     for method in contract() {
-        let code = call(&channel, &method, Some(&key)).await.unwrap_err().code();
+        let code = call(&channel, &method, Some(("authorization", &key))).await.unwrap_err().code();
         assert_eq!(code, Code::PermissionDenied, "{}", path(&method));
     }
 }

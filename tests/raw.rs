@@ -190,13 +190,15 @@ async fn nothing_is_repeated_that_may_have_been_executed() {
 /// One call a second is what Tencent allows get_appid_group_list, by whichever way it is called.
 #[tokio::test]
 async fn it_shares_the_rate_of_the_typed_method() {
-    let raw = Raw::start(&[("raw_service", "true"), ("upstream.pacing", "true")]).await;
+    // Once in a hundred seconds.
+    let slow = [("raw_service", "true"), ("upstream.pacing", "true"), ("upstream.rate_factor", "0.01")];
+    let raw = Raw::start(&slow).await;
     let channel = raw.gateway.channel().await;
     let list = pb::ListGroupIdsRequest::default();
     pb::group_service_client::GroupServiceClient::new(channel.clone()).list_group_ids(list).await.unwrap();
     let request = pb::CallRequest { service: GROUPS.into(), command: "get_appid_group_list".into(), body: None };
     let mut request = Request::new(request);
-    request.metadata_mut().insert("grpc-timeout", "100m".parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "30S".parse().unwrap());
     let status = RawServiceClient::new(channel).call(request).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
     assert_eq!(raw.seen().await, 1);

@@ -18,6 +18,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::support::Gateway;
 use crate::support::callers::{ask, reason};
+use crate::support::process::PATIENCE;
 
 /// A CA and the folder in which the server finds its files.
 pub struct Pki {
@@ -47,11 +48,22 @@ impl Pki {
         Pair { certificate, key }
     }
 
-    fn server(&self) -> Pair {
+    /// A certificate whose time is over.
+    pub fn expired(&self, uri: &str) -> Pair {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.ca).unwrap();
+        Pair { certificate, key }
+    }
+
+    pub fn server(&self) -> Pair {
         self.issue(vec![SanType::DnsName("gateway.test".try_into().unwrap())])
     }
 
-    fn client(&self, uri: &str) -> Pair {
+    pub fn client(&self, uri: &str) -> Pair {
         self.issue(vec![SanType::URI(uri.try_into().unwrap())])
     }
 
@@ -64,7 +76,7 @@ impl Pki {
         write(&self.path("cert.pem"), &pair.certificate.pem());
     }
 
-    async fn gateway(&self, more: &[(&str, &str)]) -> Gateway {
+    pub async fn gateway(&self, more: &[(&str, &str)]) -> Gateway {
         let (cert, key) = (self.path("cert.pem"), self.path("key.pem"));
         let mut all = vec![
             ("tls.cert_file", cert.as_str()),
@@ -77,7 +89,7 @@ impl Pki {
     }
 
     /// Connects and shows a certificate, if there is one; also tells which certificate the server showed.
-    async fn connect(&self, gateway: &Gateway, client: Option<&Pair>) -> Result<(Channel, Vec<u8>), String> {
+    pub async fn connect(&self, gateway: &Gateway, client: Option<&Pair>) -> Result<(Channel, Vec<u8>), String> {
         let mut roots = RootCertStore::empty();
         roots.add(self.ca.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -116,7 +128,7 @@ fn write(path: &str, text: &str) {
     std::fs::rename(&fresh, Path::new(path)).unwrap();
 }
 
-async fn healthy(channel: &Channel) -> bool {
+pub async fn healthy(channel: &Channel) -> bool {
     HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.is_ok()
 }
 
@@ -143,15 +155,16 @@ async fn a_new_pair_counts_for_new_connections_and_a_bad_one_for_none() {
     assert_eq!(shown, first.certificate.der().to_vec());
 
     write(&pki.path("key.pem"), &second.key.serialize_pem());
-    for n in 0.. {
-        let (channel, shown) = pki.connect(&gateway, None).await.unwrap();
-        if shown == second.certificate.der().to_vec() {
-            assert!(healthy(&channel).await);
-            break;
+    let counts = async {
+        loop {
+            let (channel, shown) = pki.connect(&gateway, None).await.unwrap();
+            if shown == second.certificate.der().to_vec() {
+                return channel;
+            }
         }
-        assert!(n < 500, "the new pair never counts");
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    };
+    let new = tokio::time::timeout(PATIENCE, counts).await.expect("the new pair counts");
+    assert!(healthy(&new).await);
     assert!(healthy(&old).await, "an open connection was dropped");
 }
 

@@ -10,6 +10,7 @@ mod health;
 mod messages;
 mod open_files;
 pub mod outcome;
+mod post_only;
 mod preface;
 mod probe;
 pub mod refusal;

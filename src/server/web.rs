@@ -1,18 +1,21 @@
-//! gRPC-Web and CORS around the chain.
+//! gRPC-Web and CORS around the chain, and what of HTTP does not get that far.
 
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::ServiceBuilder;
+use tower::layer::layer_fn;
 use tower::util::{Either, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 
 use super::chain::Chain;
+use super::post_only::PostOnly;
 use crate::config::Server as Settings;
 
 /// The chain with what browsers need.
-pub type Web = Either<Cors<Either<GrpcWebService<Chain>, Chain>>, Either<GrpcWebService<Chain>, Chain>>;
+pub type Web = Either<Cors<PostOnly<Translated>>, PostOnly<Translated>>;
+type Translated = Either<GrpcWebService<Chain>, Chain>;
 
 /// Headers that a page may read.
 const EXPOSED: [&str; 6] = [
@@ -28,7 +31,9 @@ const EXPOSED: [&str; 6] = [
 pub fn wrap(settings: &Settings, chain: Chain) -> Web {
     let web = settings.grpc_web.then(GrpcWebLayer::new);
     let cors = (settings.grpc_web && !settings.cors_origins.is_empty()).then(|| cors(&settings.cors_origins));
-    ServiceBuilder::new().layer(option_layer(cors)).layer(option_layer(web)).service(chain)
+    // CORS answers the OPTIONS requests of browsers.
+    let post_only = layer_fn(PostOnly);
+    ServiceBuilder::new().layer(option_layer(cors)).layer(post_only).layer(option_layer(web)).service(chain)
 }
 
 fn cors(origins: &[String]) -> CorsLayer {

@@ -121,7 +121,7 @@ async fn what_callers_were_told_is_what_happened() {
     };
     let sandbox = sandbox::start(settings).await.unwrap();
     let control = Control { http: crate::support::http(), url: format!("http://{}/_sandbox", sandbox.control_addr()) };
-    let mut gateway = Process::start_as_shipped(&format!("http://{}", sandbox.api_addr())).await;
+    let mut gateway = Process::start_as_shipped(&format!("http://{}", sandbox.api_addr()), &[], &[]).await;
     let caller = Caller::connect(gateway.address()).await;
     caller.prepare(CALLS).await;
     control.inject().await;

@@ -30,7 +30,7 @@ async fn start(address: std::net::SocketAddr) -> Running {
 async fn an_outage_of_half_a_minute_passes_without_a_restart() {
     let first = start(([127, 0, 0, 1], 0).into()).await;
     let address = first.api_addr();
-    let mut gateway = Process::start_as_shipped(&format!("http://{address}")).await;
+    let mut gateway = Process::start_as_shipped(&format!("http://{address}"), &[], &[]).await;
     let channel = gateway.channel().await;
     let groups = pb::group_service_client::GroupServiceClient::new(channel.clone());
     let create = pb::CreateGroupRequest {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client::usersig;
+use crate::support::process::PATIENCE;
 
 fn free_address() -> String {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
@@ -37,7 +38,7 @@ async fn it_serves_several_apps_says_what_it_is_and_exports_on_exit() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), serves).await.expect("the process serves");
+    tokio::time::timeout(PATIENCE, serves).await.expect("the process serves");
 
     for (app, key, admin, groups) in [
         (20_000_001, "test-key", "im-admin_01", 0),

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use tencent_im_grpc::sandbox::DEFAULT_APP;
 
 use super::client::{message, usersig};
+use crate::support::process::PATIENCE;
 use crate::support::watch;
 
 /// The binary, serving from a directory.
@@ -47,7 +48,7 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), serves).await.expect("the process serves");
+        tokio::time::timeout(PATIENCE, serves).await.expect("the process serves");
         process
     }
 

@@ -11,6 +11,7 @@ use tencent_im_grpc::sandbox::Settings;
 use tokio::sync::Notify;
 
 use super::client::{NOW, Sandbox, message, text, unpaced};
+use crate::support::process::PATIENCE;
 
 /// The query and the body of one webhook.
 type Told = (HashMap<String, String>, Value);
@@ -68,7 +69,7 @@ impl Receiver {
                 arrived.await;
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(10), found).await.expect("the webhook comes")
+        tokio::time::timeout(PATIENCE, found).await.expect("the webhook comes")
     }
 
     /// The commands of all webhooks so far.

@@ -3,6 +3,7 @@
 pub mod callers;
 pub mod collector;
 pub mod dynamic;
+pub mod http2;
 pub mod process;
 pub mod raw;
 pub mod sandboxed;
@@ -45,9 +46,9 @@ pub fn settings_with(more: &[(&str, &str)], file: Option<&Path>) -> Config {
 }
 
 impl Gateway {
-    /// Starts a gateway in front of the upstream at `base_url`.
+    /// Starts a gateway in front of the upstream at `base_url`. A slow machine needs longer than callers usually wait.
     pub async fn start(base_url: &str, more: &[(&str, &str)]) -> Self {
-        let mut all = vec![("base_urls", base_url), ("upstream.pacing", "false")];
+        let mut all = vec![("base_urls", base_url), ("upstream.pacing", "false"), ("deadline.default", "60s")];
         all.extend_from_slice(more);
         Self::serve(settings(&all)).await
     }

@@ -45,15 +45,14 @@ impl Process {
         Self::start_with(base_url, flags, &[]).await
     }
 
-    /// With the settings that it is shipped with.
-    pub async fn start_as_shipped(base_url: &str) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, &[], &[]).await
+    /// With the settings that it is shipped with, but for these.
+    pub async fn start_as_shipped(base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, flags, variables).await
     }
 
     /// With further variables of the environment.
     pub async fn start_with(base_url: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let flags = [&BRISK, flags].concat();
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc")), base_url, &flags, variables).await
+        Self::start_as_shipped(base_url, &[&BRISK, flags].concat(), variables).await
     }
 
     /// Under a limit that the shell's `ulimit` sets.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Request, header};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tonic::body::Body;
 
@@ -37,11 +38,20 @@ pub struct Authenticate {
 
 const APP: HeaderName = HeaderName::from_static("x-tim-app");
 
-/// Waits for keys, if there is room and time.
-async fn wait(keys: Result<impl Future<Output = ()>, Full>, deadline: Result<Instant, Problem>) -> Result<(), Problem> {
+/// Waits for keys, if there is room and time, and the connection does not end before.
+async fn wait(
+    keys: Result<impl Future<Output = ()>, Full>,
+    deadline: Result<Instant, Problem>,
+    ending: CancellationToken,
+) -> Result<(), Problem> {
     let deadline = deadline?;
     let keys = keys.map_err(|full| Problem::overloaded("gateway", full.message(), PAUSE))?;
-    timeout_at(deadline, keys).await.map_err(|_| Problem::deadline_exceeded().not_executed())
+    tokio::select! {
+        biased;
+        () = keys => Ok(()),
+        () = ending.cancelled() => Err(Problem::shutting_down()),
+        () = sleep_until(deadline) => Err(Problem::deadline_exceeded().not_executed()),
+    }
 }
 
 /// The application that a call names.
@@ -67,9 +77,10 @@ impl Step for Authenticate {
             return self.decide(request, next);
         };
         let deadline = self.deadline.of(request.headers(), &call);
+        let ending = request.extensions().get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default();
         let (step, mut later) = (self.clone(), next.later());
         Box::pin(async move {
-            if let Err(problem) = wait(keys, deadline).await {
+            if let Err(problem) = wait(keys, deadline, ending).await {
                 return refusal::response(problem, &call);
             }
             let answer = step.decide(request, later.resume());
