@@ -158,9 +158,10 @@ pub async fn check(config: &Config, methods: &'static [Method], strict: bool) ->
 /// When the settings are wrong or a port cannot be bound.
 pub async fn run(config: Config, application: Application) -> Result<(), Error> {
     let most_connections = config.server.limits.max_connections;
+    // Before anybody can connect.
+    open_files::raise(most_connections);
     let server = Server::bind(config, application).await?;
     let shutdown = server.shutdown();
-    open_files::raise(most_connections);
     let signals = Signals::new().map_err(Error::Signals)?;
     let waiting = tokio::spawn(signals.forward(shutdown));
     server.serve().await;
