@@ -155,6 +155,19 @@ async fn what_somebody_else_has_just_created_alike_is_not_taken_for_a_new_one() 
     }
 }
 
+/// So little older than the call that the clocks may be to blame: neither answer would be sure to be true.
+#[tokio::test]
+async fn whose_a_group_is_that_is_seconds_older_is_not_known() {
+    let s = Sandboxed::start().await;
+    s.freeze_at(far_off()[0]).await;
+    let request = group(json!({"group_id": "g", "owner_user_id": "alice"}));
+    s.ok("GroupService/CreateGroup", request.clone()).await;
+    s.advance(20).await;
+    s.lose_call("create_group").await;
+    let status = s.call("GroupService/CreateGroup", request).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"), "{status:?}");
+}
+
 /// Nothing but the lost call itself tells the gateway how far off the clocks are.
 #[tokio::test]
 async fn the_first_call_of_all_may_lose_its_reply() {

@@ -58,6 +58,8 @@ const MEMBERS_PER_LOOK: usize = 50;
 /// How old a group or topic may look that this call has created, where Tencent's clock is not known: the clocks may be so
 /// far apart.
 const FRESH: Duration = Duration::from_secs(300);
+/// Up to this age before the call nobody can tell: whatever stands between may have dated Tencent's replies.
+const DOUBT_SECONDS: i64 = 30;
 
 /// What the first attempt answered. Who asked for several things at once is not told by one code what became of each.
 fn done(command: &str, request: &[u8]) -> Option<Value> {
@@ -134,11 +136,14 @@ impl Wanted {
         }
     }
 
-    /// Whether it is what the call itself has created: alike in everything, and no older than `since`.
-    fn is(&self, found: &Found, since: i64) -> bool {
+    /// Whether it is what the call itself has created: alike in everything, and no older than `since`. `None` if it is so
+    /// little older that the clocks may be to blame.
+    fn is(&self, found: &Found, since: i64) -> Option<bool> {
         // A topic has no type, and its owner is no business of the one who creates it.
         let owner = !self.topic_id.is_empty() || found.owner == self.owner;
-        owner && found.name == self.name && found.r#type == self.r#type && found.create_time >= since
+        let alike = owner && found.name == self.name && found.r#type == self.r#type;
+        let older = since.saturating_sub(found.create_time);
+        (!alike || older <= 0 || older > DOUBT_SECONDS).then_some(alike && older <= 0)
     }
 }
 
@@ -205,7 +210,7 @@ impl Upstream {
         let wanted: Wanted = serde_json::from_slice(&call.body).ok()?;
         let (command, body) = wanted.look(call.command.name, &self.identifier)?;
         let found = found(&self.look(call, limit, command, &body).await?)?;
-        Some(wanted.is(&found, self.begun(course).or_else(fresh)?))
+        wanted.is(&found, self.begun(course).or_else(fresh)?)
     }
 
     /// When the call was first sent, by Tencent's clock: what was made later may be the call's own work, what was made
