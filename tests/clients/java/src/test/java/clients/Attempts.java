@@ -21,6 +21,8 @@ final class Attempts implements ClientInterceptor {
   private static final Metadata.Key<String> PUSHBACK =
       Metadata.Key.of("grpc-retry-pushback-ms", Metadata.ASCII_STRING_MARSHALLER);
 
+  private static final String TRANSPARENT = "transparent";
+
   private final Map<String, Integer> begun = new HashMap<>();
   private final Map<String, Integer> inFlight = new HashMap<>();
   private final Map<String, Integer> answered = new HashMap<>();
@@ -28,9 +30,14 @@ final class Attempts implements ClientInterceptor {
   private int streak;
   private long pushbackMillis;
 
-  /** Attempts of a method, without those that never left the client. */
+  /** Attempts of a method, without those in place of one that the library knows nobody has seen. */
   synchronized int of(MethodDescriptor<?, ?> method) {
     return begun.getOrDefault(method.getFullMethodName(), 0);
+  }
+
+  /** Those others, which the library makes without asking the service config. */
+  synchronized int transparent() {
+    return begun.getOrDefault(TRANSPARENT, 0);
   }
 
   synchronized int inFlight(String address) {
@@ -63,9 +70,7 @@ final class Attempts implements ClientInterceptor {
         new ClientStreamTracer.Factory() {
           @Override
           public ClientStreamTracer newClientStreamTracer(ClientStreamTracer.StreamInfo info, Metadata headers) {
-            if (!info.isTransparentRetry()) {
-              begin(method.getFullMethodName());
-            }
+            begin(info.isTransparentRetry() ? TRANSPARENT : method.getFullMethodName());
             return new Tracer();
           }
         };

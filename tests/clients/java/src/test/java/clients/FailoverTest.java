@@ -46,6 +46,7 @@ class FailoverTest {
         second.child().signal("STOP");
         sandbox.clearFaults();
         attempts.await("calls in the frozen gateway", () -> attempts.inFlight(second.address()) == Load.WORKERS);
+        int transparent = attempts.transparent();
         second.child().signal("KILL");
         second.child().awaitEnd();
         attempts.awaitAnswers(first.address(), SOME);
@@ -59,9 +60,9 @@ class FailoverTest {
                 + attempts.of(MemberServiceGrpc.getAddMembersMethod())
                 - load.reads.get()
                 - load.added.size();
-        assertEquals(2 * Load.WORKERS_OF_A_KIND, retries, "repeated by the client");
-        assertEquals(Load.WORKERS_OF_A_KIND, load.repeated.get(), "repeated by the caller");
-        assertEquals(Load.WORKERS_OF_A_KIND, load.uncertain.get(), "uncertain counts");
+        assertCutOff(2, retries, "repeated by the client", attempts.transparent() - transparent);
+        assertCutOff(1, load.repeated.get(), "repeated by the caller", attempts.transparent() - transparent);
+        assertCutOff(1, load.uncertain.get(), "uncertain counts", attempts.transparent() - transparent);
         int executed = compare(sandbox, load);
         Report.add(
             "two gateways, drained and killed: %d calls, 0 failed in the drain, %d retried, %d messages repeated and "
@@ -69,6 +70,12 @@ class FailoverTest {
             load.calls(), retries, load.repeated.get(), load.uncertain.get(), executed);
       }
     }
+  }
+
+  /** Holds how many calls were cut off against all of some kinds. One that had not quite left the client is never cut off. */
+  private static void assertCutOff(int kinds, int seen, String what, int transparent) {
+    int all = kinds * Load.WORKERS_OF_A_KIND;
+    assertTrue(seen <= all && seen + transparent >= all, () -> seen + " and " + transparent + " of " + all + " " + what);
   }
 
   /** Ends a gateway in good order. Calls leave it as soon as it says NOT_SERVING, not only when its connections close. */
