@@ -83,8 +83,9 @@ pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>, metri
         decode: config.server.limits.max_request_bytes,
         encode: config.server.limits.max_response_bytes,
     };
+    let gateway = Gateway::new(apps, config.batch, sizes.encode).with_raw_service(config.raw_service);
     Application {
-        routes: routes(&Gateway::new(apps, config.batch).with_raw_service(config.raw_service), sizes),
+        routes: routes(&gateway, sizes),
         services: SERVICES,
         methods: METHODS,
         descriptors: pb::FILE_DESCRIPTOR_SET,

@@ -44,6 +44,52 @@ async fn failed_parts_in_the_middle_mark_their_items_and_the_others_stand() {
     assert_eq!(s.count("forbid_send_msg").await, 100);
 }
 
+/// Nobody waits, or spends the quota, for what is refused all over.
+#[tokio::test]
+async fn a_batch_for_a_group_that_is_not_there_ends_soon() {
+    let s = Sandboxed::start().await;
+    let request = pb::BatchAddMembersRequest { group_id: "typo".into(), user_ids: users(10_000), silent: true };
+    let results = s.members().batch_add_members(request).await.unwrap().into_inner().results;
+    let states = states(results.iter().map(|result| &result.status));
+    assert_eq!((states.len(), states[0]), (10_000, pb::BatchState::Failed));
+    let last = results[9_999].status.as_ref().unwrap();
+    assert_eq!((last.state(), last.reason()), (pb::BatchState::NotAttempted, pb::ErrorReason::GroupNotFound));
+    assert!(s.count("add_group_member").await < 50);
+    let request = pb::BatchImportMembersRequest {
+        group_id: "typo".into(),
+        members: users(1_000).into_iter().map(|user_id| pb::MemberToImport { user_id, ..Default::default() }).collect(),
+    };
+    let results = s.imports().batch_import_members(request).await.unwrap().into_inner().results;
+    assert_eq!(results[999].status.as_ref().unwrap().state(), pb::BatchState::NotAttempted);
+    assert_eq!(s.count("import_group_member").await, 1);
+}
+
+/// What does not fit into a message is not read, and nothing that was read is thrown away.
+#[tokio::test]
+async fn a_batch_reads_as_far_as_its_reply_has_room() {
+    let s = Sandboxed::start_with(&[("batch.get_groups", "10"), ("limits.max_response_bytes", "128KiB")]).await;
+    let group_ids: Vec<String> = (0..1_000).map(|number| format!("g{number:03}")).collect();
+    for group_id in &group_ids[..300] {
+        s.group(group_id).await;
+        s.ok("GroupService/UpdateGroup", json!({"group_id": group_id, "introduction": "x".repeat(240)})).await;
+    }
+    let request = pb::BatchGetGroupsRequest { group_ids: group_ids.clone(), filter: None };
+    let results = s.groups().batch_get_groups(request).await.unwrap().into_inner().results;
+    assert_eq!(results.len(), 1_000);
+    let states = states(results.iter().map(|result| &result.status));
+    let read = states.iter().take_while(|state| **state == pb::BatchState::Done).count();
+    assert!(read >= 10 && read < 290, "{read} were read");
+    assert!(results[..read].iter().all(|result| result.group.as_ref().unwrap().introduction.len() == 240));
+    let rest = results[read].status.as_ref().unwrap();
+    assert_eq!((rest.state(), rest.reason()), (pb::BatchState::NotAttempted, pb::ErrorReason::ResponseTooLarge));
+    assert!(rest.error_message.contains("fewer at once"), "{rest:?}");
+    assert!(s.count("get_group_info").await < 50);
+    // The rest can be asked for next.
+    let request = pb::BatchGetGroupsRequest { group_ids: group_ids[read..read + 10].to_vec(), filter: None };
+    let next = s.groups().batch_get_groups(request).await.unwrap().into_inner().results;
+    assert_eq!(next[0].status.as_ref().unwrap().state(), pb::BatchState::Done);
+}
+
 #[tokio::test]
 async fn caps_are_settings_and_their_defaults_are_the_documented_ones() {
     let s = Sandboxed::start_with(&[("batch.recall_messages", "3")]).await;

@@ -1,15 +1,18 @@
 //! Batches of any size: split at what Tencent takes in one call, with one result per item in the caller's order. A part
-//! that fails marks its items; the others stand. When the deadline comes near, what was not begun is said so.
+//! that fails marks its items; the others stand. When the deadline comes near, the reply is full, or there is no such
+//! group, what was not begun is said so.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use prost::Message;
 use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::call::{Call, Failure, Mapped};
+use crate::command::Safety;
 use crate::pb::{BatchItemStatus, BatchState, ErrorReason};
 use crate::upstream::{Fault, Outcome, UpstreamError};
 
@@ -17,6 +20,8 @@ use crate::upstream::{Fault, Outcome, UpstreamError};
 const MARGIN: Duration = Duration::from_millis(250);
 /// Results that say in words what went wrong; with more of them the reply could outgrow what clients take.
 const EXPLAINED: usize = 1_000;
+/// Why an item was not read.
+const FULL: &str = "not read: the reply is full, ask for fewer at once";
 
 /// How the parts follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub enum Order {
 }
 
 /// A result with its item's status.
-pub trait ItemResult {
+pub trait ItemResult: Message {
     /// The status, where there is one.
     fn status(&mut self) -> Option<&mut BatchItemStatus>;
 }
@@ -72,25 +77,82 @@ where
     R: Mapped,
 {
     let call = in_time(call);
-    let replies = match order {
+    let ended = &OnceLock::new();
+    // What was written is told in any case; what was read only as far as there is room.
+    let room = (R::METHOD.safety == Safety::Read).then(|| {
+        let bare = size(&results(items, Err(full(""))));
+        call.largest_reply.saturating_sub(bare + EXPLAINED * FULL.len())
+    });
+    let mut told = Told { room, explained: 0, ended };
+    let keep = |part: &[I], reply: Result<R::Reply, BatchItemStatus>| {
+        told.end_of_all(&reply);
+        told.keep(results(part, reply), |words| results(part, Err(full(words))))
+    };
+    let kept = match order {
         Order::Any => {
             let too_large = |status: &BatchItemStatus| status.reason() == ErrorReason::ResponseTooLarge;
-            in_parts(
-                &call,
-                items,
-                cap,
-                request,
-                |call, request| async move { attempt(&call, request).await },
-                too_large,
-            )
-            .await
+            let send = |call: Call, request| async move {
+                match ended.get() {
+                    Some(failure) => Err(behind(failure)),
+                    None => attempt(&call, request).await,
+                }
+            };
+            in_parts(&call, items, cap, request, send, too_large, keep).await
         }
-        Order::InTurn | Order::Strict => in_turn(&call, items, cap, order, request).await,
+        Order::InTurn | Order::Strict => in_turn(&call, items, cap, order, request, ended, keep).await,
     };
-    let mut all: Vec<T> = replies.into_iter().flat_map(|(part, reply)| results(part, reply)).collect();
-    let texts = all.iter_mut().filter_map(ItemResult::status).filter(|status| !status.error_message.is_empty());
-    texts.skip(EXPLAINED).for_each(|status| status.error_message.clear());
-    all
+    kept.into_iter().flatten().collect()
+}
+
+/// The results so far.
+struct Told<'a> {
+    /// Bytes that they may still hold beside their items; `None` is no bound.
+    room: Option<usize>,
+    /// How many say in words what went wrong.
+    explained: usize,
+    /// Why nothing more is begun.
+    ended: &'a OnceLock<BatchItemStatus>,
+}
+
+impl Told<'_> {
+    /// Where there is no such group, there is none for the other parts.
+    fn end_of_all<R>(&self, reply: &Result<R, BatchItemStatus>) {
+        if let Err(failure) = reply
+            && failure.reason() == ErrorReason::GroupNotFound
+        {
+            let _ = self.ended.set(failure.clone());
+        }
+    }
+
+    /// Keeps the results of a part, or the `bare` ones if there is no room for them.
+    fn keep<T: ItemResult>(&mut self, mut results: Vec<T>, bare: impl Fn(&str) -> Vec<T>) -> Vec<T> {
+        if let Some(room) = &mut self.room {
+            match room.checked_sub(size(&results).saturating_sub(size(&bare("")))) {
+                Some(left) => *room = left,
+                None => {
+                    results = bare(FULL);
+                    let _ = self.ended.set(full(FULL));
+                }
+            }
+        }
+        for status in
+            results.iter_mut().filter_map(ItemResult::status).filter(|status| !status.error_message.is_empty())
+        {
+            self.explained += 1;
+            if self.explained > EXPLAINED {
+                // A new one, for an emptied one keeps its memory.
+                status.error_message = String::new();
+            }
+        }
+        results
+    }
+}
+
+/// What results take of a reply.
+fn size<T: Message>(results: &[T]) -> usize {
+    /// The tag and the length of each.
+    const HEAD: usize = 5;
+    results.iter().map(|result| HEAD + result.encoded_len()).sum()
 }
 
 /// The call with a deadline that leaves time for the results.
@@ -99,38 +161,40 @@ pub fn in_time(call: &Call) -> Call {
     call.clone().bulk().ahead(margin)
 }
 
-async fn in_turn<'a, I, R: Mapped>(
+async fn in_turn<'a, I, R: Mapped, K>(
     call: &Call,
     items: &'a [I],
     cap: usize,
     order: Order,
     request: impl Fn(&[I]) -> R,
-) -> Vec<(&'a [I], Result<R::Reply, BatchItemStatus>)> {
+    ended: &OnceLock<BatchItemStatus>,
+    mut keep: impl FnMut(&'a [I], Result<R::Reply, BatchItemStatus>) -> K,
+) -> Vec<K> {
     let mut all = Vec::with_capacity(items.len().div_ceil(cap.max(1)));
-    let mut ended: Option<BatchItemStatus> = None;
     for part in items.chunks(cap.max(1)) {
-        let result = match &ended {
+        let reply = match ended.get() {
             Some(failure) => Err(behind(failure)),
             None => attempt(call, request(part)).await,
         };
-        if order == Order::Strict && ended.is_none() {
-            ended = result.as_ref().err().cloned();
+        if let (Order::Strict, Err(failure)) = (order, &reply) {
+            let _ = ended.set(failure.clone());
         }
-        all.push((part, result));
+        all.push(keep(part, reply));
     }
     all
 }
 
-/// Makes a call for each part, several at once. A part whose reply would be too large is asked for in halves, down to
-/// single items: one large item hides no others.
-pub async fn in_parts<'a, I, R, E, Fut>(
+/// Makes a call for each part, several at once, and keeps what it makes of each reply, in order. A part whose reply would be
+/// too large is asked for in halves, down to single items: one large item hides no others.
+pub async fn in_parts<'a, I, R, E, Fut, K>(
     call: &Call,
     items: &'a [I],
     cap: usize,
     request: impl Fn(&[I]) -> R,
     send: impl Fn(Call, R) -> Fut,
     too_large: impl Fn(&E) -> bool,
-) -> Vec<(&'a [I], Result<R::Reply, E>)>
+    mut keep: impl FnMut(&'a [I], Result<R::Reply, E>) -> K,
+) -> Vec<K>
 where
     R: Mapped,
     Fut: Future<Output = Result<R::Reply, E>>,
@@ -141,21 +205,22 @@ where
     while !pending.is_empty() {
         // Collected first: the futures of a stream that borrows closures are hard on the compiler.
         let attempts: Vec<_> = pending.iter().map(|(_, part)| send(call.clone(), request(part))).collect();
-        let replies: Vec<_> = stream::iter(attempts).buffered(call.batch.concurrency).collect().await;
+        let replies = stream::iter(attempts).buffered(call.batch.concurrency);
+        let mut replies = std::pin::pin!(replies.zip(stream::iter(pending)));
         let mut halves = Vec::new();
-        for ((start, part), reply) in pending.into_iter().zip(replies) {
+        while let Some((reply, (start, part))) = replies.next().await {
             match reply {
                 Err(error) if part.len() > 1 && too_large(&error) => {
                     let (front, back) = part.split_at(part.len() / 2);
                     halves.extend([(start, front), (start + front.len(), back)]);
                 }
-                reply => settled.push((start, (part, reply))),
+                reply => settled.push((start, keep(part, reply))),
             }
         }
         pending = halves;
     }
     settled.sort_by_key(|(start, _)| *start);
-    settled.into_iter().map(|(_, reply)| reply).collect()
+    settled.into_iter().map(|(_, kept)| kept).collect()
 }
 
 async fn attempt<R: Mapped>(call: &Call, request: R) -> Result<R::Reply, BatchItemStatus> {
@@ -236,8 +301,21 @@ fn cut_off(sent: bool) -> BatchItemStatus {
     BatchItemStatus { state: state.into(), reason: reason.into(), error_code: 0, error_message: message.to_owned() }
 }
 
-/// The item would have overtaken one that failed, and has the same reason not to be done.
+/// There is no room for what the item holds.
+fn full(words: &str) -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::NotAttempted.into(),
+        reason: ErrorReason::ResponseTooLarge.into(),
+        error_code: 0,
+        error_message: words.to_owned(),
+    }
+}
+
+/// The item would have overtaken one that failed, or failed like it, and has the same reason not to be done.
 fn behind(failure: &BatchItemStatus) -> BatchItemStatus {
+    if failure.state() == BatchState::NotAttempted {
+        return failure.clone();
+    }
     BatchItemStatus {
         state: BatchState::NotAttempted.into(),
         reason: failure.reason,

@@ -59,6 +59,8 @@ pub struct Call {
     part_sent: Option<Arc<AtomicBool>>,
     /// At what sizes batches are split.
     pub(super) batch: config::Batch,
+    /// The largest reply that can be sent, in bytes.
+    pub(super) largest_reply: usize,
     /// Whether commands may be called by name.
     pub(super) raw: bool,
 }
@@ -87,6 +89,7 @@ impl Call {
             ending: extensions.get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default(),
             part_sent: None,
             batch: gateway.batch,
+            largest_reply: gateway.largest_reply,
             raw: gateway.raw,
         })
     }

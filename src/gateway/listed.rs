@@ -112,7 +112,8 @@ fn split(token: &str) -> (&str, Vec<&str>) {
 pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> Result<Vec<pb::GroupResult>, Status> {
     let read = |ids: &[String]| pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
     let send = |call: Call, request: pb::GetGroupsRequest| async move { call.send(request).await };
-    let parts = batch::in_parts(call, ids, call.batch.get_groups, read, send, too_large).await;
+    let parts =
+        batch::in_parts(call, ids, call.batch.get_groups, read, send, too_large, |part, reply| (part, reply)).await;
     let mut found: HashMap<String, pb::GroupResult> = HashMap::with_capacity(ids.len());
     for (part, reply) in parts {
         let results = match (part, reply) {

@@ -36,6 +36,8 @@ pub struct Gateway {
     apps: Arc<BTreeMap<String, Arc<Upstream>>>,
     /// At what sizes batches are split.
     batch: config::Batch,
+    /// The largest reply that can be sent, in bytes.
+    largest_reply: usize,
     /// Whether commands may be called by name.
     raw: bool,
 }
@@ -50,10 +52,11 @@ pub struct MessageSizes {
 }
 
 impl Gateway {
-    /// A gateway to the given Tencent applications that splits batches as told.
+    /// A gateway to the given Tencent applications that splits batches as told, and sends no larger replies than so many
+    /// bytes.
     #[must_use]
-    pub fn new(apps: BTreeMap<String, Arc<Upstream>>, batch: config::Batch) -> Self {
-        Self { apps: Arc::new(apps), batch, raw: false }
+    pub fn new(apps: BTreeMap<String, Arc<Upstream>>, batch: config::Batch, largest_reply: usize) -> Self {
+        Self { apps: Arc::new(apps), batch, largest_reply, raw: false }
     }
 
     /// Whether RawService calls commands by name; it does not unless told so.
