@@ -146,6 +146,7 @@ async fn a_call_is_one_line() {
             ("request_id", json!("order-17")),
             ("trace_id", json!("4bf92f3577b34da6a3ce929d0e0e4736")),
             ("code", json!("NotFound")),
+            ("reason", json!("GROUP_NOT_FOUND")),
             ("caller", json!("anonymous")),
             ("command", json!("get_group_info")),
             ("upstream_code", json!(10010)),

@@ -70,7 +70,7 @@ async fn set_level(State(admin): State<Admin>, filter: String) -> Response {
     match changed {
         Ok(()) => {
             tracing::info!(level = filter.trim(), "log level changed");
-            "ok\n".into_response()
+            show_level(State(admin)).await.into_response()
         }
         Err(error @ LevelError::Invalid) => (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
         Err(error @ LevelError::Gone) => (StatusCode::CONFLICT, format!("{error}\n")).into_response(),

@@ -8,15 +8,18 @@ use http::{HeaderMap, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_types::StatusExt;
 use tracing::Span;
 
 use super::messages::Messages;
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Its status.
     pub code: Code,
+    /// The reason that an error gives.
+    pub reason: Option<String>,
     /// Messages that were sent.
     pub messages: u64,
 }
@@ -42,12 +45,12 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> Watch<F> {
     /// Goes on with the response.
     pub fn follow(mut self, response: Response<Body>) -> Response<Body> {
         if let Some(code) = code_of(response.headers()) {
-            self.finish(code);
+            self.finish(code, reason_of(code, response.headers()));
             return response;
         }
         if !response.status().is_success() {
             // Not a gRPC answer at all, such as one to a request of the wrong content type.
-            self.finish(Code::Unknown);
+            self.finish(Code::Unknown, None);
             return response;
         }
         let span = Span::current();
@@ -56,22 +59,30 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> Watch<F> {
 }
 
 impl<F: FnOnce(Outcome)> Watch<F> {
-    fn finish(&mut self, code: Code) {
+    fn finish(&mut self, code: Code, reason: Option<String>) {
         if let Some(done) = self.done.take() {
-            done(Outcome { code, messages: self.messages.count() });
+            done(Outcome { code, reason, messages: self.messages.count() });
         }
     }
 }
 
 impl<F: FnOnce(Outcome)> Drop for Watch<F> {
     fn drop(&mut self) {
-        self.finish(if std::thread::panicking() { Code::Internal } else { Code::Cancelled });
+        self.finish(if std::thread::panicking() { Code::Internal } else { Code::Cancelled }, None);
     }
 }
 
 /// The status in headers or trailers.
 pub fn code_of(headers: &HeaderMap) -> Option<Code> {
     headers.get(Status::GRPC_STATUS).map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+fn reason_of(code: Code, headers: &HeaderMap) -> Option<String> {
+    if code == Code::Ok { None } else { reason(&Status::from_header_map(headers)?) }
+}
+
+fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
 }
 
 /// The code as Go spells it, which is what dashboards expect.
@@ -109,12 +120,12 @@ impl<F: FnOnce(Outcome) + Send + Unpin + 'static> http_body::Body for Watched<F>
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
                     this.watch.messages.see(data, |_| {});
-                } else if let Some(code) = frame.trailers_ref().and_then(code_of) {
-                    this.watch.finish(code);
+                } else if let Some((code, trailers)) = frame.trailers_ref().and_then(|t| Some((code_of(t)?, t))) {
+                    this.watch.finish(code, reason_of(code, trailers));
                 }
             }
-            Poll::Ready(Some(Err(status))) => this.watch.finish(status.code()),
-            Poll::Ready(None) => this.watch.finish(Code::Unknown),
+            Poll::Ready(Some(Err(status))) => this.watch.finish(status.code(), reason(status)),
+            Poll::Ready(None) => this.watch.finish(Code::Unknown, None),
             Poll::Pending => {}
         }
         polled

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -22,7 +22,7 @@ pub struct LevelHandle(reload::Handle<Targets, Registry>);
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
     /// It is no level and no filter.
-    #[error("not a level or filter; write one such as info or debug")]
+    #[error("not a level or filter; write one such as info, debug or info,h2=debug")]
     Invalid,
     /// Logging is not set up any more.
     #[error("logging is not set up")]
@@ -65,22 +65,29 @@ impl LevelHandle {
     /// # Errors
     /// When the text is none.
     pub fn set(&self, filter: &str) -> Result<(), LevelError> {
-        let filter = targets(filter).map_err(|_| LevelError::Invalid)?;
+        let filter = targets(filter)?;
         self.0.modify(|current| *current = filter).map_err(|_| LevelError::Gone)
     }
 }
 
-/// What a level or filter lets through. A level alone is the gateway's: below it, libraries would drown what it says.
+/// What a level or filter lets through. A level alone is the gateway's: below it, libraries would drown what it says. A
+/// filter that names targets only leaves everything else at info.
 ///
 /// # Errors
 /// When the text is neither.
-pub fn targets(text: &str) -> Result<Targets, ParseError> {
-    match text.trim().parse::<LevelFilter>() {
-        Ok(level) if level > LevelFilter::INFO => {
-            Ok(Targets::new().with_default(LevelFilter::INFO).with_targets(OWN.map(|target| (target, level))))
-        }
-        _ => text.trim().parse(),
+pub fn targets(text: &str) -> Result<Targets, LevelError> {
+    let level = |text: &str| text.trim().parse::<LevelFilter>().ok();
+    if let Some(level) = level(text).filter(|level| *level > LevelFilter::INFO) {
+        return Ok(Targets::new().with_default(LevelFilter::INFO).with_targets(OWN.map(|target| (target, level))));
     }
+    // A misspelt level would be taken for a target of its own, and silence all others.
+    let directives = || text.split(',').map(str::trim);
+    if !directives().all(|directive| directive.contains('=') || level(directive).is_some()) {
+        return Err(LevelError::Invalid);
+    }
+    let targets: Targets = text.parse().map_err(|_| LevelError::Invalid)?;
+    let rest = directives().any(|directive| level(directive).is_some());
+    Ok(if rest { targets } else { targets.with_default(LevelFilter::INFO) })
 }
 
 /// Panics become log lines like everything else. Only the place is told: what a panic says may quote data.
@@ -89,4 +96,22 @@ fn log_panics() {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::filter::LevelFilter;
+
+    use super::targets;
+
+    #[test]
+    fn a_misspelt_level_is_no_filter() {
+        for wrong in ["dbug", "", "info,nfo", "h2", "h2=loud"] {
+            assert!(targets(wrong).is_err(), "{wrong:?}");
+        }
+        for right in ["info", "warn", "off", "info,h2=debug", "access=debug, warn"] {
+            assert!(targets(right).is_ok(), "{right:?}");
+        }
+        assert_eq!(targets("h2=trace").unwrap().default_level(), Some(LevelFilter::INFO));
+    }
 }

@@ -37,6 +37,7 @@ fn write(call: &CallContext, trace_id: Option<&str>, outcome: Outcome) {
                 request_id = call.request_id(),
                 method = call.method().path,
                 code = code_label(outcome.code),
+                reason = outcome.reason,
                 ms,
                 caller = call.caller(),
                 command = call.command(),
