@@ -16,6 +16,8 @@ use crate::support::sandboxed::Sandboxed;
 const CLUB: &str = "@TGS#_club";
 const TOPIC: &str = "@TGS#_club@TOPIC#_general";
 const LOOK_AT_MEMBERS: &str = "get_specified_group_member_info";
+/// How often the gateway asks, unless it is told otherwise.
+const ATTEMPTS: u64 = 4;
 
 /// Faults after which a read is repeated.
 fn passing_faults() -> [Value; 3] {
@@ -299,7 +301,7 @@ async fn whether_a_message_is_recalled_is_looked_at_again_but_not_guessed() {
     let s = Sandboxed::start().await;
     s.group("g").await;
     for action in passing_faults() {
-        for (times, told) in [(1, true), (3, false)] {
+        for (times, told) in [(1, true), (ATTEMPTS, false)] {
             let seq = s.send("g", "x").await;
             s.lose_reply("group_msg_recall").await;
             s.fault(json!({"command": LOOK, "times": times, "action": action})).await;
@@ -416,7 +418,7 @@ async fn members_are_told_what_the_call_made_of_them() {
             assert_eq!(outcomes(s.ok("MemberService/AddMembers", add(&[&user])).await), [ADDED], "{action}");
         }
         // What cannot be looked at is not made up.
-        let lasting = passing_faults().into_iter().map(|action| (3, action));
+        let lasting = passing_faults().into_iter().map(|action| (ATTEMPTS, action));
         for (n, (times, action)) in lasting.chain([(1, json!({"type": "error", "code": 10007}))]).enumerate() {
             let looks = s.count(LOOK_AT_MEMBERS).await;
             s.lose_reply("add_group_member").await;
