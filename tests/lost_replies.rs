@@ -15,6 +15,19 @@ use crate::support::sandboxed::Sandboxed;
 
 const CLUB: &str = "@TGS#_club";
 const TOPIC: &str = "@TGS#_club@TOPIC#_general";
+const LOOK_AT_MEMBERS: &str = "get_specified_group_member_info";
+/// How often the gateway asks, unless it is told otherwise.
+const ATTEMPTS: u64 = 4;
+
+/// Faults after which a read is repeated.
+fn passing_faults() -> [Value; 3] {
+    [json!({"type": "error", "code": 10002}), json!({"type": "error", "code": 60008}), json!({"type": "reset"})]
+}
+
+fn assert_unknown(status: &tonic::Status) {
+    assert_eq!((status.code(), reason(status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"), "{status:?}");
+    assert_eq!(status.get_details_error_info().unwrap().metadata["outcome"], "unknown", "{status:?}");
+}
 
 impl Sandboxed {
     /// The next reply to a command is lost after it was executed.
@@ -281,6 +294,29 @@ async fn a_message_that_cannot_be_recalled_is_told_all_the_same() {
     }
 }
 
+/// What cannot be looked at is neither recalled nor "not recallable".
+#[tokio::test]
+async fn whether_a_message_is_recalled_is_looked_at_again_but_not_guessed() {
+    const LOOK: &str = "group_msg_get_simple";
+    let s = Sandboxed::start().await;
+    s.group("g").await;
+    for action in passing_faults() {
+        for (times, told) in [(1, true), (ATTEMPTS, false)] {
+            let seq = s.send("g", "x").await;
+            s.lose_reply("group_msg_recall").await;
+            s.fault(json!({"command": LOOK, "times": times, "action": action})).await;
+            let recall = json!({"group_id": "g", "seqs": [seq]});
+            match s.call("MessageService/RecallMessages", recall).await {
+                Ok(reply) => assert!(told && failed(&reply).is_empty(), "{action}: {reply}"),
+                Err(status) => {
+                    assert!(!told, "{action}: {status:?}");
+                    assert_unknown(&status);
+                }
+            }
+        }
+    }
+}
+
 /// One missing attribute refuses the whole, so that the second attempt only tells that they are not all there.
 #[tokio::test]
 async fn attributes_of_which_none_is_left_are_deleted() {
@@ -374,11 +410,24 @@ async fn members_are_told_what_the_call_made_of_them() {
             s.fault(json!({"command": "add_group_member", "times": 1, "action": refused})).await;
             assert_eq!(outcomes(s.ok("MemberService/AddMembers", add(&[user])).await), [expected]);
         }
+        // To look is a read, and is repeated like one.
+        for (n, action) in passing_faults().into_iter().enumerate() {
+            s.lose_reply("add_group_member").await;
+            s.fault(json!({"command": LOOK_AT_MEMBERS, "times": 1, "action": action})).await;
+            let user = format!("fay{n}");
+            assert_eq!(outcomes(s.ok("MemberService/AddMembers", add(&[&user])).await), [ADDED], "{action}");
+        }
         // What cannot be looked at is not made up.
-        s.lose_reply("add_group_member").await;
-        let failed = json!({"type": "error", "code": 10003});
-        s.fault(json!({"command": "get_specified_group_member_info", "times": 1, "action": failed})).await;
-        assert_eq!(outcomes(s.ok("MemberService/AddMembers", add(&["fay"])).await), [ALREADY]);
+        let lasting = passing_faults().into_iter().map(|action| (ATTEMPTS, action));
+        for (n, (times, action)) in lasting.chain([(1, json!({"type": "error", "code": 10007}))]).enumerate() {
+            let looks = s.count(LOOK_AT_MEMBERS).await;
+            s.lose_reply("add_group_member").await;
+            s.fault(json!({"command": LOOK_AT_MEMBERS, "times": times, "action": action})).await;
+            let user = format!("gil{n}");
+            let status = s.call("MemberService/AddMembers", add(&[&user])).await.unwrap_err();
+            assert_unknown(&status);
+            assert_eq!(s.count(LOOK_AT_MEMBERS).await, looks + times, "{action}");
+        }
     }
 }
 

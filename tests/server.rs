@@ -139,6 +139,29 @@ async fn a_deadline_ends_a_call_with_deadline_exceeded() {
     assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
 }
 
+/// Neither a read nor a write that was not sent can have been executed, whoever notices first that it is too late.
+#[tokio::test]
+async fn a_deadline_leaves_no_doubt_where_nothing_was_written() {
+    let (base_url, _listener) = silent().await;
+    let gateway = Gateway::start(&base_url, &[("upstream.pacing", "false")]).await;
+    let connection = Connection::open(&gateway.address.to_string()).await;
+    let outcome = |status: &Status| status.get_error_details().error_info().unwrap().metadata["outcome"].clone();
+    let not_executed = |status: Status| {
+        let told = (status.code(), outcome(&status));
+        assert_eq!(told, (Code::DeadlineExceeded, "not_executed".to_owned()), "{status:?}");
+    };
+    let write = pb::DestroyGroupRequest { group_id: "g".into() };
+    // So short that the call's own limit and the deadline pass at once, and now one is noticed first, now the other.
+    for timeout in ["1n", "1m", "2m", "3m"].into_iter().cycle().take(160) {
+        let timeout = [("grpc-timeout", timeout)];
+        not_executed(connection.call("/tencentim.group.v1.GroupService/GetGroup", &timeout, &read()).await);
+    }
+    let path = "/tencentim.group.v1.GroupService/DestroyGroup";
+    not_executed(connection.call(path, &[("grpc-timeout", "1n")], &write).await);
+    let status = connection.call(path, &[("grpc-timeout", "300m")], &write).await;
+    assert_eq!((status.code(), outcome(&status).as_str()), (Code::DeadlineExceeded, "unknown"));
+}
+
 /// The quota has no room before the deadline: the caller hears so at once, and Tencent nothing.
 #[tokio::test]
 async fn waiting_for_the_quota_counts_in_the_deadline() {

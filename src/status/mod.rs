@@ -101,7 +101,7 @@ impl Problem {
             .retry_after(retry_after)
     }
 
-    /// The deadline passed. Whether anything was executed by then is not known here.
+    /// The deadline passed. Whether anything was executed by then is not known here, unless the caller states it.
     #[must_use]
     pub fn deadline_exceeded() -> Self {
         let message = "the deadline passed before the call was done";

@@ -46,7 +46,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
         (Fault::Code { code, .. }, Outcome::Unknown) if errors::lookup(*code).fate == Fate::Unknown => {
             (Code::Unknown, ErrorReason::UnknownUpstreamCode)
         }
-        (_, Outcome::Unknown) => (Code::Unknown, ErrorReason::OutcomeUnknown),
+        (_, Outcome::Unknown) | (Fault::Unseen(_), _) => (Code::Unknown, ErrorReason::OutcomeUnknown),
         (Fault::Code { code, .. }, _) => {
             let entry = errors::lookup(*code);
             (entry.code, entry.reason)

@@ -62,6 +62,8 @@ pub enum Fault {
         /// Whether the attempt that it ended was sent.
         sent: bool,
     },
+    /// The call was repeated, and what its first attempt has done could not be read.
+    Unseen(Box<Fault>),
 }
 
 /// Whether a failed call may have been executed all the same.
@@ -77,7 +79,12 @@ impl Fault {
     /// Whether the attempt may have been executed.
     pub(super) fn uncertain(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::TimedOut | Self::NotJson | Self::WrongShape { .. } | Self::TooLarge => true,
+            Self::Lost(_)
+            | Self::TimedOut
+            | Self::NotJson
+            | Self::WrongShape { .. }
+            | Self::TooLarge
+            | Self::Unseen(_) => true,
             Self::Deadline { sent } => *sent,
             // Whatever stands between may answer anything; only a refusal of the request itself tells that it went no further.
             Self::Http(status) => !(400..500).contains(status) || matches!(status, 408 | 499),
@@ -92,7 +99,9 @@ impl Fault {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::NotJson => true,
             Self::Http(status) => *status >= 500,
             Self::Code { code, .. } => !matches!(errors::lookup(*code).fate, Fate::Refused | Fate::Unknown),
-            Self::WrongShape { .. } | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } => false,
+            Self::WrongShape { .. } | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } | Self::Unseen(_) => {
+                false
+            }
         }
     }
 
@@ -126,6 +135,7 @@ impl fmt::Display for Fault {
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),
             Self::Throttled(throttled) => write!(f, "{throttled}"),
             Self::Deadline { .. } => write!(f, "the deadline passed"),
+            Self::Unseen(why) => write!(f, "a reply was lost, and what the call has done cannot be read: {why}"),
         }
     }
 }

@@ -150,6 +150,50 @@ async fn without_tencents_clock_ours_decides_whose_a_group_is() {
     }
 }
 
+/// Tencent has two spellings of some types, and may answer with the other one.
+#[tokio::test]
+async fn a_new_group_is_known_by_either_spelling_of_its_type() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    for (wanted, spelt, created) in [
+        ("Private", "Work", true),
+        ("Work", "Private", true),
+        ("ChatRoom", "Meeting", true),
+        ("Later", "Later", true),
+        ("Private", "Meeting", false),
+        ("Public", "ChatRoom", false),
+        ("Public", "Later", false),
+        ("Later", "Sooner", false),
+    ] {
+        let body = format!(r#"{{"GroupId":"g","Name":"Demo","Type":"{wanted}"}}"#);
+        let found = format!(
+            r#"{{"ErrorCode":0,"GroupInfo":[{{"GroupId":"g","Name":"Demo","Type":"{spelt}","CreateTime":{now}}}]}}"#
+        );
+        let server = Server::start([Act::Lost, code(10021), Act::Json(found)]).await;
+        let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
+        let create = command("create_group", Safety::Idempotent);
+        let result = upstream.call(Call { body: body.into(), ..call(&create) }, decode).await;
+        let expected = if created { None } else { Some(Outcome::NotExecuted) };
+        assert_eq!(result.err().map(|error| error.outcome), expected, "{wanted} and {spelt}");
+    }
+}
+
+/// Without Tencent's clock nobody can tell who has joined since, so that nobody looks.
+#[tokio::test]
+async fn without_tencents_clock_members_are_said_to_have_been_there() {
+    let reply = r#"{"ErrorCode":0,"MemberList":[{"Member_Account":"bob","Result":2}]}"#.to_owned();
+    let server = Server::start([Act::Lost, Act::Json(reply.clone())]).await;
+    let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
+    let add = command("add_group_member", Safety::Idempotent);
+    let body = Bytes::from_static(br#"{"GroupId":"g","MemberList":[{"Member_Account":"bob"}]}"#);
+    let raw = |json: &[u8]| {
+        let message: serde_json::Value = serde_json::from_slice(json)?;
+        Ok(Reply { error_code: 0, error_info: String::new(), message })
+    };
+    let told = upstream.call(Call { body, ..call(&add) }, raw).await.unwrap();
+    assert_eq!(told, serde_json::from_str::<serde_json::Value>(&reply).unwrap());
+    assert_eq!(server.seen().len(), 2);
+}
+
 #[tokio::test]
 async fn an_expired_usersig_is_replaced_once() {
     let (result, requests) = run(&[code(70001)], &UNSAFE).await;

@@ -113,6 +113,7 @@ fn a_write_that_may_have_been_executed_is_never_unavailable() {
         Fault::Code { code: 60008, info: String::new() },
         Fault::Code { code: 10002, info: String::new() },
         Fault::Unreachable("after a lost reply".to_owned()),
+        Fault::Unseen(Box::new(Fault::Code { code: 10007, info: String::new() })),
     ];
     for fault in faults {
         let status = Status::from(failed(UNSAFE, fault.clone(), Outcome::Unknown));

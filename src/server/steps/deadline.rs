@@ -59,7 +59,7 @@ impl Step for Deadline {
         Box::pin(async move {
             let response = tokio::select! {
                 response = &mut answer => response,
-                () = sleep_until(deadline) => return refusal::response(Problem::deadline_exceeded(), &call),
+                () = sleep_until(deadline) => return refusal::response(too_late(&call), &call),
                 () = leaving.cancelled() => match timeout(LAST_WORDS, answer).await {
                     Ok(response) => response,
                     Err(_) => return refusal::response(cut_off(&call), &call),
@@ -98,6 +98,12 @@ impl Deadline {
 fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
     let token = |peer: &Peer| if call.method().is_endless() { peer.closing.clone() } else { peer.ending.clone() };
     extensions.get().map(token).unwrap_or_default()
+}
+
+/// What was only read, or not sent yet, was not executed.
+fn too_late(call: &CallContext) -> Problem {
+    let problem = Problem::deadline_exceeded();
+    if call.write_sent().load(Ordering::Relaxed) { problem } else { problem.not_executed() }
 }
 
 fn cut_off(call: &CallContext) -> Problem {
@@ -145,7 +151,7 @@ impl http_body::Body for Bounded {
             cut_off(&this.call)
         } else {
             std::task::ready!(this.sleep.as_mut().poll(cx));
-            Problem::deadline_exceeded()
+            too_late(&this.call)
         };
         this.over = true;
         // The handler's stream ends here, and with it whatever it still does upstream.

@@ -135,7 +135,7 @@ impl Upstream {
                 continue;
             }
             if course.uncertain {
-                match self.was_done(&call, limit, &course, &fault).await {
+                match self.was_done(&call, &course, &fault).await {
                     Some(true) if let Ok(reply) = decode(SUCCESS) => return Ok(reply.message),
                     Some(false) => course.uncertain = false,
                     _ => {}
@@ -200,7 +200,7 @@ impl Upstream {
         watch.finish(&result, &span);
         self.learn(call, &signature, watch.result);
         let corrected = match posted {
-            Ok(body) if course.uncertain => self.corrected(call, limit, course, &body).await,
+            Ok(body) if course.uncertain => self.corrected(call, course, &body).await?,
             _ => None,
         };
         match corrected {
@@ -336,7 +336,9 @@ impl<'a> Watch<'a> {
                     Fault::Code { code, .. } => AttemptResult::Code(*code),
                     Fault::Unreachable(_) => AttemptResult::Unreachable,
                     Fault::Lost(_) => AttemptResult::Lost,
-                    Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_) => AttemptResult::TimedOut,
+                    Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_) | Fault::Unseen(_) => {
+                        AttemptResult::TimedOut
+                    }
                     Fault::Http(status) => AttemptResult::Http(*status),
                     Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge => AttemptResult::Malformed,
                 }

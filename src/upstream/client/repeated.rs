@@ -1,18 +1,19 @@
 //! What Tencent says to a call that is repeated because the reply to an earlier attempt was lost: often, that it is done
 //! already. The caller is told of success then, and not of an error that our own repetition caused.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use super::{Course, Upstream};
 use crate::command::{Command, Safety};
+use crate::pb::GroupType;
 use crate::upstream::{Call, Fault, Reply};
+use crate::wire::JsonEnum;
 
 /// Commands, and the code by which they are refused as a whole when the work is done. Only codes that cannot mean anything
 /// else.
@@ -141,10 +142,15 @@ impl Wanted {
     fn is(&self, found: &Found, since: i64) -> Option<bool> {
         // A topic has no type, and its owner is no business of the one who creates it.
         let owner = !self.topic_id.is_empty() || found.owner == self.owner;
-        let alike = owner && found.name == self.name && found.r#type == self.r#type;
+        let alike = owner && found.name == self.name && same_type(&found.r#type, &self.r#type);
         let older = since.saturating_sub(found.create_time);
         (!alike || older <= 0 || older > DOUBT_SECONDS).then_some(alike && older <= 0)
     }
+}
+
+/// Whether two spellings are those of one type: Tencent has two for some.
+fn same_type(one: &str, other: &str) -> bool {
+    one == other || GroupType::from_text(one).is_some_and(|number| GroupType::from_text(other) == Some(number))
 }
 
 /// The earliest creation time of what counts as new, by our own clock.
@@ -167,49 +173,43 @@ impl Upstream {
     pub(super) async fn corrected(
         &self,
         call: &Call<'_>,
-        limit: Instant,
         course: &Course,
         reply: &[u8],
-    ) -> Option<Vec<u8>> {
-        let reply: Value = serde_json::from_slice(reply).ok()?;
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let Ok(reply) = serde_json::from_slice::<Value>(reply) else { return Ok(None) };
         let command = call.command.name;
-        let reply = match reply.get("ErrorCode")?.as_i64()? {
-            0 if command == "group_msg_recall" => self.with_recalled(call, limit, reply).await,
-            0 if command == "add_group_member" => Some(reply),
-            0 => with_items_done(command, reply),
-            code if DONE.contains(&(command, code)) => done(command, &call.body),
+        let code = reply.get("ErrorCode").and_then(Value::as_i64);
+        let corrected = match code {
+            Some(0) if command == "group_msg_recall" => self.with_recalled(call, reply).await?,
+            Some(0) if command == "add_group_member" => Some(reply),
+            Some(0) => with_items_done(command, reply),
+            Some(code) if DONE.contains(&(command, code)) => done(command, &call.body),
             _ => None,
-        }?;
-        let reply = match command {
-            "add_group_member" => self.with_added(call, limit, course, reply).await,
-            _ => reply,
         };
-        Some(reply.to_string().into_bytes())
+        let corrected = match corrected {
+            Some(reply) if command == "add_group_member" => Some(self.with_added(call, course, reply).await?),
+            corrected => corrected,
+        };
+        Ok(corrected.map(|reply| reply.to_string().into_bytes()))
     }
 
     /// Whether the work of a repeated call that was refused is done: the group or topic whose id is taken is the one that
     /// the call itself has created, or none of the attributes is left. `None` when that cannot be told, or nobody asks.
-    pub(super) async fn was_done(
-        &self,
-        call: &Call<'_>,
-        limit: Instant,
-        course: &Course,
-        fault: &Fault,
-    ) -> Option<bool> {
+    pub(super) async fn was_done(&self, call: &Call<'_>, course: &Course, fault: &Fault) -> Option<bool> {
         match fault {
-            Fault::Code { code, .. } if TAKEN.contains(code) => self.created_it(call, limit, course).await,
+            Fault::Code { code, .. } if TAKEN.contains(code) => self.created_it(call, course).await,
             Fault::Code { code: NO_ATTRIBUTE, .. } if call.command.name == "delete_group_attr" => {
                 // Where some are left, nobody knows what became of the others.
-                self.no_attribute_left(call, limit).await.filter(|none| *none)
+                self.no_attribute_left(call).await.filter(|none| *none)
             }
             _ => None,
         }
     }
 
-    async fn created_it(&self, call: &Call<'_>, limit: Instant, course: &Course) -> Option<bool> {
+    async fn created_it(&self, call: &Call<'_>, course: &Course) -> Option<bool> {
         let wanted: Wanted = serde_json::from_slice(&call.body).ok()?;
         let (command, body) = wanted.look(call.command.name, &self.identifier)?;
-        let found = found(&self.look(call, limit, command, &body).await?)?;
+        let found = found(&self.look(call, command, &body).await.ok()?)?;
         wanted.is(&found, self.begun(course).or_else(fresh)?)
     }
 
@@ -219,81 +219,82 @@ impl Upstream {
         self.http.clock.earliest_after(course.first_sent?)
     }
 
-    /// Says of those members that they were added who have joined since the call began.
-    async fn with_added(&self, call: &Call<'_>, limit: Instant, course: &Course, mut reply: Value) -> Value {
+    /// Says of those members that they were added who have joined since the call began. Without Tencent's clock nobody can
+    /// tell.
+    async fn with_added(&self, call: &Call<'_>, course: &Course, mut reply: Value) -> Result<Value, Fault> {
+        let Some(since) = self.begun(course) else { return Ok(reply) };
         let items = reply.get_mut("MemberList").and_then(Value::as_array_mut).into_iter().flatten();
         let already = |item: &&mut Map<String, Value>| item.get("Result") == Some(&ALREADY_MEMBER.into());
         let mut items: Vec<_> = items.filter_map(Value::as_object_mut).filter(already).collect();
         for items in items.chunks_mut(MEMBERS_PER_LOOK) {
             let users: Vec<_> = items.iter().filter_map(|item| item.get("Member_Account")).collect();
-            let Some(joined) = self.joined(call, limit, course, &users).await else { break };
+            let joined = self.joined(call, &users).await?;
             for item in items {
-                if item.get("Member_Account").and_then(Value::as_str).is_some_and(|user| joined.contains(user)) {
+                let user = item.get("Member_Account").and_then(Value::as_str).unwrap_or_default();
+                // Who has left since then, too, may have been added by this call.
+                let joined = joined.get(user).ok_or_else(|| unseen(Fault::WrongShape { column: 0 }))?;
+                if *joined >= since {
                     item.insert("Result".to_owned(), ADDED.into());
                 }
             }
         }
-        reply
+        Ok(reply)
     }
 
-    /// Who of these members has joined since the call began.
-    async fn joined(
-        &self,
-        call: &Call<'_>,
-        limit: Instant,
-        course: &Course,
-        users: &[&Value],
-    ) -> Option<HashSet<String>> {
-        let request: Value = serde_json::from_slice(&call.body).ok()?;
-        let body = json!({"GroupId": request.get("GroupId")?, "Member_List_Account": users});
-        let reply = self.look(call, limit, &LOOK_AT_MEMBERS, &body).await?;
-        let since = self.begun(course)?;
-        let new = |member: &&Value| member["JoinTime"].as_i64().is_some_and(|joined| joined >= since);
-        let members = reply.get("MemberList")?.as_array()?.iter().filter(new);
-        Some(members.filter_map(|member| member["Member_Account"].as_str().map(str::to_owned)).collect())
+    /// When these members have joined.
+    async fn joined(&self, call: &Call<'_>, users: &[&Value]) -> Result<HashMap<String, i64>, Fault> {
+        let request: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let body = json!({"GroupId": request.get("GroupId"), "Member_List_Account": users});
+        let reply = self.look(call, &LOOK_AT_MEMBERS, &body).await?;
+        let members = reply.get("MemberList").and_then(Value::as_array).into_iter().flatten();
+        let joined =
+            |member: &Value| Some((member["Member_Account"].as_str()?.to_owned(), member["JoinTime"].as_i64()?));
+        Ok(members.filter_map(joined).collect())
     }
 
-    async fn no_attribute_left(&self, call: &Call<'_>, limit: Instant) -> Option<bool> {
+    async fn no_attribute_left(&self, call: &Call<'_>) -> Option<bool> {
         let request: Value = serde_json::from_slice(&call.body).ok()?;
         let body = json!({"GroupId": request.get("GroupId")?});
-        let reply = self.look(call, limit, &LOOK_AT_ATTRIBUTES, &body).await?;
+        let reply = self.look(call, &LOOK_AT_ATTRIBUTES, &body).await.ok()?;
         let left = reply.get("GroupAttrAry").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let deleted = request.get("GroupAttr")?.as_array()?;
         Some(!left.iter().any(|left| deleted.iter().any(|deleted| deleted.get("key") == left.get("key"))))
     }
 
     /// Calls the recall of each message a success that is recalled by now.
-    async fn with_recalled(&self, call: &Call<'_>, limit: Instant, mut reply: Value) -> Option<Value> {
-        let request: Value = serde_json::from_slice(&call.body).ok()?;
+    async fn with_recalled(&self, call: &Call<'_>, mut reply: Value) -> Result<Option<Value>, Fault> {
+        let request: Value = serde_json::from_slice(&call.body).unwrap_or_default();
         let mut changed = false;
-        for item in reply.get_mut("RecallRetList")?.as_array_mut()? {
+        for item in reply.get_mut("RecallRetList").and_then(Value::as_array_mut).into_iter().flatten() {
             let code = item.get("RetCode").and_then(Value::as_i64);
-            if !code.is_some_and(|code| NOT_RECALLED.contains(&code)) {
+            let seq = item.get("MsgSeq").and_then(Value::as_u64);
+            let (Some(code), Some(seq)) = (code, seq) else { continue };
+            if !NOT_RECALLED.contains(&code) {
                 continue;
             }
-            let seq = item.get("MsgSeq")?.as_u64()?;
             let mut body = json!({
                 "GroupId": request.get("GroupId"), "ReqMsgSeq": seq, "ReqMsgNumber": 1, "WithRecalledMsg": 1,
             });
             if let Some(topic) = request.get("TopicId") {
                 body["TopicId"] = topic.clone();
             }
-            if self.look(call, limit, &LOOK_AT_MESSAGE, &body).await.is_some_and(|page| is_recalled(&page, seq)) {
+            if is_recalled(&self.look(call, &LOOK_AT_MESSAGE, &body).await?, seq) {
                 item["RetCode"] = 0.into();
                 changed = true;
             }
         }
-        changed.then_some(reply)
+        Ok(changed.then_some(reply))
     }
 
-    /// Reads what has become of a call; nothing if that fails. Boxed, because the call itself is what looks.
+    /// Reads what has become of a call, and repeats that like any other read. Boxed, because a call is what looks.
+    ///
+    /// A look that fails for good leaves the outcome of the call unknown.
     fn look<'a>(
         &'a self,
         call: &'a Call<'_>,
-        limit: Instant,
         command: &'a Command<'static>,
         body: &Value,
-    ) -> BoxFuture<'a, Option<Value>> {
+    ) -> BoxFuture<'a, Result<Value, Fault>> {
         let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
         Box::pin(async move {
             let decode = |body: &[u8]| {
@@ -301,9 +302,16 @@ impl Upstream {
                 let error_code = reply.get("ErrorCode").and_then(Value::as_i64).unwrap_or(-1);
                 Ok(Reply { error_code, error_info: String::new(), message: reply })
             };
-            let reply = self.attempt(&look, limit, &mut Course::default(), &decode).await.ok()?;
-            (reply.error_code == 0).then_some(reply.message)
+            self.call(look, decode).await.map_err(|error| unseen(error.fault))
         })
+    }
+}
+
+/// How a call ends whose look has failed: its own attempt may have been executed.
+fn unseen(fault: Fault) -> Fault {
+    match fault {
+        Fault::Deadline { .. } => Fault::Deadline { sent: true },
+        fault => Fault::Unseen(Box::new(fault)),
     }
 }
 
