@@ -232,7 +232,7 @@ async fn the_largest_batches_have_room() {
         assert_eq!(answer.get_field_by_name("results").unwrap().as_list().unwrap().len(), 50_000, "{name}");
         called.push(name);
     }
-    assert_eq!(called.len(), 8, "{called:?}");
+    assert_eq!(called.len(), 9, "{called:?}");
 }
 
 #[test]
