@@ -28,7 +28,7 @@ pub struct Part {
 enum Cost {
     /// So much each time that it occurs.
     Each(u64),
-    /// The same for each number, of which many may be packed into one.
+    /// The same for each number, of which many may be packed into one field. All lists of numbers are of variable length.
     Number(u64),
 }
 
@@ -58,6 +58,11 @@ enum Next {
     /// The length of a field that may count.
     Length(Option<&'static Part>),
     Skipped(u64),
+    /// Numbers one after the other, each of which takes so much.
+    Packed {
+        left: u64,
+        each: u64,
+    },
     /// Nothing that can be decoded.
     Broken,
 }
@@ -128,12 +133,14 @@ impl Footprint {
             match self.next {
                 Next::Broken => break,
                 Next::Skipped(left) => {
-                    let here = usize::try_from(left).map_or(data.len(), |left| left.min(data.len()));
-                    let (bytes, rest) = data.split_at(here);
+                    let (bytes, left) = self.pass(&mut data, left);
                     added += escapes(bytes);
-                    data = rest;
-                    self.at += here as u64;
-                    self.skip(left - here as u64);
+                    self.skip(left);
+                }
+                Next::Packed { left, each } => {
+                    let (bytes, left) = self.pass(&mut data, left);
+                    added += each * ends(bytes);
+                    self.packed(left, each);
                 }
                 Next::Tag | Next::Number | Next::Length(_) => {
                     self.at += 1;
@@ -149,6 +156,15 @@ impl Footprint {
         added
     }
 
+    /// Goes past as many of these bytes as there are in the data. Tells them, and how many are still to come.
+    fn pass<'a>(&mut self, data: &mut &'a [u8], bytes: u64) -> (&'a [u8], u64) {
+        let here = usize::try_from(bytes).map_or(data.len(), |bytes| bytes.min(data.len()));
+        let (passed, rest) = data.split_at(here);
+        *data = rest;
+        self.at += here as u64;
+        (passed, bytes - here as u64)
+    }
+
     /// Takes a number that is complete, and tells what it adds.
     fn take(&mut self, value: u64) -> u64 {
         match self.next {
@@ -162,17 +178,26 @@ impl Footprint {
                 0
             }
             Next::Length(part) => {
-                let cost = part.map_or(0, |part| match part.cost {
-                    Cost::Each(each) => each,
-                    Cost::Number(each) => each.saturating_mul(value),
-                });
-                match part.and_then(|part| part.within) {
-                    Some(shape) => self.enter(Level { shape, end: self.at.checked_add(value) }),
-                    None => self.skip(value),
+                let Some(Part { cost, within, .. }) = part else {
+                    self.skip(value);
+                    return 0;
+                };
+                match (cost, within) {
+                    (Cost::Number(each), _) => {
+                        self.packed(value, *each);
+                        0
+                    }
+                    (Cost::Each(each), Some(shape)) => {
+                        self.enter(Level { shape, end: self.at.checked_add(value) });
+                        *each
+                    }
+                    (Cost::Each(each), None) => {
+                        self.skip(value);
+                        *each
+                    }
                 }
-                cost
             }
-            Next::Skipped(_) | Next::Broken => 0,
+            Next::Skipped(_) | Next::Packed { .. } | Next::Broken => 0,
         }
     }
 
@@ -222,6 +247,15 @@ impl Footprint {
         }
     }
 
+    /// So many bytes are numbers.
+    fn packed(&mut self, left: u64, each: u64) {
+        if left > 0 {
+            self.next = Next::Packed { left, each };
+        } else {
+            self.skip(0);
+        }
+    }
+
     /// So many bytes do not count. Then there is a tag, after the end of each message that ends here.
     fn skip(&mut self, bytes: u64) {
         if bytes > 0 {
@@ -242,6 +276,11 @@ impl Footprint {
 /// What JSON adds to a text: six characters for a control character.
 fn escapes(text: &[u8]) -> u64 {
     6 * text.iter().filter(|byte| **byte < b' ').count() as u64
+}
+
+/// How many numbers end in these bytes.
+fn ends(packed: &[u8]) -> u64 {
+    packed.iter().filter(|byte| **byte < 0x80).count() as u64
 }
 
 /// More than ten bytes are no number.

@@ -1,6 +1,7 @@
 //! What requests are said to take in memory, before they are decoded.
 
 use prost_reflect::prost::Message;
+use prost_reflect::prost::encoding::encode_varint;
 use prost_reflect::{DynamicMessage, Value};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -97,5 +98,28 @@ fn unknown_fields_and_groups_hide_nothing() {
         &[group, &[0x12, 3, 0x7f, 0x7f, 0x7f], group, end, end].concat(),
     ] {
         assert_eq!(weight(method, &[before, member, member].concat(), 3), 2 * one, "{before:?}");
+    }
+}
+
+/// Packed numbers cost what each of them takes, not what their bytes do.
+#[test]
+fn packed_numbers_count_one_by_one() {
+    let path = "tencentim.group.v1.MessageService/BatchRecallMessages";
+    let method = METHODS.iter().find(|method| method.path == path).unwrap();
+    // `seqs` is field 2, `reason` is field 4.
+    let alone = weight(method, &[0x10, 1], 1);
+    assert!(alone >= 128);
+    let sizes = [0, 1, 127, 128, 300, 1 << 28, u64::from(u32::MAX), u64::MAX];
+    let mut numbers = Vec::new();
+    sizes.iter().for_each(|number| encode_varint(*number, &mut numbers));
+    let mut packed = vec![0x12];
+    encode_varint(numbers.len() as u64, &mut packed);
+    packed.extend_from_slice(&numbers);
+    // What comes after them is read as what it is: here a number that is not packed, and a text to be escaped.
+    let after = [0x10, 1, 0x22, 2, 0x01, b'a'];
+    let message = [&[0x12, 0][..], &packed, &packed, &after].concat();
+    let expected = (2 * sizes.len() as u64 + 1) * alone + 6;
+    for piece in 1..=message.len() {
+        assert_eq!(weight(method, &message, piece), expected, "in pieces of {piece}");
     }
 }

@@ -25,7 +25,7 @@ use tonic_types::StatusExt as _;
 use crate::support::dynamic;
 use crate::support::process::Process;
 use crate::support::raw::Raw;
-use crate::{golden, properties};
+use crate::{crowded_replies, golden, properties};
 
 const REQUESTS: usize = 100_000;
 /// Those of them that meet an upstream as hostile; the others meet a sandbox.
@@ -175,6 +175,10 @@ async fn reply(number: u64) -> Response {
         11 => {
             let to = [("location", "http://127.0.0.1:1/elsewhere"), ("content-encoding", "gzip")];
             return (StatusCode::FOUND, to, "").into_response();
+        }
+        12 if number.is_multiple_of(50) => {
+            let lists = ["MemberList", "GroupInfo", "RspMsgList", "GroupIdList"];
+            crowded_replies::crowd(lists[random.random_range(0..lists.len())], "{}", 300_000).into()
         }
         _ => br#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","MemberList":[{}],"GroupInfo":[{"ErrorCode":7}],"Next":"x"}"#.to_vec(),
     };

@@ -9,6 +9,7 @@ mod broken_streams;
 mod changing_lists;
 mod chaos;
 mod coverage;
+mod crowded_replies;
 mod deploy;
 mod every_batch;
 mod every_stream;

@@ -5,13 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use http_body_util::StreamBody;
-use prost_reflect::Kind;
+use prost_reflect::prost::Message as _;
 use prost_reflect::prost::encoding::encode_varint;
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, Value};
 use tencent_im_grpc::command::methods::METHODS;
 use tencent_im_grpc::config::Config;
-use tencent_im_grpc::pb;
-use tencent_im_grpc::pb::import_service_client::ImportServiceClient;
-use tencent_im_grpc::pb::member_service_client::MemberServiceClient;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::body::Body;
@@ -185,20 +183,56 @@ async fn requests_made_of_the_smallest_items_are_refused_before_they_take_memory
     gateway.stop().await;
 }
 
-/// The largest batches, with ids as long as they get.
+/// Elements of the list of a batch, each unlike the others and as long as they get.
+fn items(field: &FieldDescriptor, count: u64) -> Vec<Value> {
+    let id = |number: u64| Value::String(format!("{number:032}"));
+    let item = |number| match field.kind() {
+        Kind::String => id(number),
+        Kind::Uint64 => Value::U64(u64::from(u32::MAX) - number),
+        Kind::Message(message) => {
+            let mut item = DynamicMessage::new(message);
+            item.set_field_by_name("user_id", id(number));
+            Value::Message(item)
+        }
+        kind => panic!("what {kind:?} is in a batch is not known here"),
+    };
+    (0..count).map(item).collect()
+}
+
+/// The largest batches that the contract allows, with ids as long as they get, in the room of one caller.
 #[tokio::test]
 async fn the_largest_batches_have_room() {
-    let gateway = Gateway::start(NOWHERE, &[("upstream.pacing", "false"), ("upstream.max_attempts", "1")]).await;
-    let ids = || (0..50_000).map(|number| format!("{number:032}"));
+    let mut callers = Callers::new();
+    let key = callers.key("one", &["read", "message", "member", "admin"], &[]);
+    let gateway = callers.gateway(&[("upstream.pacing", "false")]).await;
     let channel = gateway.channel().await;
-    let group_id = "g".to_owned();
-    let members = ids().map(|user_id| pb::MemberToImport { user_id, ..Default::default() }).collect();
-    let import = pb::BatchImportMembersRequest { group_id: group_id.clone(), members };
-    let mut imports = ImportServiceClient::new(channel.clone());
-    assert_eq!(imports.batch_import_members(import).await.unwrap().into_inner().results.len(), 50_000);
-    let add = pb::BatchAddMembersRequest { group_id, user_ids: ids().collect(), silent: true };
-    let mut members = MemberServiceClient::new(channel);
-    assert_eq!(members.batch_add_members(add).await.unwrap().into_inner().results.len(), 50_000);
+    let pool = dynamic::pool();
+    let mut called = Vec::new();
+    for method in METHODS {
+        let (_, name) = method.path.rsplit_once('/').unwrap();
+        let input = dynamic::method(&pool, method.path).input();
+        // These two have no bound of their own.
+        if !name.starts_with("Batch") || ["BatchGetGroups", "BatchImportMessages"].contains(&name) {
+            continue;
+        }
+        let list = input.fields().find(FieldDescriptor::is_list).unwrap();
+        let mut message = DynamicMessage::new(input.clone());
+        message.set_field(&list, Value::List(items(&list, 50_000)));
+        message.set_field_by_name("group_id", Value::String("g".to_owned()));
+        if let Some(Kind::Message(duration)) = input.get_field_by_name("duration").map(|field| field.kind()) {
+            message.set_field_by_name("duration", Value::Message(DynamicMessage::new(duration)));
+        }
+        let mut request = Request::new(Bytes::from(message.encode_to_vec()));
+        request.metadata_mut().insert("authorization", key.parse().unwrap());
+        let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(64 << 20);
+        grpc.ready().await.unwrap();
+        let path = format!("/{}", method.path).parse().unwrap();
+        let answer = grpc.unary(request, path, Raw).await.unwrap_or_else(|status| panic!("{name}: {status:?}"));
+        let answer = DynamicMessage::decode(dynamic::method(&pool, method.path).output(), answer.into_inner()).unwrap();
+        assert_eq!(answer.get_field_by_name("results").unwrap().as_list().unwrap().len(), 50_000, "{name}");
+        called.push(name);
+    }
+    assert_eq!(called.len(), 9, "{called:?}");
 }
 
 #[test]

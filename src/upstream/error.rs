@@ -46,7 +46,7 @@ pub enum Fault {
         /// Where, in bytes of its last line.
         column: usize,
     },
-    /// A reply larger than Tencent ever sends.
+    /// A reply larger, or with more in it, than Tencent ever sends.
     TooLarge,
     /// Tencent refused the call.
     Code {
@@ -131,7 +131,7 @@ impl fmt::Display for Fault {
             Self::Http(status) => write!(f, "HTTP status {status} instead of a reply of Tencent"),
             Self::NotJson => write!(f, "Tencent's reply is not JSON"),
             Self::WrongShape { column } => write!(f, "Tencent's reply has an unexpected shape at column {column}"),
-            Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB"),
+            Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB or has too many elements"),
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),
             Self::Throttled(throttled) => write!(f, "{throttled}"),
             Self::Deadline { .. } => write!(f, "the deadline passed"),

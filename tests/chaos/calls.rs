@@ -185,6 +185,13 @@ impl Caller {
         self.groups().create_group(timed(request)).await.map(|reply| reply.into_inner().group_id)
     }
 
+    /// Asks for a group.
+    pub async fn get(&self, group_id: &str, deadline: Duration) -> Result<(), Status> {
+        let mut request = Request::new(pb::GetGroupRequest { group_id: group_id.to_owned(), ..Default::default() });
+        request.set_timeout(deadline);
+        self.groups().get_group(request).await.map(drop)
+    }
+
     async fn add_member(&self, number: usize) -> Result<String, Status> {
         let user_id = named(Kind::AddMember, number);
         let members = vec![pb::MemberToAdd { user_id }];

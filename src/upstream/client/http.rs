@@ -13,6 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::SetupError;
 use super::clock::TencentClock;
+use super::crowd::crowded;
 use crate::command::Command;
 use crate::loopback::is_loopback;
 use crate::upstream::error::Fault;
@@ -101,6 +102,9 @@ impl Http {
                 return Err(Fault::TooLarge);
             }
             reply.extend_from_slice(&chunk);
+        }
+        if crowded(&reply) {
+            return Err(Fault::TooLarge);
         }
         Ok(reply.freeze())
     }

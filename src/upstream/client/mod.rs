@@ -1,6 +1,7 @@
 //! The client: one call from pacing to the decoded reply, repeated where that is safe.
 
 mod clock;
+mod crowd;
 mod http;
 mod repeated;
 mod self_test;
