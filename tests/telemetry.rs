@@ -120,7 +120,11 @@ async fn a_call_is_one_line() {
     let sandbox = sandbox::start(Settings { auto_import: true, ..Settings::default() }).await.unwrap();
     let base_url = format!("http://{}", sandbox.api_addr());
     for (level, quiet) in [("info", true), ("debug", false)] {
-        let mut gateway = Process::start(&base_url, &["--log-level", &format!("warn,access={level}")]).await;
+        let mut gateway = Process::start(
+            &base_url,
+            &["--log-level", &format!("warn,access={level},tencent_im_grpc::upstream={level}")],
+        )
+        .await;
         let channel = gateway.channel().await;
         HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
         let ask = ServerReflectionRequest {
@@ -156,6 +160,12 @@ async fn a_call_is_one_line() {
         assert!(line["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{line}");
         for method in ["grpc.health.v1.Health/Check", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] {
             assert_eq!(of(method).is_empty(), quiet, "{method} at {level}: {log}");
+        }
+        let failed = lines.iter().find(|line| line["message"] == "an attempt failed");
+        assert_eq!(failed.is_none(), quiet, "{log}");
+        if let Some(failed) = failed {
+            assert_eq!((&failed["request_id"], &failed["attempt"]), (&json!("order-17"), &json!(1)));
+            assert!(failed["error"].as_str().unwrap().contains("10010"), "{failed}");
         }
     }
 }

@@ -132,6 +132,8 @@ impl Upstream {
                 Ok(reply) => Fault::Code { code: reply.error_code, info: reply.error_info },
                 Err(fault) => fault,
             };
+            let (command, request_id, attempt) = (call.command.name, call.request_id, course.attempts);
+            tracing::debug!(command, request_id, attempt, error = %fault, "an attempt failed");
             if course.may_sign_again(&fault) {
                 continue;
             }
