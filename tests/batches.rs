@@ -78,7 +78,7 @@ async fn a_batch_reads_as_far_as_its_reply_has_room() {
     assert_eq!(results.len(), 1_000);
     let states = states(results.iter().map(|result| &result.status));
     let read = states.iter().take_while(|state| **state == pb::BatchState::Done).count();
-    assert!(read >= 10 && read < 290, "{read} were read");
+    assert!((10..290).contains(&read), "{read} were read");
     assert!(results[..read].iter().all(|result| result.group.as_ref().unwrap().introduction.len() == 240));
     let rest = results[read].status.as_ref().unwrap();
     assert_eq!((rest.state(), rest.reason()), (pb::BatchState::NotAttempted, pb::ErrorReason::ResponseTooLarge));
