@@ -46,7 +46,7 @@ pub enum Error {
     Sandbox(String),
 }
 
-/// Serves until SIGTERM or SIGINT asks to stop.
+/// Serves until SIGTERM, SIGINT or SIGHUP asks to stop.
 ///
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.

@@ -86,6 +86,10 @@ async fn a_changed_file_counts_and_a_broken_one_does_not() {
     callers.replace("[[key]]\nid = \"x\"\nscops = []\n");
     gateway.wait_for_metric(failures, 1.0).await;
     assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unavailable);
+    // What an editor leaves for a moment.
+    callers.replace("");
+    gateway.wait_for_metric(failures, 2.0).await;
+    assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unavailable);
 
     let second = keys::generate("second", &["read".to_owned()], &[], None);
     callers.replace(&second.entry);

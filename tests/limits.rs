@@ -176,6 +176,17 @@ async fn the_limit_on_open_files_is_raised() {
     low.stop().await;
 }
 
+/// No signal by which one may ask to stop cuts calls off.
+#[tokio::test]
+async fn every_signal_to_stop_drains() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let mut gateway = Process::start(NOWHERE, &[]).await;
+        gateway.signal(signal);
+        gateway.ended().await;
+        assert!(gateway.log().contains("draining"), "{signal}: {}", gateway.log());
+    }
+}
+
 #[tokio::test]
 async fn messages_and_headers_have_their_sizes() {
     let limits = [("limits.max_request_bytes", "1KiB"), ("limits.max_response_bytes", "256")];

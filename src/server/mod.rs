@@ -152,7 +152,7 @@ pub async fn check(config: &Config, methods: &'static [Method], strict: bool) ->
     problems
 }
 
-/// Serves until SIGTERM or SIGINT asks to stop.
+/// Serves until SIGTERM, SIGINT or SIGHUP asks to stop.
 ///
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
@@ -397,12 +397,15 @@ where
 struct Signals {
     term: tokio::signal::unix::Signal,
     int: tokio::signal::unix::Signal,
+    /// Files are read again without it; whoever sends it means no harm to running calls.
+    hup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        let [term, int, hup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self { term: term?, int: int?, hup: hup? })
     }
 
     /// The first signal asks to go down, the second to hurry.
@@ -417,6 +420,7 @@ impl Signals {
         tokio::select! {
             _ = self.term.recv() => {}
             _ = self.int.recv() => {}
+            _ = self.hup.recv() => {}
         }
     }
 }

@@ -66,7 +66,12 @@ impl Reloads {
             let apps: BTreeSet<String> = config.apps.by_name.keys().cloned().collect();
             warn_of_callers(&kept, &apps);
             let apply = move |contents: &[Vec<u8>]| {
-                kept.replace(&text(contents)?, methods)?;
+                let text = text(contents)?;
+                // Who writes a file anew empties it first. To let nobody in, a comment is enough.
+                if text.trim().is_empty() {
+                    return Err("is empty, which is not taken for a change".to_owned());
+                }
+                kept.replace(&text, methods)?;
                 warn_of_callers(&kept, &apps);
                 Ok(())
             };

@@ -128,7 +128,12 @@ impl Process {
 
     /// Asks it to stop.
     pub fn terminate(&self) {
-        let sent = std::process::Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
+        self.signal("-TERM");
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").args([name, &self.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
