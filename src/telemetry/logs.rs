@@ -76,7 +76,8 @@ impl LevelHandle {
 /// # Errors
 /// When the text is neither.
 pub fn targets(text: &str) -> Result<Targets, LevelError> {
-    let level = |text: &str| text.trim().parse::<LevelFilter>().ok();
+    // Nothing at all would be parsed as a level too.
+    let level = |text: &str| text.trim().parse::<LevelFilter>().ok().filter(|_| !text.trim().is_empty());
     if let Some(level) = level(text).filter(|level| *level > LevelFilter::INFO) {
         return Ok(Targets::new().with_default(LevelFilter::INFO).with_targets(OWN.map(|target| (target, level))));
     }
