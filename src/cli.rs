@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use secrecy::ExposeSecret;
 
-use crate::command::methods::METHODS;
 use crate::config::table::SETTINGS;
 use crate::config::{Config, Problems, parse_duration, print};
 use crate::serve;
@@ -17,6 +16,7 @@ use crate::server;
 use crate::server::auth::{Permission, keys};
 use crate::telemetry;
 use crate::telemetry::traces::Traces;
+use contract::command::methods::METHODS;
 
 /// Bad usage or settings, as in `sysexits.h`.
 const USAGE: u8 = 64;
@@ -57,7 +57,7 @@ fn command() -> Command {
     #[cfg(feature = "sandbox")]
     let command = {
         let sandbox = Command::new("sandbox").about("Serves the sandbox alone: an emulated Tencent IM for tests");
-        command.subcommand(<crate::sandbox::cli::Args as clap::Args>::augment_args(sandbox))
+        command.subcommand(<sandbox::cli::Args as clap::Args>::augment_args(sandbox))
     };
     command
 }
@@ -271,7 +271,7 @@ fn serve(config: Config) -> ExitCode {
 fn sandbox(matches: &ArgMatches) -> ExitCode {
     use clap::FromArgMatches;
 
-    let args = match crate::sandbox::cli::Args::from_arg_matches(matches) {
+    let args = match sandbox::cli::Args::from_arg_matches(matches) {
         Ok(args) => args,
         Err(error) => error.exit(),
     };
@@ -279,7 +279,7 @@ fn sandbox(matches: &ArgMatches) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
-    match runtime.block_on(crate::sandbox::cli::run(args)) {
+    match runtime.block_on(sandbox::cli::run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_usage() => {
             eprintln!("{error}");

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::command::methods::{METHODS, SERVICES};
 use crate::config::{Config, InProcessSandbox, Problems};
 use crate::gateway::{Gateway, MessageSizes, routes};
-use crate::pb;
 use crate::server::{self, Application};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
@@ -18,6 +16,7 @@ use crate::upstream::pacing::Pacer;
 use crate::upstream::pacing::{LanePacer, RedisQuota, RedisUrlError};
 use crate::upstream::settings::Settings;
 use crate::upstream::{Observer, SetupError, Upstream};
+use contract::command::methods::{METHODS, SERVICES};
 
 /// Why the gateway did not start or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +87,7 @@ pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>, metri
         routes: routes(&gateway, sizes),
         services: SERVICES,
         methods: METHODS,
-        descriptors: pb::FILE_DESCRIPTOR_SET,
+        descriptors: contract::FILE_DESCRIPTOR_SET,
         metrics,
         log_level: None,
     }
@@ -140,7 +139,7 @@ async fn self_test(name: String, upstream: Arc<Upstream>) {
 /// A sandbox in this process.
 struct InProcess {
     #[cfg(feature = "sandbox")]
-    running: crate::sandbox::Running,
+    running: sandbox::Running,
 }
 
 impl InProcess {
@@ -153,15 +152,15 @@ impl InProcess {
 /// Starts the sandbox and points the sandbox application's client at it.
 #[cfg(feature = "sandbox")]
 async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Result<InProcess, Error> {
-    let settings = crate::sandbox::Settings {
+    let settings = sandbox::Settings {
         listen: addresses.listen,
         control_listen: addresses.control_listen,
         auto_import: true,
         open_fields: true,
-        limits: crate::sandbox::Limits::newest(),
-        ..crate::sandbox::Settings::default()
+        limits: sandbox::Limits::newest(),
+        ..sandbox::Settings::default()
     };
-    let running = crate::sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
+    let running = sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
     for app in config.apps.by_name.values_mut() {
         app.upstream.base_urls = vec![format!("http://{}", running.api_addr())];
     }

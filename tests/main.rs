@@ -1,40 +1,12 @@
-//! The behaviour of the gateway, one module for each part of it.
+//! The behaviour of the gateway, a folder for each of its rooms.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod abuse;
-mod apps;
-mod auth;
-mod batches;
-mod broken_streams;
-mod changing_lists;
-mod chaos;
-mod coverage;
-mod crowded_replies;
-mod deploy;
-mod every_batch;
-mod every_stream;
-mod footprint;
-mod generator;
-mod golden;
-mod hostile;
-mod jwt;
-mod limits;
-mod lost_replies;
-mod matrix;
-mod mesh;
-mod page_tokens;
-mod properties;
-mod raw;
-mod redaction;
-mod regressions;
-mod request_memory;
-mod sandbox;
-mod security_doc;
+mod contract;
+mod documents;
+mod gateway;
 mod server;
 mod settings;
-mod streams;
 mod support;
 mod telemetry;
-mod tls;
-mod traces;
 mod upstream;
+mod with_sandbox;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tencent_im_grpc::pb;
+use contract::pb;
 use tonic::transport::Channel;
 
 use crate::data::{CROWD, Said, TALK};

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use sandbox::DEFAULT_APP;
 use sha2::Sha256;
-use tencent_im_grpc::sandbox::DEFAULT_APP;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -7,7 +7,7 @@ mod size;
 
 use std::time::{Duration, Instant};
 
-use tencent_im_grpc::sandbox::{self, Settings};
+use sandbox::{self, Settings};
 use tokio::net::TcpStream;
 
 use client::{exchange, query, request};

@@ -20,11 +20,11 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
-use crate::footprint::Footprint;
 use crate::telemetry::logs;
 pub use apps::{App, Apps, Region};
 pub use auth::{Auth, Network};
 pub use batch::Batch;
+use contract::footprint::Footprint;
 pub use jwt::{JwksSource, Jwt};
 pub use print::Effective;
 use reader::Reader;

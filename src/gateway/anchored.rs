@@ -14,8 +14,8 @@ use tonic::{Code, Status};
 
 use super::Call;
 use super::pages::{Fetch, Page};
-use crate::pb::ErrorReason;
 use crate::status::Problem;
+use contract::pb::ErrorReason;
 
 /// How many delivered items are remembered to find the place again.
 const REMEMBERED: usize = 400;

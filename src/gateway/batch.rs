@@ -12,9 +12,9 @@ use tonic::Status;
 use tonic_types::StatusExt;
 
 use super::call::{Call, Failure, Mapped};
-use crate::command::Safety;
-use crate::pb::{BatchItemStatus, BatchState, ErrorReason};
 use crate::upstream::{Fault, Outcome, UpstreamError};
+use contract::command::Safety;
+use contract::pb::{BatchItemStatus, BatchState, ErrorReason};
 
 /// Kept back from the deadline, so that the results still reach the caller; a quarter of a short one.
 const MARGIN: Duration = Duration::from_millis(250);
@@ -42,7 +42,7 @@ pub trait ItemResult: Message {
 
 macro_rules! item_results {
     ($($message:ident),+) => {
-        $(impl ItemResult for crate::pb::$message {
+        $(impl ItemResult for contract::pb::$message {
             fn status(&mut self) -> Option<&mut BatchItemStatus> {
                 self.status.as_mut()
             }
@@ -273,7 +273,7 @@ pub fn unnamed() -> BatchItemStatus {
 pub fn refused(code: i64, message: &str) -> BatchItemStatus {
     BatchItemStatus {
         state: BatchState::Failed.into(),
-        reason: crate::upstream::errors::reason(code).into(),
+        reason: contract::codes::reason(code).into(),
         error_code: i32::try_from(code).unwrap_or(i32::MAX),
         error_message: message.to_owned(),
     }

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Extensions, Status};
 
-use crate::command::{Command, Method, Safety};
 use crate::config;
-use crate::pb::ErrorReason;
 use crate::server::{CallContext, Peer};
 use crate::status::{Problem, Violation};
-use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Reply, Upstream, UpstreamError};
-use crate::validate::{self, Validate};
-use crate::wire::{self, JsonMessage};
+use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, UpstreamError};
+use contract::command::{Command, Method, Safety};
+use contract::pb::ErrorReason;
+use contract::validate::{self, Validate};
+use contract::wire::{self, JsonMessage, Reply};
 
 use super::Gateway;
 

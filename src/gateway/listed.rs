@@ -8,8 +8,8 @@ use tonic::Status;
 
 use super::pages::{Fetch, Page};
 use super::{Call, anchored, batch};
-use crate::pb;
-use crate::wire::paging;
+use contract::pb;
+use contract::wire::paging;
 
 /// "No such group."
 const NOT_FOUND: i64 = 10010;

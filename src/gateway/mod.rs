@@ -17,12 +17,12 @@ use tonic::{Request, Response, Status};
 
 pub use call::{Call, Failure, Mapped};
 
-use crate::command::{Method, methods};
 use crate::config;
-use crate::pb;
 use crate::upstream::Upstream;
-use crate::validate::Validate;
-use crate::wire::paging;
+use contract::command::{Method, methods};
+use contract::pb;
+use contract::validate::Validate;
+use contract::wire::paging;
 use random::message_random;
 use tokens::{List, Page, Paged};
 

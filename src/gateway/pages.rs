@@ -13,8 +13,8 @@ use tonic::{Code, Status};
 use tracing::Instrument;
 
 use super::{Call, Replies, batch};
-use crate::pb::ErrorReason;
 use crate::status::Problem;
+use contract::pb::ErrorReason;
 
 /// How often a page is asked for again after the client has given it up, which tried several times itself.
 const RETRIES: usize = 8;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
-use crate::command::Method;
+use contract::command::Method;
 
 /// All methods by path.
 #[derive(Debug, Clone)]

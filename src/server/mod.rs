@@ -37,7 +37,6 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
 
-use crate::command::Method;
 use crate::config::table::{env_name, flag_name};
 use crate::config::{Config, Problem, Problems};
 use crate::telemetry::logs::LevelHandle;
@@ -49,6 +48,7 @@ use chain::{Chain, Step};
 use connection::Connections;
 pub use connection::Peer;
 pub use context::{CallContext, Identity};
+use contract::command::Method;
 use health::Health;
 pub use probe::{ProbeTls, probe};
 use reloads::Reloads;

@@ -12,8 +12,8 @@ use tonic::Code;
 use tonic::body::Body;
 use tower::Service;
 
-use crate::pb::ErrorReason;
 use crate::status::Problem;
+use contract::pb::ErrorReason;
 
 /// Lets POST requests pass.
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use prometheus_client::metrics::counter::Counter;
 use super::auth::{Authenticator, Jwks, Source, Tokens};
 use super::reload::{Watch, read_all};
 use super::tls::{self, Tls};
-use crate::command::Method;
 use crate::config::{Config, JwksSource, Jwt, Problem, Problems};
 use crate::telemetry::metrics::{FileLabels, ServerMetrics};
+use contract::command::Method;
 
 /// Collects the tasks that watch files.
 pub struct Reloads {

@@ -9,8 +9,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::command::Safety;
-use crate::pb::ErrorReason;
+use contract::command::Safety;
+use contract::pb::ErrorReason;
 
 /// `domain` of every ErrorInfo.
 pub const DOMAIN: &str = "tencent-im-grpc";

@@ -3,11 +3,11 @@
 use tonic::{Code, Status};
 
 use super::Problem;
-use crate::command::Safety;
-use crate::pb::ErrorReason;
-use crate::upstream::errors::{self, Fate};
 use crate::upstream::pacing::Limit;
 use crate::upstream::{Fault, Outcome, UpstreamError};
+use contract::codes::{self, Fate};
+use contract::command::Safety;
+use contract::pb::ErrorReason;
 
 /// Longest text of Tencent's that is passed on: details travel in trailers, which are small.
 const LONGEST_INFO: usize = 512;
@@ -43,12 +43,12 @@ impl From<UpstreamError> for Status {
 fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
     match (&error.fault, error.outcome) {
         (Fault::Deadline { .. }, _) => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
-        (Fault::Code { code, .. }, Outcome::Unknown) if errors::lookup(*code).fate == Fate::Unknown => {
+        (Fault::Code { code, .. }, Outcome::Unknown) if codes::lookup(*code).fate == Fate::Unknown => {
             (Code::Unknown, ErrorReason::UnknownUpstreamCode)
         }
         (_, Outcome::Unknown) | (Fault::Unseen(_), _) => (Code::Unknown, ErrorReason::OutcomeUnknown),
         (Fault::Code { code, .. }, _) => {
-            let entry = errors::lookup(*code);
+            let entry = codes::lookup(*code);
             (entry.code, entry.reason)
         }
         (Fault::Throttled(_), _) => (Code::ResourceExhausted, ErrorReason::RateLimited),
@@ -68,7 +68,7 @@ fn message(error: &UpstreamError, reason: ErrorReason) -> String {
     let command = &error.command;
     let what = match &error.fault {
         Fault::Code { code, info } => {
-            let meaning = errors::lookup(*code).meaning;
+            let meaning = codes::lookup(*code).meaning;
             let info = shorten(info);
             let separator = if info.is_empty() { "" } else { ": " };
             format!("{meaning} (Tencent answered {code}{separator}{info})")
@@ -130,7 +130,7 @@ fn diagnosis(code: i64) -> Option<&'static str> {
 fn explain(problem: Problem, error: &UpstreamError, code: Code, reason: ErrorReason) -> Problem {
     let group = error.group_id.as_deref().unwrap_or_default();
     let meaning = match &error.fault {
-        Fault::Code { code, .. } => errors::lookup(*code).meaning.to_owned(),
+        Fault::Code { code, .. } => codes::lookup(*code).meaning.to_owned(),
         fault => fault.to_string(),
     };
     match code {
@@ -179,7 +179,7 @@ fn quota_subject(error: &UpstreamError, group: &str) -> String {
     };
     let of_command = match &error.fault {
         Fault::Throttled(throttled) => throttled.limit == Limit::Command,
-        Fault::Code { code, .. } => errors::lookup(*code).fate == Fate::Throttled && !of_group,
+        Fault::Code { code, .. } => codes::lookup(*code).fate == Fate::Throttled && !of_group,
         _ => false,
     };
     if of_group && !group.is_empty() {

@@ -18,7 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::upstream::UpstreamMetrics;
 use crate::upstream::Upstream;
-use crate::wire;
+use contract::wire;
 
 /// All metrics of the process.
 #[derive(Debug)]

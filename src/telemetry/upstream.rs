@@ -10,9 +10,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::metrics::{Buckets, seconds};
-use crate::command::methods::METHODS;
-use crate::pb::ErrorReason;
-use crate::upstream::{AttemptResult, Observer, errors};
+use crate::upstream::{AttemptResult, Observer};
+use contract::codes;
+use contract::command::methods::METHODS;
+use contract::pb::ErrorReason;
 
 /// Calls of Tencent.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ impl Observer for UpstreamMetrics {
 
 /// The code, unless nobody knows it: an upstream gone mad must not make labels up without end.
 fn code_label(code: i64) -> String {
-    match errors::reason(code) {
+    match codes::reason(code) {
         ErrorReason::UnknownUpstreamCode => "unknown".to_owned(),
         _ => code.to_string(),
     }

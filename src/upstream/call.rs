@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::command::{Command, Safety};
+use contract::command::{Command, Safety};
 
 /// One call of a Tencent command.
 #[derive(Debug, Clone)]
@@ -38,15 +38,4 @@ pub enum Priority {
     Interactive,
     /// Part of a job that may take its time.
     Bulk,
-}
-
-/// A reply of Tencent, decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply<R> {
-    /// `ErrorCode`: 0 is success.
-    pub error_code: i64,
-    /// `ErrorInfo`: the reason of a failure.
-    pub error_info: String,
-    /// The rest.
-    pub message: R,
 }

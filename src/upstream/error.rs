@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::errors::{self, Fate};
 use super::pacing::Throttled;
-use crate::command::Safety;
+use contract::codes::{self, Fate};
+use contract::command::Safety;
 
 /// A call that failed for good. [`crate::status`] turns it into what the caller sees.
 #[derive(Debug, Clone)]
@@ -88,7 +88,7 @@ impl Fault {
             Self::Deadline { sent } => *sent,
             // Whatever stands between may answer anything; only a refusal of the request itself tells that it went no further.
             Self::Http(status) => !(400..500).contains(status) || matches!(status, 408 | 499),
-            Self::Code { code, .. } => matches!(errors::lookup(*code).fate, Fate::Broken | Fate::Unknown),
+            Self::Code { code, .. } => matches!(codes::lookup(*code).fate, Fate::Broken | Fate::Unknown),
             Self::Unreachable(_) | Self::Throttled(_) => false,
         }
     }
@@ -98,7 +98,7 @@ impl Fault {
         match self {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::NotJson => true,
             Self::Http(status) => *status >= 500,
-            Self::Code { code, .. } => !matches!(errors::lookup(*code).fate, Fate::Refused | Fate::Unknown),
+            Self::Code { code, .. } => !matches!(codes::lookup(*code).fate, Fate::Refused | Fate::Unknown),
             Self::WrongShape { .. } | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } | Self::Unseen(_) => {
                 false
             }
@@ -107,7 +107,7 @@ impl Fault {
 
     /// Whether a rate limit refused the attempt.
     pub(super) fn throttled(&self) -> bool {
-        matches!(self, Self::Code { code, .. } if errors::lookup(*code).fate == Fate::Throttled)
+        matches!(self, Self::Code { code, .. } if codes::lookup(*code).fate == Fate::Throttled)
     }
 }
 

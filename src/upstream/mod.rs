@@ -3,7 +3,6 @@
 mod call;
 mod client;
 mod error;
-pub mod errors;
 mod hosts;
 mod observer;
 pub mod pacing;
@@ -11,7 +10,7 @@ mod retry;
 pub mod settings;
 pub mod usersig;
 
-pub use call::{Call, Priority, Reply};
+pub use call::{Call, Priority};
 pub use client::{SetupError, Upstream};
 pub use error::{Fault, Outcome, UpstreamError};
 pub use observer::{AttemptResult, NoObserver, Observer};

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Once;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,12 +10,22 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use sandbox::{DEFAULT_APP, Running, Settings};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tencent_im_grpc::sandbox::{self, DEFAULT_APP, Running, Settings};
 
 /// The moment at which every test's clock stands.
 pub const NOW: i64 = 1_700_000_000;
+
+/// How long a test waits for what must happen at all.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client for plain HTTP.
+pub fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Reading the machine's certificates takes longer than most tests.
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
+}
 
 pub struct Sandbox {
     pub running: Running,
@@ -71,7 +82,7 @@ impl Sandbox {
         // Another test of this binary may have been first.
         PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let running = sandbox::start(settings).await.unwrap();
-        Self { running, http: crate::support::http() }
+        Self { running, http: http() }
     }
 
     /// The URL of a command with a valid query of the default app.

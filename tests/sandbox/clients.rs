@@ -1,8 +1,8 @@
 //! What HTTP clients of all sorts send: none of it may matter but what the platform's rules name.
 
 use reqwest::{Method, header};
+use sandbox::{DEFAULT_APP, Settings};
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::{DEFAULT_APP, Settings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

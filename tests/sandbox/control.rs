@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use sandbox::Settings;
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, message, unpaced};
 

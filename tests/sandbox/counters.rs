@@ -1,7 +1,7 @@
 //! Group counters: the statements of the reference in their order.
 
+use sandbox::{Limits, Settings};
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::{Limits, Settings};
 
 use super::client::{Sandbox, unpaced};
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use reqwest::Method;
+use sandbox::Settings;
 use serde_json::Value;
-use tencent_im_grpc::sandbox::Settings;
 
 use super::client::Sandbox;
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sandbox.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/sandbox.md");
 
 /// Compares a part of the page with what was found, or writes it there.
 fn check(page: &str, written: &str, found: &str, same: impl Fn(&str, &str) -> bool) {

@@ -1,8 +1,8 @@
 //! The commands about attributes, counters and live rooms answer the reference's example request with the example's answer.
 //! `examples_live.json` holds both as the reference gives them.
 
+use sandbox::Settings;
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{Sandbox, text, unpaced};
 use super::examples::assert_like;

@@ -1,7 +1,7 @@
 //! Groups: the statements of the reference in their order.
 
+use sandbox::Settings;
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, unpaced};
 

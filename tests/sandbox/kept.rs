@@ -1,7 +1,7 @@
 //! What bans, receipts, extensions, streams, robots and presence remember is in snapshots and in the data directory.
 
+use sandbox::Settings;
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, message, text, unpaced};
 

@@ -1,7 +1,7 @@
 //! Live rooms: the statements of the reference in their order.
 
+use sandbox::{DEFAULT_APP, Limits, Settings};
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::{DEFAULT_APP, Limits, Settings};
 
 use super::client::{NOW, Sandbox, message, text, unpaced, usersig};
 

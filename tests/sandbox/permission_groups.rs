@@ -1,7 +1,7 @@
 //! Permission groups of communities: the statements of the reference in their order.
 
+use sandbox::Settings;
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::Settings;
 
 use super::client::{NOW, Sandbox, message, unpaced};
 use super::topics::{CLUB, GENERAL, post};
@@ -206,8 +206,8 @@ async fn adding_answers_with_codes() {
     sandbox.fails("add_permission_group_member", editors(json!({"MemberList": many})), 10004).await;
 }
 
-fn tight() -> tencent_im_grpc::sandbox::Limits {
-    tencent_im_grpc::sandbox::Limits { permission_group_members: 2, ..Default::default() }
+fn tight() -> sandbox::Limits {
+    sandbox::Limits { permission_group_members: 2, ..Default::default() }
 }
 
 /// delete_permission_group_member: "Removing a user who is not in it succeeds."; "By default the members get a system

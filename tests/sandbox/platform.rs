@@ -1,7 +1,7 @@
 //! What holds for every command: the URL, UserSigs, the envelope and strictness.
 
+use sandbox::{AppSettings, DEFAULT_APP, Settings};
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::{AppSettings, DEFAULT_APP, Settings};
 
 use super::client::{NOW, Sandbox, hmac, pack, unpaced, unpack, usersig};
 

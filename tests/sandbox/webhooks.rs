@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use axum::extract::{Query, State};
 use axum::routing::post;
 use axum::{Json, Router};
+use sandbox::Settings;
 use serde_json::{Value, json};
-use tencent_im_grpc::sandbox::Settings;
 use tokio::sync::Notify;
 
+use super::client::PATIENCE;
 use super::client::{NOW, Sandbox, message, text, unpaced};
-use crate::support::process::PATIENCE;
 
 /// The query and the body of one webhook.
 type Told = (HashMap<String, String>, Value);

@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use contract::pb;
+use contract::pb::group_service_client::GroupServiceClient;
 use secrecy::ExposeSecret;
-use tencent_im_grpc::pb;
-use tencent_im_grpc::pb::group_service_client::GroupServiceClient;
 use tencent_im_grpc::server::auth::keys;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;

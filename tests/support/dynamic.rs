@@ -5,7 +5,6 @@ use prost_reflect::prost::Message as _;
 use prost_reflect::{
     DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions,
 };
-use tencent_im_grpc::pb;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
@@ -15,7 +14,7 @@ use super::raw::Raw;
 
 /// The contract.
 pub fn pool() -> DescriptorPool {
-    DescriptorPool::decode(pb::FILE_DESCRIPTOR_SET).unwrap()
+    DescriptorPool::decode(contract::FILE_DESCRIPTOR_SET).unwrap()
 }
 
 /// A method by `package.Service/Method`.

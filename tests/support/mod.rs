@@ -6,6 +6,10 @@ pub mod dynamic;
 pub mod http2;
 pub mod process;
 pub mod raw;
+// The tests of the sandbox alone use more of it.
+#[allow(dead_code)]
+#[path = "../sandbox/client.rs"]
+pub mod sandbox_client;
 pub mod sandboxed;
 pub mod tokens;
 pub mod watch;
@@ -21,6 +25,8 @@ use tencent_im_grpc::serve;
 use tencent_im_grpc::server::{Application, Server, Shutdown};
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
+
+pub use sandbox_client::http;
 
 /// A gateway that serves until it is dropped.
 pub struct Gateway {
@@ -101,13 +107,6 @@ impl Gateway {
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
-}
-
-/// A client for plain HTTP.
-pub fn http() -> reqwest::Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    // Reading the machine's certificates takes longer than most tests.
-    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
 impl Drop for Gateway {

@@ -8,8 +8,7 @@ use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 use tonic::transport::{Channel, Endpoint};
 
-/// How long a test waits for what must happen at all.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub use super::sandbox_client::PATIENCE;
 
 /// A secret key that opens nothing but sandboxes.
 pub const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";

@@ -1,9 +1,9 @@
 //! A gateway in front of a sandbox of its own.
 
+use contract::pb;
 use prost_reflect::{DynamicMessage, MethodDescriptor};
+use sandbox::{Running, Settings};
 use serde_json::Value;
-use tencent_im_grpc::pb;
-use tencent_im_grpc::sandbox::{self, Running, Settings};
 use tonic::Status;
 use tonic::transport::Channel;
 

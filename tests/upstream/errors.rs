@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tencent_im_grpc::pb::ErrorReason;
-use tencent_im_grpc::upstream::errors::{Fate, TABLE, lookup, reason};
+use contract::codes::{Fate, TABLE, lookup, reason};
+use contract::pb::ErrorReason;
 use tonic::Code;
 
 /// Every code of the reference with the gRPC code that it proposes; both ends of a range.

@@ -14,11 +14,12 @@ mod usersig;
 use std::time::Duration;
 
 use bytes::Bytes;
+use contract::command::{Command, Safety};
+use contract::wire::Reply;
 use secrecy::SecretString;
 use serde::Deserialize;
-use tencent_im_grpc::command::{Command, Safety};
 use tencent_im_grpc::upstream::settings::Settings;
-use tencent_im_grpc::upstream::{Call, Priority, Reply, Upstream, UpstreamError};
+use tencent_im_grpc::upstream::{Call, Priority, Upstream, UpstreamError};
 use tokio::time::Instant;
 
 /// The reference's first test vector.

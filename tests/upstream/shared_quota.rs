@@ -7,15 +7,15 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::pb;
 use futures::future::join_all;
-use tencent_im_grpc::pb;
 use tencent_im_grpc::upstream::Observer;
 use tencent_im_grpc::upstream::pacing::{LanePacer, Pacer, RedisQuota, Ticket};
 use tokio::sync::watch;
 
 use super::*;
-use crate::sandbox::client::{Sandbox, unpaced};
 use crate::support::process::Process;
+use crate::support::sandbox_client::{Sandbox, unpaced};
 
 const RATE: u32 = 40;
 const PACED: Command = Command { rate_per_second: RATE, ..READ };
@@ -124,7 +124,7 @@ async fn without_redis_each_replica_keeps_to_its_share() {
 /// Two gateways, each a process of its own, hurry calls through one sandbox, which refuses what exceeds Tencent's rate (two
 /// a second, for slow machines to come up to it). How many it refuses.
 async fn refused(redis: Option<&str>) -> u64 {
-    let sandbox = Sandbox::start_with(tencent_im_grpc::sandbox::Settings { rate_scale: 0.01, ..unpaced() }).await;
+    let sandbox = Sandbox::start_with(sandbox::Settings { rate_scale: 0.01, ..unpaced() }).await;
     let url = format!("http://{}", sandbox.running.api_addr());
     let flags = ["--upstream-rate-factor", "0.01", "--upstream-max-attempts", "1", "--deadline-default", "60s"];
     let variables: Vec<_> = redis.map(|url| ("TIM_UPSTREAM_REDIS_URL", url)).into_iter().collect();

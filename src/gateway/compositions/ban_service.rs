@@ -6,8 +6,8 @@ use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::follow;
 use crate::gateway::{Call, Replies};
-use crate::pb;
-use crate::wire::paging;
+use contract::pb;
+use contract::wire::paging;
 
 /// Bans of one message of a stream.
 const PAGE: u32 = 100;

@@ -9,7 +9,7 @@ use crate::gateway::batch::{self, Order};
 use crate::gateway::listed::{self, Listed, id};
 use crate::gateway::pages::follow;
 use crate::gateway::{Call, Replies};
-use crate::pb;
+use contract::pb;
 
 /// Groups of a page of ListGroups when the caller does not say.
 const DEFAULT_PAGE: i32 = 100;

@@ -11,7 +11,7 @@ use tonic::Status;
 use super::member_service::judged;
 use crate::gateway::Call;
 use crate::gateway::batch::{self, Order};
-use crate::pb;
+use contract::pb;
 
 /// Turns of the groups whose messages are imported. Some groups share one, so that these never grow in number.
 static TURNS: [Mutex<()>; 256] = [const { Mutex::const_new(()) }; 256];

@@ -9,8 +9,8 @@ use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
-use crate::pb;
-use crate::wire::paging;
+use contract::pb;
+use contract::wire::paging;
 
 /// Members of one message of a stream.
 const STREAM_PAGE: u32 = 200;

@@ -7,8 +7,8 @@ use tonic::Status;
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
-use crate::pb;
-use crate::wire::paging;
+use contract::pb;
+use contract::wire::paging;
 
 pub(in crate::gateway) async fn recall_message(
     call: Call,

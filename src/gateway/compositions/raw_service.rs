@@ -9,13 +9,13 @@ use serde_with::de::DeserializeAsWrap;
 use serde_with::ser::SerializeAsWrap;
 use tonic::{Code, Status};
 
-use crate::command::{Command, Safety, methods};
 use crate::gateway::Call;
-use crate::pb;
-use crate::pb::ErrorReason;
 use crate::status::{Problem, Violation};
-use crate::upstream::Reply;
-use crate::wire::Object;
+use contract::command::{Command, Safety, methods};
+use contract::pb;
+use contract::pb::ErrorReason;
+use contract::wire::Object;
+use contract::wire::Reply;
 
 /// One label for all commands that the contract does not have.
 const LABEL: &str = "raw";

@@ -10,7 +10,7 @@ use super::Unknown;
 use super::jwt::CALLER_PREFIX;
 use super::keys::{self, KeyHash};
 use super::scopes::{self, Permission};
-use crate::command::{Method, Scope};
+use contract::command::{Method, Scope};
 
 /// Everybody who may call.
 #[derive(Debug, Default)]

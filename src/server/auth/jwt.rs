@@ -12,8 +12,8 @@ use super::Unknown;
 use super::callers::Grant;
 use super::jwks::Jwks;
 use super::signatures;
-use crate::command::Scope;
 use crate::config::Jwt as Settings;
+use contract::command::Scope;
 
 /// Checks tokens.
 #[derive(Debug)]

@@ -17,9 +17,9 @@ use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderName, header};
 
 use super::connection::Peer;
-use crate::command::Method;
 use crate::config::{Auth as Settings, Network};
 pub use callers::{Callers, Grant};
+use contract::command::Method;
 pub use jwks::{Jwks, Source};
 pub use jwt::{Full, Tokens};
 pub use scopes::Permission;

@@ -1,6 +1,6 @@
 //! What a caller may call: a scope of the contract, or methods by a pattern.
 
-use crate::command::{Method, Scope};
+use contract::command::{Method, Scope};
 
 /// One thing that a caller may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +77,9 @@ mod tests {
         let methods = [Method {
             path: "a.B/C",
             scope: Scope::Read,
-            safety: crate::command::Safety::Read,
+            safety: contract::command::Safety::Read,
             streaming: false,
-            request: &crate::footprint::NOTHING,
+            request: &contract::footprint::NOTHING,
             command: None,
         }];
         assert_eq!(Permission::parse("read", &methods), Ok(Permission::Scope(Scope::Read)));

@@ -11,7 +11,6 @@ use tonic::body::Body;
 
 use super::admission::PAUSE;
 use super::deadline::Deadline;
-use crate::pb::ErrorReason;
 use crate::server::auth::{Authenticator, Full, Grant, XFCC};
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
@@ -19,6 +18,7 @@ use crate::server::connection::Peer;
 use crate::server::context::{CallContext, Identity};
 use crate::server::refusal;
 use crate::status::{Problem, Violation};
+use contract::pb::ErrorReason;
 
 /// Lets in whom the settings let in.
 #[derive(Debug, Clone)]

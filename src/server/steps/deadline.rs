@@ -14,7 +14,6 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::command::Safety;
 use crate::config::Deadline as Settings;
 use crate::server::Peer;
 use crate::server::catalog::{Family, Kind};
@@ -22,6 +21,7 @@ use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::server::refusal;
 use crate::status::{Problem, Violation};
+use contract::command::Safety;
 
 /// Bounds every call in time.
 #[derive(Debug, Clone, Copy)]

@@ -10,12 +10,12 @@ use http_body_util::BodyExt;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::command::Safety;
-use crate::pb::ErrorReason;
 use crate::server::catalog::{Catalog, Family};
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::status::Problem;
+use contract::command::Safety;
+use contract::pb::ErrorReason;
 
 /// Completes bare errors.
 #[derive(Debug)]

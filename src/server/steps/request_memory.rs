@@ -18,13 +18,13 @@ use super::admission::PAUSE;
 use super::held::Held;
 use super::shares::{Share, Shares};
 use crate::config::Limits;
-use crate::footprint::Footprint;
-use crate::pb::ErrorReason;
 use crate::server::catalog::{Family, Kind};
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::server::messages::{Messages, Seen};
 use crate::status::Problem;
+use contract::footprint::Footprint;
+use contract::pb::ErrorReason;
 
 /// Takes room for every message as soon as its length is announced, more when it turns out to hold many items, and refuses
 /// the call when there is none. All of that is before the message is decoded.

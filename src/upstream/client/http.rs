@@ -14,11 +14,11 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::SetupError;
 use super::clock::TencentClock;
 use super::crowd::crowded;
-use crate::command::Command;
 use crate::loopback::is_loopback;
 use crate::upstream::error::Fault;
 use crate::upstream::settings::Settings;
 use crate::upstream::usersig::Signature;
+use contract::command::Command;
 
 /// The connections to Tencent, and what every URL has in common.
 #[derive(Debug)]

@@ -17,16 +17,17 @@ use tonic::Code;
 use tracing::{Instrument, Span, field};
 
 use self::http::Http;
-use super::call::{Call, Reply};
+use super::call::Call;
 use super::error::{Fault, Outcome, UpstreamError};
-use super::errors::{self, Fate};
 use super::hosts::Hosts;
 use super::observer::{AttemptResult, NoObserver, Observer};
 use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
 use super::retry::{Budget, Pauses, repeatable, share_of};
 use super::settings::Settings;
 use super::usersig::{Signature, Signer, UsersigError};
-use crate::command::Safety;
+use contract::codes::{self, Fate};
+use contract::command::Safety;
+use contract::wire::Reply;
 
 /// The client of one Tencent application. Share it: it holds the connections, the UserSig and the quota.
 #[derive(Debug)]
@@ -242,7 +243,7 @@ impl Upstream {
         if code == USERSIG_EXPIRED {
             self.signer.replace(signature);
         }
-        if errors::lookup(code).fate == Fate::Throttled
+        if codes::lookup(code).fate == Fate::Throttled
             && let Some(pacer) = &self.pacer
         {
             pacer.throttled(call.command, call.group_id, code);
@@ -295,7 +296,7 @@ impl Course {
     fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
         // What is wrong with the request itself was wrong with it at every earlier attempt too.
         let refused_always =
-            matches!(fault, Fault::Code { code, .. } if errors::lookup(code).code == Code::InvalidArgument);
+            matches!(fault, Fault::Code { code, .. } if codes::lookup(code).code == Code::InvalidArgument);
         let uncertain = fault.uncertain() || (self.uncertain && !refused_always);
         let unknown = call.safety != Safety::Read && uncertain;
         let retry_after = match &fault {

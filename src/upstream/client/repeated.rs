@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Course, Upstream};
-use crate::command::{Command, Safety};
-use crate::pb::GroupType;
-use crate::upstream::{Call, Fault, Reply};
-use crate::wire::JsonEnum;
+use crate::upstream::{Call, Fault};
+use contract::command::{Command, Safety};
+use contract::pb::GroupType;
+use contract::wire::{JsonEnum, Reply};
 
 /// Commands, and the code by which they are refused as a whole when the work is done. Only codes that cannot mean anything
 /// else.

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Upstream;
-use crate::command::{Command, Safety};
-use crate::upstream::{Call, Priority, Reply, UpstreamError};
+use contract::command::{Command, Safety};
+use contract::wire::Reply;
+
+use crate::upstream::{Call, Priority, UpstreamError};
 
 /// Lists one group of the app. Every app may, whatever its edition.
 const PROBE: Command = Command {

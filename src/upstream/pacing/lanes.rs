@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use super::lane::Lane;
 use super::queue::Place;
 use super::{Limit, Pace, Pacer, Quota, Throttled, Ticket};
-use crate::command::Command;
 use crate::upstream::settings::Settings;
+use contract::command::Command;
 
 /// Paces by lanes, with tokens from a quota.
 #[derive(Debug)]

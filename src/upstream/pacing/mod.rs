@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::call::Priority;
-use crate::command::Command;
+use contract::command::Command;
 
 pub use gcra::LocalQuota;
 pub use lanes::LanePacer;

@@ -1,0 +1,62 @@
+//! What each of Tencent's error codes means to a caller of this service, and whether the call may be repeated.
+
+mod table;
+
+use tonic::Code;
+
+use crate::pb::ErrorReason;
+
+pub use table::TABLE;
+
+/// One code, or a range of codes, that means one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The code, or the first one of the range.
+    pub first: i64,
+    /// The code, or the last one of the range.
+    pub last: i64,
+    /// The status that a caller sees. A write whose outcome is not known becomes UNKNOWN instead.
+    pub code: Code,
+    /// The reason that a caller sees.
+    pub reason: ErrorReason,
+    /// What became of the call.
+    pub fate: Fate,
+    /// What went wrong, in a few words.
+    pub meaning: &'static str,
+}
+
+/// What became of a call that Tencent answered with an error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Refused, and it would be refused again. Nothing was executed.
+    Refused,
+    /// Refused by a rate limit before anything was executed. It may be repeated, later and more slowly.
+    Throttled,
+    /// Refused before anything was executed, by something that passes. It may be repeated.
+    Deferred,
+    /// Something broke on Tencent's side, perhaps after the call was executed. The documents advise to repeat it, which
+    /// only suits calls that may be executed twice.
+    Broken,
+    /// The documents do not know the code, so that nothing is sure but that it was no success. It is not repeated.
+    Unknown,
+}
+
+/// What a code means. Of a code that no edition of the documents lists nothing is known.
+#[must_use]
+pub fn lookup(code: i64) -> Entry {
+    let behind = TABLE.partition_point(|entry| entry.first <= code);
+    TABLE[..behind].last().filter(|entry| code <= entry.last).copied().unwrap_or(Entry {
+        first: code,
+        last: code,
+        code: Code::Unknown,
+        reason: ErrorReason::UnknownUpstreamCode,
+        fate: Fate::Unknown,
+        meaning: "Tencent answered with a code that this version does not know",
+    })
+}
+
+/// The reason for the code of one item of a batch; `Unspecified` for 0, success.
+#[must_use]
+pub fn reason(code: i64) -> ErrorReason {
+    if code == 0 { ErrorReason::Unspecified } else { lookup(code).reason }
+}

@@ -1,0 +1,10 @@
+//! The server around the services: listening, callers, limits, TLS.
+
+mod abuse;
+mod auth;
+mod jwt;
+mod limits;
+mod matrix;
+mod request_memory;
+mod serving;
+pub mod tls;
