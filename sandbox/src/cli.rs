@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use secrecy::SecretString;
 
-use super::{AppSettings, DEFAULT_APP, Limits, Settings, StartError, start};
+use crate::limits::Limits;
+use crate::running::{StartError, start};
+use crate::settings::{AppSettings, DEFAULT_APP, Settings};
 
 /// Serves an emulated Tencent IM for tests.
 #[derive(Debug, Clone, Parser)]

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::sync::lock;
+use crate::sync::lock;
 
 #[derive(Debug, Clone, Copy)]
 enum Mode {

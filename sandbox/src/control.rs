@@ -16,17 +16,18 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Engine, Namespace};
-use super::events::{Hook, MailFilter, member_list};
-use super::faults::{Action, Rule};
-use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
-use super::ids::Id;
-use super::journal::Filter;
-use super::state::app::App;
-use super::state::group::GroupType;
-use super::sync::{lock, write};
-use super::webhook::Plain;
-use super::{DEFAULT_APP, parity, registry, seed, snapshot};
+use crate::engine::Engine;
+use crate::events::{Hook, MailFilter, member_list};
+use crate::faults::{Action, Rule};
+use crate::group_type::GroupType;
+use crate::ids::Id;
+use crate::journal::Filter;
+use crate::namespace::Namespace;
+use crate::settings::DEFAULT_APP;
+use crate::state::app::{App, GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use crate::sync::{lock, write};
+use crate::webhook::Plain;
+use crate::{parity, registry, seed, snapshot};
 
 /// The longest reason that a refusal of the framework has, in bytes.
 const LONGEST_REASON: usize = 64 << 10;
@@ -355,8 +356,7 @@ async fn clear_deliveries(State(engine): Shared, Path(sdkappid): Path<u64>) -> A
 
 async fn set_webhook(State(engine): Shared, Path(sdkappid): Path<u64>, Json(webhook): Json<Plain>) -> Answer {
     namespace(&engine, sdkappid)?;
-    persisted(&engine, || seed::set_webhook(&engine, sdkappid, Some(webhook)).map(|()| json!({})).map_err(bad_request))
-        .await
+    persisted(&engine, || engine.set_webhook(sdkappid, Some(webhook)).map(|()| json!({})).map_err(bad_request)).await
 }
 
 async fn clear_webhook(State(engine): Shared, Path(sdkappid): Path<u64>) -> Answer {

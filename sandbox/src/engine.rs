@@ -1,47 +1,31 @@
 //! From a request to its answer: the checks in their order, and the execution.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
+use std::sync::{Arc, MutexGuard, OnceLock, RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Settings;
-use super::clock::Clock;
-use super::error::ApiError;
-use super::events::{Events, Mailbox};
-use super::faults::Faults;
-use super::handlers::{self, Ctx};
-use super::ids::Id;
-use super::journal::Journal;
-use super::limits::{Limits, Pace};
-use super::registry::{self, Body, Command, Outcome, Strictness};
-use super::state::app::App;
-use super::store::{Call, Store, Ticket};
-use super::sync::{lock, read, write};
-use super::usersig::UserSig;
-use super::webhook::{Decision, Target, Webhooks};
-
-/// One app: its credentials and its state, apart from every other.
-pub struct Namespace {
-    pub sdkappid: u64,
-    key: RwLock<SecretString>,
-    pub state: Mutex<App>,
-    /// What clients would have received.
-    pub mailbox: Mailbox,
-    webhook: RwLock<Option<Arc<Target>>>,
-    /// The UserSig that was verified last: clients use one for many calls.
-    verified: Mutex<Option<Verified>>,
-    /// The running minute and its bad UserSigs.
-    bad_signatures: Mutex<(i64, u32)>,
-}
-
-struct Verified {
-    usersig: String,
-    identifier: String,
-    valid_until: i64,
-}
+use crate::body::{Body, Outcome, answer};
+use crate::clock::Clock;
+use crate::command::Command;
+use crate::context::Ctx;
+use crate::error::ApiError;
+use crate::events::Events;
+use crate::faults::Faults;
+use crate::ids::Id;
+use crate::journal::Journal;
+use crate::limits::{Limits, Pace};
+use crate::namespace::Namespace;
+use crate::registry;
+use crate::schema::{self, Strictness};
+use crate::settings::Settings;
+use crate::state::app::App;
+use crate::store::{Call, Store, Ticket};
+use crate::sync::{lock, read, write};
+use crate::usersig::UserSig;
+use crate::webhook::{Decision, Plain, Target, Webhooks};
 
 /// Everything that the two servers work on.
 pub struct Engine {
@@ -89,24 +73,14 @@ impl Engine {
     pub fn add_app(&self, sdkappid: u64, key: SecretString, admin: &str) {
         let mut namespaces = write(&self.namespaces);
         if let Some(namespace) = namespaces.get(&sdkappid) {
-            *write(&namespace.key) = key;
-            *lock(&namespace.verified) = None;
+            namespace.set_key(key);
             let mut app = lock(&namespace.state);
             app.admins.insert(Id::from(admin));
             app.accounts.entry(Id::from(admin)).or_default();
             return;
         }
         let app = App::new(sdkappid, self.seed, BTreeSet::from([Id::from(admin)]));
-        let namespace = Namespace {
-            sdkappid,
-            key: RwLock::new(key),
-            state: Mutex::new(app),
-            mailbox: Mailbox::default(),
-            webhook: RwLock::default(),
-            verified: Mutex::default(),
-            bad_signatures: Mutex::default(),
-        };
-        namespaces.insert(sdkappid, Arc::new(namespace));
+        namespaces.insert(sdkappid, Arc::new(Namespace::new(app, key)));
     }
 
     pub fn namespace(&self, sdkappid: u64) -> Option<Arc<Namespace>> {
@@ -115,6 +89,13 @@ impl Engine {
 
     pub fn namespaces(&self) -> Vec<Arc<Namespace>> {
         read(&self.namespaces).values().cloned().collect()
+    }
+
+    /// Sends an app's webhooks somewhere, or nowhere.
+    pub fn set_webhook(&self, sdkappid: u64, webhook: Option<Plain>) -> Result<(), String> {
+        let namespace = self.namespace(sdkappid).ok_or_else(|| format!("there is no app {sdkappid}"))?;
+        namespace.set_webhook(webhook.map(Target::try_from).transpose()?);
+        Ok(())
     }
 
     /// Checks and executes a request whose command is known already.
@@ -139,7 +120,7 @@ impl Engine {
         };
         let decision = self.ask(&namespace, command, identifier, &mut body).await?;
         if decision.discard {
-            return handlers::answer(json!({"MsgTime": self.clock.now(), "MsgSeq": 0}));
+            return answer(json!({"MsgTime": self.clock.now(), "MsgSeq": 0}));
         }
         let (outcome, ticket) = if decision.keeps_all_out() {
             (Ok(Body::new()), None)
@@ -168,7 +149,7 @@ impl Engine {
             return Ok(Decision::default());
         };
         let strictness = Strictness { loose: self.loose, limits: &self.limits };
-        registry::check(command.fields, body, "", strictness)?;
+        schema::check(command.fields, body, "", strictness)?;
         let now = self.clock.now();
         let hook = {
             let mut app = lock(&namespace.state);
@@ -214,12 +195,7 @@ impl Engine {
         let now = self.clock.now();
         let verified = self.verify(&namespace, usersig, identifier, now);
         if let Err(error) = verified {
-            let (minute, bad) = &mut *lock(&namespace.bad_signatures);
-            if *minute != now / 60 {
-                (*minute, *bad) = (now / 60, 0);
-            }
-            *bad += 1;
-            let flood = *bad > self.limits.bad_signatures;
+            let flood = namespace.count_bad_signature(now) > self.limits.bad_signatures;
             return Err(if flood { ApiError::new(70050, "too many bad usersigs, wait a minute") } else { error });
         }
         if !lock(&namespace.state).admins.contains(identifier) {
@@ -239,11 +215,7 @@ impl Engine {
         let signer = self.namespace(signature.sdkappid());
         let key = signer.as_deref().unwrap_or(namespace).key();
         signature.verify(key.expose_secret(), namespace.sdkappid, identifier, now)?;
-        *lock(&namespace.verified) = Some(Verified {
-            usersig: usersig.to_owned(),
-            identifier: identifier.to_owned(),
-            valid_until: signature.valid_until(),
-        });
+        namespace.remember(usersig, identifier, signature.valid_until());
         Ok(())
     }
 
@@ -262,7 +234,7 @@ impl Engine {
         mut body: Body,
     ) -> (Outcome, Option<Ticket>) {
         let strictness = Strictness { loose: self.loose, limits: &self.limits };
-        if let Err(error) = registry::check(command.fields, &mut body, "", strictness) {
+        if let Err(error) = schema::check(command.fields, &mut body, "", strictness) {
             return (Err(error), None);
         }
         let target = namespace.webhook();
@@ -368,29 +340,6 @@ impl Conduct<'_> {
         let mut ctx = self.ctx(app, command, caller, now);
         let outcome = (command.handler)(&mut ctx, body);
         (outcome, ctx.changed, ctx.events)
-    }
-}
-
-impl Namespace {
-    /// Whether this UserSig was the last to be verified, and has not expired since.
-    fn knows(&self, usersig: &str, identifier: &str, now: i64) -> bool {
-        lock(&self.verified)
-            .as_ref()
-            .is_some_and(|known| known.usersig == usersig && known.identifier == identifier && now <= known.valid_until)
-    }
-
-    /// Where the app's webhooks go.
-    pub fn webhook(&self) -> Option<Arc<Target>> {
-        read(&self.webhook).clone()
-    }
-
-    pub fn set_webhook(&self, target: Option<Target>) {
-        *write(&self.webhook) = target.map(Arc::new);
-    }
-
-    /// The secret key.
-    pub fn key(&self) -> SecretString {
-        read(&self.key).clone()
     }
 }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use super::ids::Id;
-use super::registry::Body;
-use super::sync::lock;
+use crate::body::Body;
+use crate::ids::Id;
+use crate::sync::lock;
 
 /// Something that clients would receive.
 #[derive(Debug, Clone, Serialize)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::mix;
-use super::sync::lock;
+use crate::ids::mix;
+use crate::sync::lock;
 
 /// What happens to a request that a rule hits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

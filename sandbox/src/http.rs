@@ -23,11 +23,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::engine::{Engine, Query, envelope};
-use super::error::ApiError;
-use super::faults::{Action, Verdict};
-use super::journal::Entry;
-use super::registry::{self, Command};
+use crate::command::Command;
+use crate::engine::{Engine, Query, envelope};
+use crate::error::ApiError;
+use crate::faults::{Action, Verdict};
+use crate::journal::Entry;
+use crate::registry;
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::state::group::GroupType;
+use crate::group_type::GroupType;
 
 /// A UserID or GroupId; clones share one allocation, so that a million messages do not hold a million names.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

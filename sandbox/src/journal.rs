@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::sync::lock;
+use crate::sync::lock;
 
 /// One request.
 #[derive(Debug, Clone, Serialize)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::sync::lock;
+use crate::sync::lock;
 
 /// What one call, group or message may hold. The defaults are the newest documented ones of the largest edition,
 /// except where an older and larger value keeps older clients working.

@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use super::error::ApiError;
-use super::registry::Kind::{self, Flag, Integer, Number, Object, Objects, OneOf, Text, Texts, User, Word};
-use super::registry::{Field, Strictness, check as check_fields, opt, req};
+use crate::error::ApiError;
+use crate::schema::Kind::{self, Flag, Integer, Number, Object, Objects, OneOf, Text, Texts, User, Word};
+use crate::schema::{Field, Strictness, check as check_fields, opt, req};
+
+/// The field type of `MsgBody`.
+pub const ELEMENTS: Kind = Kind::List(check);
 
 /// How clients fetch a medium: always straight from its URL.
 const DIRECT: Kind = OneOf(&[2]);
@@ -65,7 +68,7 @@ const RELAY: &[Field] = &[
             req("MsgSeq", Kind::U32),
             req("MsgRandom", Kind::U32),
             req("MsgTimeStamp", Integer),
-            req("MsgBody", Kind::Elements),
+            req("MsgBody", ELEMENTS),
         ]),
     ),
 ];

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::registry::{Command, Field, Kind, Parity, commands};
+use crate::command::Command;
+use crate::registry::commands;
+use crate::schema::{Field, Kind, Parity};
 
 /// One row for each command: its fields by what becomes of them.
 pub fn table() -> String {

@@ -1,4 +1,4 @@
-//! The one table of commands: paths, fields, handlers and parity. Request checking and the parity document work off it.
+//! The one table of commands. Request checking and the parity document work off it.
 //!
 //! To add commands:
 //!
@@ -6,8 +6,9 @@
 //!    body has passed the field table: types are right, required keys are there, aliases carry their canonical name.
 //! 2. In the same file declare `pub static COMMANDS: &[Command]`, one `Command::new(service, name, fields, handler)`
 //!    each: `.read_only()` when it changes nothing, `.rate(n)` when it may be called other than 200 times a second,
-//!    `.codes(f)` when its failures have codes of their own, `.before(f)` when the app's webhook is asked first. What clients and webhooks learn goes into `ctx.events`.
-//!    Fields are `req("Key", Kind)` or `opt("Key", Kind)`, then `.alias(&[..])` and `.ignored()` where they apply.
+//!    `.codes(f)` when its failures have codes of their own, `.before(f)` when the app's webhook is asked first. What
+//!    clients and webhooks receive goes into `ctx.events`. Fields are `req("Key", Kind)` or `opt("Key", Kind)`, then
+//!    `.alias(&[..])` and `.ignored()` where they apply.
 //! 3. Name the slice in `TABLES` below.
 //!
 //! State that only such a command needs goes into `state/`, with serde derives so that snapshots carry it.
@@ -15,24 +16,9 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use serde_json::{Map, Value};
-
-use super::error::ApiError;
-use super::events::Hook;
-use super::handlers::{self, Ctx};
-use super::limits::Limits;
-use super::message_body;
-
-/// A JSON object as received or to be sent.
-pub type Body = Map<String, Value>;
-
-/// The keys of a successful answer beside the envelope, or the failure.
-pub type Outcome = Result<Body, ApiError>;
-
-pub type Handler = fn(&mut Ctx<'_>, &Body) -> Outcome;
-
-/// What the app's webhook is asked before a command is executed; `None` for a command that will fail anyway.
-pub type Before = fn(&Ctx<'_>, &Body) -> Option<Hook>;
+use crate::command::Command;
+use crate::error::ApiError;
+use crate::handlers;
 
 /// Every table of commands.
 static TABLES: &[&[Command]] = &[
@@ -58,144 +44,6 @@ static TABLES: &[&[Command]] = &[
     handlers::permission_group::COMMANDS,
     handlers::topic_permission::COMMANDS,
 ];
-
-/// Which of a field's meanings the emulator has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parity {
-    Implemented,
-    /// Type-checked, then without effect: what it steers lies outside the emulator (pushes, webhooks, clients).
-    Ignored,
-    /// Always answered with a failure.
-    Refused,
-}
-
-/// What a field may hold.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    Text,
-    /// Text of at most so many bytes.
-    Bytes(usize),
-    /// Text whose longest form is a setting.
-    Limited(fn(&Limits) -> usize),
-    /// A UserID: 60015 when it is no string.
-    User,
-    Users,
-    Texts,
-    /// An array of numbers.
-    Numbers,
-    Word(&'static [&'static str]),
-    Integer,
-    /// One of a closed set of numbers.
-    OneOf(&'static [u64]),
-    U32,
-    /// 0 or 1.
-    Flag,
-    /// true or false.
-    Boolean,
-    Number,
-    /// A cursor that editions of the documents type as text or as a number.
-    Cursor,
-    Object(&'static [Field]),
-    Objects(&'static [Field]),
-    /// Any JSON object.
-    Any,
-    /// The elements of a message.
-    Elements,
-}
-
-/// A key of a request.
-#[derive(Debug, Clone, Copy)]
-pub struct Field {
-    pub name: &'static str,
-    pub aliases: &'static [&'static str],
-    pub kind: Kind,
-    pub required: bool,
-    pub parity: Parity,
-    /// Whether 0 means what absence means.
-    pub zero_is_absent: bool,
-}
-
-pub const fn req(name: &'static str, kind: Kind) -> Field {
-    Field { name, aliases: &[], kind, required: true, parity: Parity::Implemented, zero_is_absent: false }
-}
-
-pub const fn opt(name: &'static str, kind: Kind) -> Field {
-    Field { name, aliases: &[], kind, required: false, parity: Parity::Implemented, zero_is_absent: false }
-}
-
-impl Field {
-    /// Other spellings that clients of some age send.
-    pub const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
-        self.aliases = aliases;
-        self
-    }
-
-    pub const fn ignored(mut self) -> Self {
-        self.parity = Parity::Ignored;
-        self
-    }
-
-    /// Clients that write every key of their structures send 0 for a number that was not set.
-    pub const fn zero_is_absent(mut self) -> Self {
-        self.zero_is_absent = true;
-        self
-    }
-
-    fn is_named(&self, key: &str) -> bool {
-        self.name == key || self.aliases.contains(&key)
-    }
-
-    /// Whether a value says no more than leaving the key out: an empty optional word, for some numbers 0.
-    fn is_unset(&self, value: &Value) -> bool {
-        match self.kind {
-            Kind::Word(_) => !self.required && value.as_str() == Some(""),
-            _ => self.zero_is_absent && value.as_i64() == Some(0),
-        }
-    }
-}
-
-/// A command of the API.
-#[derive(Debug)]
-pub struct Command {
-    pub service: &'static str,
-    pub name: &'static str,
-    pub fields: &'static [Field],
-    pub handler: Handler,
-    /// Calls a second for each app.
-    pub rate: f64,
-    pub writes: bool,
-    pub before: Option<Before>,
-    /// The family's own code for a failure; absent where the common ones apply.
-    pub code: Option<fn(&ApiError) -> i64>,
-}
-
-impl Command {
-    pub const fn new(service: &'static str, name: &'static str, fields: &'static [Field], handler: Handler) -> Self {
-        Self { service, name, fields, handler, rate: 200.0, writes: true, before: None, code: None }
-    }
-
-    /// The app's webhook is asked first.
-    pub const fn before(mut self, before: Before) -> Self {
-        self.before = Some(before);
-        self
-    }
-
-    /// Failures have other codes than elsewhere.
-    pub const fn codes(mut self, code: fn(&ApiError) -> i64) -> Self {
-        self.code = Some(code);
-        self
-    }
-
-    pub const fn rate(mut self, per_second: f64) -> Self {
-        self.rate = per_second;
-        self
-    }
-
-    pub const fn read_only(mut self) -> Self {
-        self.writes = false;
-        self
-    }
-}
 
 /// Every command, in the order of the tables.
 pub fn commands() -> impl Iterator<Item = &'static Command> {
@@ -228,125 +76,5 @@ pub fn find(service: &str, name: &str) -> Result<&'static Command, ApiError> {
         Some(command) => Ok(command),
         None if SERVICES.contains(&service) => Err(ApiError::new(10003, format!("unknown command: {name}"))),
         None => Err(ApiError::new(60009, format!("unknown service: {service}"))),
-    }
-}
-
-/// How strictly bodies are read.
-#[derive(Clone, Copy)]
-pub struct Strictness<'a> {
-    /// Whether unknown keys are left alone, as the real service does.
-    pub loose: bool,
-    pub limits: &'a Limits,
-}
-
-/// Checks an object against its table, drops unset keys and renames aliases; failures name the key by its path.
-pub fn check(fields: &[Field], body: &mut Body, path: &str, strictness: Strictness<'_>) -> Result<(), ApiError> {
-    body.retain(|key, value| {
-        !value.is_null() && !fields.iter().any(|field| field.is_unset(value) && field.is_named(key))
-    });
-    for field in fields {
-        for alias in field.aliases {
-            if let Some(value) = body.remove(*alias) {
-                body.entry(field.name).or_insert(value);
-            }
-        }
-    }
-    if !strictness.loose
-        && let Some(unknown) = body.keys().find(|key| fields.iter().all(|field| field.name != key.as_str()))
-    {
-        return Err(ApiError::field(&format!("{path}{unknown}"), "is not a key of this command"));
-    }
-    for field in fields {
-        match body.get_mut(field.name) {
-            Some(value) => check_value(field.kind, value, path, field.name, strictness)?,
-            None if field.required => {
-                return Err(ApiError::field(&format!("{path}{}", field.name), "is missing"));
-            }
-            None => {}
-        }
-    }
-    Ok(())
-}
-
-fn check_value(
-    kind: Kind,
-    value: &mut Value,
-    path: &str,
-    name: &str,
-    strictness: Strictness<'_>,
-) -> Result<(), ApiError> {
-    let fail = |why: &str| Err(ApiError::field(&format!("{path}{name}"), why));
-    match kind {
-        Kind::Text if !value.is_string() => fail("must be a string"),
-        Kind::Bytes(max) => check_length(value, max, &fail),
-        Kind::Limited(max) => check_length(value, max(strictness.limits), &fail),
-        Kind::User => check_user(value, path, name),
-        Kind::Users => match value.as_array() {
-            Some(users) => users.iter().try_for_each(|user| check_user(user, path, name)),
-            None => fail("must be an array of strings"),
-        },
-        Kind::Texts if !value.as_array().is_some_and(|texts| texts.iter().all(Value::is_string)) => {
-            fail("must be an array of strings")
-        }
-        Kind::Numbers if !value.as_array().is_some_and(|numbers| numbers.iter().all(Value::is_u64)) => {
-            fail("must be an array of numbers")
-        }
-        Kind::Word(words) => match value.as_str() {
-            Some(word) if words.contains(&word) => Ok(()),
-            Some(_) => fail(&format!("must be one of {}", words.join(", "))),
-            None => fail("must be a string"),
-        },
-        Kind::Integer if !(value.is_i64() || value.is_u64()) => fail("must be an integer"),
-        Kind::OneOf(numbers) if value.as_u64().is_none_or(|number| !numbers.contains(&number)) => {
-            fail(&format!("must be one of {numbers:?}"))
-        }
-        Kind::U32 if value.as_u64().is_none_or(|n| n > u64::from(u32::MAX)) => {
-            fail("must be an unsigned 32-bit integer")
-        }
-        Kind::Flag if value.as_u64().is_none_or(|n| n > 1) => fail("must be 0 or 1"),
-        Kind::Boolean if !value.is_boolean() => fail("must be true or false"),
-        Kind::Number if !value.is_number() => fail("must be a number"),
-        Kind::Cursor if !(value.is_string() || value.is_u64()) => fail("must be a string"),
-        Kind::Any if !value.is_object() => fail("must be an object"),
-        Kind::Object(fields) => match value.as_object_mut() {
-            Some(object) => check(fields, object, &format!("{path}{name}."), strictness),
-            None => fail("must be an object"),
-        },
-        Kind::Objects(fields) => {
-            let Some(items) = value.as_array_mut() else {
-                return fail("must be an array of objects");
-            };
-            for (position, item) in items.iter_mut().enumerate() {
-                let Some(object) = item.as_object_mut() else {
-                    return fail("must be an array of objects");
-                };
-                check(fields, object, &format!("{path}{name}[{position}]."), strictness)?;
-            }
-            Ok(())
-        }
-        Kind::Elements => match value.as_array_mut() {
-            Some(elements) => message_body::check(elements, &format!("{path}{name}"), strictness),
-            None => fail("must be an array of objects"),
-        },
-        _ => Ok(()),
-    }
-}
-
-fn check_length(value: &Value, max: usize, fail: &impl Fn(&str) -> Result<(), ApiError>) -> Result<(), ApiError> {
-    match value.as_str() {
-        Some(text) if text.len() <= max => Ok(()),
-        Some(_) => fail(&format!("is longer than {max} bytes")),
-        None => fail("must be a string"),
-    }
-}
-
-/// Longest UserID in bytes.
-const USER_ID_BYTES: usize = 32;
-
-fn check_user(value: &Value, path: &str, name: &str) -> Result<(), ApiError> {
-    match value.as_str() {
-        Some(user) if user.len() <= USER_ID_BYTES => Ok(()),
-        Some(_) => Err(ApiError::field(&format!("{path}{name}"), "is longer than 32 bytes")),
-        None => Err(ApiError::new(60015, format!("{path}{name} must be a string"))),
     }
 }

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::engine::Engine;
-use super::handlers::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
-use super::ids::Id;
-use super::state::app::CustomFields;
-use super::sync::lock;
-use super::webhook::{Plain, Target};
-use super::{DEFAULT_APP, registry, snapshot};
+use crate::engine::Engine;
+use crate::ids::Id;
+use crate::settings::DEFAULT_APP;
+use crate::state::app::{CustomFields, GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use crate::sync::lock;
+use crate::webhook::Plain;
+use crate::{registry, snapshot};
 
 /// What a seed file says of one app.
 #[derive(Deserialize)]
@@ -98,7 +98,7 @@ fn apply_app(engine: &Engine, seed: SeedApp<'_>) -> Result<(), String> {
         declare(&mut app.member_fields, &seed.member_fields, MEMBER_CUSTOM_FIELDS)?;
     }
     if seed.webhook.is_some() {
-        set_webhook(engine, seed.sdkappid, seed.webhook)?;
+        engine.set_webhook(seed.sdkappid, seed.webhook)?;
     }
     for (position, step) in seed.commands.into_iter().enumerate() {
         let failed = |reason| format!("command {position} ({}): {reason}", step.command);
@@ -107,13 +107,6 @@ fn apply_app(engine: &Engine, seed: SeedApp<'_>) -> Result<(), String> {
             .and_then(|command| engine.execute_inside(&namespace, command, &seed.admin, body).0)
             .map_err(|error| failed(format!("{} {}", error.code, error.info)))?;
     }
-    Ok(())
-}
-
-/// Sends an app's webhooks somewhere, or nowhere.
-pub fn set_webhook(engine: &Engine, sdkappid: u64, webhook: Option<Plain>) -> Result<(), String> {
-    let namespace = engine.namespace(sdkappid).ok_or_else(|| format!("there is no app {sdkappid}"))?;
-    namespace.set_webhook(webhook.map(Target::try_from).transpose()?);
     Ok(())
 }
 

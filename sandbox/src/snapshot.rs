@@ -6,13 +6,13 @@ use std::io::{BufReader, Write};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::DEFAULT_APP;
-use super::engine::{Engine, Namespace, Rules};
-use super::seed::set_webhook;
-use super::state::app::App;
-use super::store::{Earlier, Ticket};
-use super::sync::lock;
-use super::webhook::Plain;
+use crate::engine::{Engine, Rules};
+use crate::namespace::Namespace;
+use crate::settings::DEFAULT_APP;
+use crate::state::app::App;
+use crate::store::{Earlier, Ticket};
+use crate::sync::lock;
+use crate::webhook::Plain;
 
 /// The state of every app. Keys stay out: a snapshot can be passed on.
 #[derive(Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub fn recover(engine: &Engine, earlier: &Earlier) -> Result<bool, String> {
         engine.add_app(sdkappid, SecretString::from(key), DEFAULT_APP.admin);
     }
     for (sdkappid, webhook) in base.webhooks {
-        set_webhook(engine, sdkappid, Some(webhook))?;
+        engine.set_webhook(sdkappid, Some(webhook))?;
     }
     put(engine, base.state)?;
     // Whatever cannot be repeated must stop the start: the next base would make its loss final.

@@ -13,7 +13,7 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition}
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 
-use super::registry::Body;
+use crate::body::Body;
 
 /// The base in pieces: it can be large, and neither its writer nor its reader holds it whole.
 const BASE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("base");

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::error::ApiError;
+use crate::error::ApiError;
 
 /// A UserSig inflates to some 200 bytes; anything far beyond is not one.
 const INFLATED_MAX: u64 = 16 * 1024;

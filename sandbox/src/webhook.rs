@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::error::ApiError;
-use super::events::Hook;
-use super::registry::Body;
-use super::sync::lock;
+use crate::body::Body;
+use crate::error::ApiError;
+use crate::events::Hook;
+use crate::sync::lock;
 
 /// Where an app's webhooks go.
 #[derive(Debug, Clone)]

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::{Ctx, answer, done, objects, text, texts};
+use crate::body::{Body, Outcome, answer, done, objects, text, texts};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::ids::Id;
-use crate::registry::Kind::{Integer, Objects, Text, Texts, User};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Integer, Objects, Text, Texts, User};
+use crate::schema::{Field, opt, req};
 use crate::state::app::Account;
 
 const SERVICE: &str = "im_open_login_svc";

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, done, objects, text};
+use crate::body::{Body, Outcome, answer, done, objects, text};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Objects, Text};
-use crate::registry::{Body, Command, Field, Outcome, req};
+use crate::group_type::GroupType;
+use crate::schema::Kind::{Objects, Text};
+use crate::schema::{Field, req};
 use crate::state::attributes::Attributes;
-use crate::state::group::GroupType;
 
 const SERVICE: &str = "group_open_http_svc";
 

@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, check_count, done, integer, optional_text, text, texts, unsigned};
+use super::checks::check_count;
+use crate::body::{Body, Outcome, answer, done, integer, optional_text, text, texts, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
+use crate::group_type::GroupType;
 use crate::ids::Id;
-use crate::registry::Kind::{Bytes, Integer, Text, U32, Users};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::schema::Kind::{Bytes, Integer, Text, U32, Users};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 
 const SERVICE: &str = "group_open_http_svc";
 

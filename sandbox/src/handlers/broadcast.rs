@@ -3,15 +3,18 @@
 use serde_json::json;
 
 use super::message::elements;
-use super::{Ctx, answer, optional_text, unsigned};
+use crate::body::{Body, Outcome, answer, optional_text, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
-use crate::registry::Kind::{Elements, Text, U32, User};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::GroupType;
+use crate::group_type::GroupType;
+use crate::message_body::ELEMENTS;
+use crate::schema::Kind::{Text, U32, User};
+use crate::schema::{Field, opt, req};
 
 const BROADCAST: &[Field] =
-    &[opt("From_Account", User), req("Random", U32), req("MsgBody", Elements), opt("CloudCustomData", Text)];
+    &[opt("From_Account", User), req("Random", U32), req("MsgBody", ELEMENTS), opt("CloudCustomData", Text)];
 
 pub static COMMANDS: &[Command] =
     &[Command::new("group_open_http_svc", "send_broadcast_msg", BROADCAST, send_broadcast_msg).rate(1.0).codes(code)];

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, done, integer, objects, optional_text, text, texts};
+use crate::body::{Body, Outcome, answer, done, integer, objects, optional_text, text, texts};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Integer, Objects, Text, Texts, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::group_type::GroupType;
+use crate::schema::Kind::{Integer, Objects, Text, Texts, Word};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 
 const SERVICE: &str = "group_open_http_svc";
 

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, objects, optional_text, text, unsigned};
+use crate::body::{Body, Outcome, answer, objects, optional_text, text, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Bytes, Objects, Text, U32};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Bytes, Objects, Text, U32};
+use crate::schema::{Field, opt, req};
 use crate::state::extension::{Extensions, Pair};
 use crate::state::group::Group;
 use crate::state::message::{Message, MessageState};

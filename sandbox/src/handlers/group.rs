@@ -2,17 +2,18 @@
 
 use serde_json::{Value, json};
 
+use super::checks::{group_custom, member_custom, merge_custom};
 use super::view::{base_info, insert_custom, member_info};
-use super::{
-    Ctx, answer, done, group_custom, integer, member_custom, merge_custom, objects, optional_text, switch, text, texts,
-    unsigned,
-};
+use crate::body::{Body, Outcome, answer, done, integer, objects, optional_text, switch, text, texts, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind, Hook, member_list};
+use crate::group_type::GroupType;
 use crate::ids::{Id, is_custom_group_id};
-use crate::registry::Kind::{Bytes, Flag, Integer, Limited, Object, Objects, Text, Texts, U32, User, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::schema::Kind::{Bytes, Flag, Integer, Limited, Object, Objects, Text, Texts, U32, User, Word};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 use crate::state::member::{MsgFlag, Role};
 use crate::state::permission_group::Right;
 

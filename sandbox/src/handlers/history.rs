@@ -3,12 +3,15 @@
 use serde_json::{Value, json};
 
 use super::message::LIVE_RECALL_SECONDS;
-use super::{Ctx, answer, done, integer, objects, switch, text, topic_id, unsigned};
+use crate::body::{Body, Outcome, answer, done, integer, objects, switch, text, topic_id, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
-use crate::registry::Kind::{Bytes, Flag, Integer, Objects, Text, U32, User};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::group_type::GroupType;
+use crate::schema::Kind::{Bytes, Flag, Integer, Objects, Text, U32, User};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 use crate::state::message::{History, Message, MessageState};
 
 const SERVICE: &str = "group_open_http_svc";

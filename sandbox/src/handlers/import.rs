@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 
+use super::checks::check_count;
 use super::group::{GROUP_CUSTOM, new_group};
 use super::message::elements;
-use super::{Ctx, answer, check_count, done, integer, objects, optional_text, text, topic_id, unsigned};
+use crate::body::{Body, Outcome, answer, done, integer, objects, optional_text, text, topic_id, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Elements, Flag, Integer, Limited, Objects, Text, U32, User, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::GroupType;
+use crate::group_type::GroupType;
+use crate::message_body::ELEMENTS;
+use crate::schema::Kind::{Flag, Integer, Limited, Objects, Text, U32, User, Word};
+use crate::schema::{Field, opt, req};
 use crate::state::member::Role;
 use crate::state::message::Message;
 
@@ -38,7 +42,7 @@ const MESSAGES: &[Field] = &[
             req("From_Account", User),
             req("SendTime", Integer),
             opt("Random", U32),
-            req("MsgBody", Elements),
+            req("MsgBody", ELEMENTS),
             opt("CloudCustomData", Text),
             opt("TopicId", Text),
         ]),

@@ -3,11 +3,14 @@
 use serde_json::{Value, json};
 
 use super::view::base_info;
-use super::{Ctx, answer, integer, optional_text, switch, text, texts, unsigned};
+use crate::body::{Body, Outcome, answer, integer, optional_text, switch, text, texts, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Flag, Integer, Object, Texts, User, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::group_type::GroupType;
+use crate::schema::Kind::{Flag, Integer, Object, Texts, User, Word};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 use crate::state::member::Member;
 
 const SERVICE: &str = "group_open_http_svc";

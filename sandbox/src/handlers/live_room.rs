@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, check_count, done, integer, objects, text, texts, unsigned};
+use super::checks::check_count;
+use crate::body::{Body, Outcome, answer, done, integer, objects, text, texts, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
+use crate::group_type::GroupType;
 use crate::ids::Id;
-use crate::registry::Kind::{Integer, Numbers, Objects, Text, U32, User, Users};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::schema::Kind::{Integer, Numbers, Objects, Text, U32, User, Users};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 use crate::state::presence::{ALWAYS_ONLINE, HIDDEN, Online};
 
 const SERVICE: &str = "group_open_avchatroom_http_svc";

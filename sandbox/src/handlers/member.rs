@@ -2,17 +2,18 @@
 
 use serde_json::{Value, json};
 
+use super::checks::{check_count, member_custom, merge_custom};
 use super::group::MEMBER_CUSTOM;
 use super::view::member_info;
-use super::{
-    Ctx, answer, check_count, done, integer, member_custom, merge_custom, objects, optional_text, switch, text, texts,
-    unsigned,
-};
+use crate::body::{Body, Outcome, answer, done, integer, objects, optional_text, switch, text, texts, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind, Hook, member_list};
-use crate::registry::Kind::{Bytes, Cursor, Flag, Integer, Objects, Text, Texts, U32, User, Users, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType};
+use crate::group_type::GroupType;
+use crate::schema::Kind::{Bytes, Cursor, Flag, Integer, Objects, Text, Texts, U32, User, Users, Word};
+use crate::schema::{Field, opt, req};
+use crate::state::group::Group;
 use crate::state::member::{MsgFlag, Role};
 
 const SERVICE: &str = "group_open_http_svc";

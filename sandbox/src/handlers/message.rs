@@ -3,15 +3,18 @@
 use serde_json::{Value, json};
 
 use super::receipt::RECEIPT_MEMBERS;
-use super::{Ctx, answer, done, objects, optional_text, switch, text, texts, topic_id, unsigned};
+use crate::body::{Body, Outcome, answer, done, objects, optional_text, switch, text, texts, topic_id, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind, Hook};
+use crate::group_type::GroupType;
 use crate::ids::Id;
 use crate::limits::GROUP_MESSAGES_PER_SECOND;
-use crate::message_body::OFFLINE_PUSH_INFO;
-use crate::registry::Kind::{Elements, Flag, Object, Objects, Text, Texts, U32, User, Users};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::{Group, GroupType, LiveMessage};
+use crate::message_body::{ELEMENTS, OFFLINE_PUSH_INFO};
+use crate::schema::Kind::{Flag, Object, Objects, Text, Texts, U32, User, Users};
+use crate::schema::{Field, opt, req};
+use crate::state::group::{Group, LiveMessage};
 use crate::state::member::Role;
 use crate::state::message::Message;
 use crate::state::permission_group::Right;
@@ -22,7 +25,7 @@ const SEND: &[Field] = &[
     req("GroupId", Text),
     req("Random", U32).alias(&["MsgRandom"]),
     opt("MsgPriority", Text),
-    req("MsgBody", Elements),
+    req("MsgBody", ELEMENTS),
     opt("From_Account", User),
     opt("OfflinePushInfo", Object(OFFLINE_PUSH_INFO)).ignored(),
     opt("ForbidCallbackControl", Texts),

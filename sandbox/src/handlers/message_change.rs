@@ -4,18 +4,21 @@ use serde_json::{Value, json};
 
 use super::history::history;
 use super::message::elements;
-use super::{Ctx, answer, done, optional_text, text, topic_id, unsigned};
+use crate::body::{Body, Outcome, answer, done, optional_text, text, topic_id, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
-use crate::registry::Kind::{Elements, Text, U32};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
-use crate::state::group::GroupType;
+use crate::group_type::GroupType;
+use crate::message_body::ELEMENTS;
+use crate::schema::Kind::{Text, U32};
+use crate::schema::{Field, opt, req};
 use crate::state::message::MessageState;
 
 const MODIFY: &[Field] = &[
     req("GroupId", Text),
     req("MsgSeq", U32),
-    opt("MsgBody", Elements),
+    opt("MsgBody", ELEMENTS),
     opt("CloudCustomData", Text),
     opt("TopicId", Text),
 ];

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, check_count, done, text, texts, topic_id, unsigned};
+use super::checks::check_count;
+use crate::body::{Body, Outcome, answer, done, text, texts, topic_id, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::ids::Id;
-use crate::registry::Kind::{Text, U32, Users};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Text, U32, Users};
+use crate::schema::{Field, opt, req};
 
 const SERVICE: &str = "group_open_http_svc";
 

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, check_page, done, objects, optional_text, text, texts, unsigned};
+use super::checks::check_page;
+use crate::body::{Body, Outcome, answer, done, objects, optional_text, text, texts, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
 use crate::ids::{Id, is_custom_permission_group_id, is_permission_group_id};
-use crate::registry::Kind::{Bytes, Cursor, Integer, Objects, Text, Texts, User};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Bytes, Cursor, Integer, Objects, Text, Texts, User};
+use crate::schema::{Field, opt, req};
 use crate::state::group::Group;
 use crate::state::permission_group::PermissionGroup;
 

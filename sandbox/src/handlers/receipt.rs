@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, done, objects, text, unsigned};
+use crate::body::{Body, Outcome, answer, done, objects, text, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Flag, Objects, Text, U32, User};
-use crate::registry::{Body, Command, Field, Outcome, req};
-use crate::state::group::{Group, GroupType};
+use crate::group_type::GroupType;
+use crate::schema::Kind::{Flag, Objects, Text, U32, User};
+use crate::schema::{Field, req};
+use crate::state::group::Group;
 use crate::state::receipt::Receipt;
 
 const SERVICE: &str = "group_open_http_svc";

@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use super::{Ctx, answer, done, optional_text, text};
+use crate::body::{Body, Outcome, answer, done, optional_text, text};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::ids::Id;
-use crate::registry::Kind::{Bytes, Text, User};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Bytes, Text, User};
+use crate::schema::{Field, opt, req};
 
 const SERVICE: &str = "openim_robot_http_svc";
 

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::message::{number_live, sender};
-use super::{Ctx, answer, objects, optional_text, text, unsigned};
+use crate::body::{Body, Outcome, answer, objects, optional_text, text, unsigned};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
 use crate::limits::GROUP_MESSAGES_PER_SECOND;
-use crate::registry::Kind::{Boolean, Integer, Object, Objects, Text, U32, User, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Boolean, Integer, Object, Objects, Text, U32, User, Word};
+use crate::schema::{Field, opt, req};
 use crate::state::group::Group;
 use crate::state::message::Message;
 use crate::state::stream::{Part, Stream};

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Ctx, answer, integer, optional_text, text, texts, topic_id};
+use crate::body::{Body, Outcome, answer, integer, optional_text, text, texts, topic_id};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind, Hook};
 use crate::ids::is_custom_topic_id;
-use crate::registry::Kind::{Bytes, Integer, Limited, Text, Texts, User, Word};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Bytes, Integer, Limited, Text, Texts, User, Word};
+use crate::schema::{Field, opt, req};
 use crate::state::group::Group;
 use crate::state::member::MsgFlag;
 use crate::state::permission_group::Right;

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::permission_group::{bits, community, community_mut, named, named_mut};
-use super::{Ctx, answer, objects, text, texts};
+use crate::body::{Body, Outcome, answer, objects, text, texts};
+use crate::command::Command;
+use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::registry::Kind::{Integer, Objects, Text, Texts};
-use crate::registry::{Body, Command, Field, Outcome, opt, req};
+use crate::schema::Kind::{Integer, Objects, Text, Texts};
+use crate::schema::{Field, opt, req};
 use crate::state::permission_group::PermissionGroup;
 
 const SERVICE: &str = "group_open_http_svc";

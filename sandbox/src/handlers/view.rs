@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::registry::Body;
+use crate::body::Body;
 use crate::state::group::Group;
 use crate::state::member::Member;
 

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::broadcast::Broadcasts;
-use super::group::{Group, GroupType};
+use super::group::Group;
 use crate::error::ApiError;
+use crate::group_type::GroupType;
 use crate::ids::{Id, is_group_id, server_group_id, server_permission_group_id, server_topic_id};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -18,6 +19,10 @@ pub struct Account {
     /// Numbers of the groups that the user is in.
     pub groups: BTreeSet<u64>,
 }
+
+/// Most custom fields of groups and of members in one app.
+pub const GROUP_CUSTOM_FIELDS: usize = 10;
+pub const MEMBER_CUSTOM_FIELDS: usize = 5;
 
 /// Custom fields of groups or members: at most so many keys for each app.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -12,101 +12,8 @@ use super::presence::Presence;
 use super::stream::Streams;
 use super::topic::Topic;
 use crate::error::ApiError;
+use crate::group_type::GroupType;
 use crate::ids::{Id, TOPIC_MARK};
-use crate::limits::Limits;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum GroupType {
-    Private,
-    Public,
-    ChatRoom,
-    AVChatRoom,
-    Community,
-}
-
-impl GroupType {
-    /// The words that requests may use.
-    pub const NAMES: &'static [&'static str] =
-        &["Private", "Public", "ChatRoom", "AVChatRoom", "Community", "Work", "Meeting"];
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "Private" | "Work" => Self::Private,
-            "Public" => Self::Public,
-            "ChatRoom" | "Meeting" => Self::ChatRoom,
-            "AVChatRoom" => Self::AVChatRoom,
-            "Community" => Self::Community,
-            _ => return None,
-        })
-    }
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Private => "Private",
-            Self::Public => "Public",
-            Self::ChatRoom => "ChatRoom",
-            Self::AVChatRoom => "AVChatRoom",
-            Self::Community => "Community",
-        }
-    }
-
-    pub const fn stores_members(self) -> bool {
-        !matches!(self, Self::AVChatRoom)
-    }
-
-    pub const fn stores_history(self) -> bool {
-        !matches!(self, Self::AVChatRoom)
-    }
-
-    pub const fn counts_unread(self) -> bool {
-        !matches!(self, Self::ChatRoom | Self::AVChatRoom)
-    }
-
-    pub const fn can_mute(self) -> bool {
-        !matches!(self, Self::Private)
-    }
-
-    pub const fn has_admins(self) -> bool {
-        !matches!(self, Self::Private | Self::AVChatRoom)
-    }
-
-    /// Whether joining and leaving puts a notice into the history.
-    pub const fn stores_member_notices(self) -> bool {
-        matches!(self, Self::Private | Self::Public | Self::Community)
-    }
-
-    pub const fn default_msg_flag(self) -> MsgFlag {
-        match self {
-            Self::ChatRoom | Self::AVChatRoom => MsgFlag::AcceptNotNotify,
-            _ => MsgFlag::AcceptAndNotify,
-        }
-    }
-
-    /// `ApplyJoinOption` when the creator names none, or may not choose.
-    pub const fn default_apply_option(self) -> &'static str {
-        match self {
-            Self::Private => "DisableApply",
-            Self::Public => "NeedPermission",
-            _ => "FreeAccess",
-        }
-    }
-
-    pub const fn default_invite_option(self) -> &'static str {
-        match self {
-            Self::Private | Self::Community => "FreeAccess",
-            _ => "DisableInvite",
-        }
-    }
-
-    /// The most members that a group of the type may have.
-    pub const fn member_cap(self, limits: &Limits) -> u64 {
-        match self {
-            Self::Community => limits.community_members,
-            Self::AVChatRoom => 0,
-            _ => limits.group_members,
-        }
-    }
-}
 
 /// A message of an AVChatRoom: known for an hour, for recalls only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -238,7 +145,7 @@ impl Group {
 
     /// Lets a user in at the current end of the history.
     pub fn admit(&mut self, id: Id, role: Role, now: i64) {
-        let mut member = Member::new(id, role, now, self.history.last_seq(), self.kind.default_msg_flag());
+        let mut member = Member::new(id, role, now, self.history.last_seq(), MsgFlag::default_in(self.kind));
         member.read_epoch = self.read_reset.epoch;
         for topic in self.topics.values_mut() {
             topic.admit(&member.id);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::group_type::GroupType;
 use crate::ids::Id;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,14 @@ pub enum MsgFlag {
 }
 
 impl MsgFlag {
+    /// The receive option of a new member.
+    pub const fn default_in(kind: GroupType) -> Self {
+        match kind {
+            GroupType::ChatRoom | GroupType::AVChatRoom => Self::AcceptNotNotify,
+            _ => Self::AcceptAndNotify,
+        }
+    }
+
     pub const NAMES: &'static [&'static str] =
         &["AcceptAndNotify", "AcceptNotNotify", "Discard", "AcceptNotNotifyExceptAt"];
 
