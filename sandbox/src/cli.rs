@@ -7,8 +7,9 @@ use clap::Parser;
 use secrecy::SecretString;
 
 use crate::limits::Limits;
+use crate::listener::ConnectionLimits;
 use crate::running::{StartError, start};
-use crate::settings::{AppSettings, DEFAULT_APP, Settings};
+use crate::settings::{AppSettings, DEFAULT_APP, RESTORE_BYTES, Settings};
 
 /// Serves an emulated Tencent IM for tests.
 #[derive(Debug, Clone, Parser)]
@@ -55,6 +56,15 @@ pub struct Args {
     /// Requests that the journal keeps; 0 switches it off.
     #[arg(long, default_value_t = 10_000)]
     pub journal: usize,
+    /// Open connections of each of the two ports.
+    #[arg(long, default_value_t = ConnectionLimits::default().most)]
+    pub connections: usize,
+    /// Bytes of a snapshot or seed that the control API takes.
+    #[arg(long, default_value_t = RESTORE_BYTES)]
+    pub restore_bytes: usize,
+    /// A further name under which the control API may be called on a loopback address; may be given several times.
+    #[arg(long = "allowed-host")]
+    pub allowed_hosts: Vec<String>,
     /// Limits that differ between editions.
     #[command(flatten)]
     pub limits: Limits,
@@ -87,6 +97,9 @@ impl From<Args> for Settings {
             rate_scale: args.rate_scale,
             journal: args.journal,
             limits: args.limits,
+            connections: ConnectionLimits { most: args.connections.max(1), ..ConnectionLimits::default() },
+            restore_bytes: args.restore_bytes,
+            allowed_hosts: args.allowed_hosts,
         }
     }
 }

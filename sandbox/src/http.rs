@@ -1,25 +1,21 @@
 //! The emulated API over HTTP/1.1, with or without TLS.
 
 use std::convert::Infallible;
-use std::io;
-use std::pin::Pin;
+use std::io::{self, Read as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::GzEncoder;
 use futures::StreamExt as _;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,6 +24,7 @@ use crate::engine::{Engine, Query, envelope};
 use crate::error::ApiError;
 use crate::faults::{Action, Verdict};
 use crate::journal::Entry;
+use crate::listener::{Connection, Listener};
 use crate::registry;
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -35,85 +32,45 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A request body may hold so many bytes.
 const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// How long a request body may take to arrive.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+
 /// The first second that no `Date` can hold.
 const YEAR_10000: u64 = 253_402_300_800;
 
-/// A fault closes the connection without an answer.
+/// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("connection reset by a fault rule")]
+#[error("the connection is reset")]
 struct Reset;
 
 /// What all connections share.
 #[derive(Clone)]
 struct Server {
     engine: Arc<Engine>,
-    /// Connections, and requests: who hangs up does not undo what it asked for.
+    /// Requests: a caller that hangs up does not undo what it asked for.
     running: TaskTracker,
     stop: CancellationToken,
 }
 
-/// Accepts connections until the token is cancelled, then lets the running requests finish.
-pub async fn serve(engine: Arc<Engine>, listener: TcpListener, tls: Option<TlsAcceptor>, stop: CancellationToken) {
+/// Serves the API until the listener is stopped, and lets the running requests finish.
+pub async fn serve(engine: Arc<Engine>, listener: Listener, stop: CancellationToken) {
     let server = Server { engine, running: TaskTracker::new(), stop };
-    loop {
-        let stream = tokio::select! {
-            () = server.stop.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "accepting a sandbox connection failed");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
+    let service = |connection: Arc<Connection>| {
+        let server = server.clone();
+        service_fn(move |request| {
+            let (server, connection) = (server.clone(), Arc::clone(&connection));
+            async move {
+                let answer = respond(&server, request).await;
+                if answer.is_err() {
+                    connection.reset.store(true, Ordering::Relaxed);
                 }
-            },
-        };
-        let (shared, tls) = (server.clone(), tls.clone());
-        server.running.spawn(async move {
-            // Small answers must not wait for a full packet.
-            stream.set_nodelay(true).ok();
-            let reset = Arc::new(AtomicBool::new(false));
-            let stream = Resettable { stream, reset: Arc::clone(&reset) };
-            match tls {
-                None => connection(shared, stream, reset).await,
-                Some(tls) => match tls.accept(stream).await {
-                    Ok(stream) => connection(shared, stream, reset).await,
-                    Err(error) => tracing::debug!(%error, "TLS handshake with the sandbox failed"),
-                },
+                answer.map(|answer| dated(answer, server.engine.clock.now()))
             }
-        });
-    }
+        })
+    };
+    listener.serve(service).await;
     server.running.close();
     server.running.wait().await;
-}
-
-async fn connection<S>(server: Server, stream: S, reset: Arc<AtomicBool>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let stop = server.stop.clone();
-    let service = service_fn(move |request| {
-        let (server, reset) = (server.clone(), Arc::clone(&reset));
-        async move {
-            let answer = respond(&server, request).await;
-            if answer.is_err() {
-                reset.store(true, Ordering::Relaxed);
-            }
-            answer.map(|answer| dated(answer, server.engine.clock.now()))
-        }
-    });
-    let builder = auto::Builder::new(TokioExecutor::new());
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let finished = tokio::select! {
-        finished = connection.as_mut() => finished,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = finished {
-        tracing::debug!(%error, "a sandbox connection ended early");
-    }
 }
 
 async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
@@ -123,7 +80,7 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
     }
     let engine = &server.engine;
     let started = Instant::now();
-    // Clients of old read with GET, and the real service answers them.
+    // Older clients read with GET, and the real service answers them.
     let is_understood = *request.method() == Method::POST || (engine.loose && *request.method() == Method::GET);
     let query: Query = axum::extract::Query::try_from_uri(request.uri()).map(|query| query.0).unwrap_or_default();
     let sdkappid = query.get("sdkappid").and_then(|id| id.parse().ok());
@@ -131,14 +88,15 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
     let route = path.trim_start_matches('/');
     let (service, name) = route.strip_prefix("v4/").and_then(|rest| rest.split_once('/')).unwrap_or(("", ""));
     let command = match is_understood {
+        true if engine.loose => registry::find_loosely(service, name),
         true => registry::find(service, name),
         false => Err(ApiError::new(60009, "only POST is understood")),
     };
     let verdict = if command.is_ok() { engine.faults.judge(sdkappid, name) } else { Verdict::default() };
     let (service, command_name) = (service.to_owned(), name.to_owned());
 
-    let body = Limited::new(request.into_body(), REQUEST_BYTES).collect().await;
-    let (command, body) = match body {
+    let body = Limited::new(request.into_body(), REQUEST_BYTES).collect();
+    let (command, body) = match tokio::time::timeout(REQUEST_TIME, body).await.map_err(|_| Reset)? {
         Ok(body) => (command, body.to_bytes()),
         Err(_) => (Err(ApiError::new(93000, "the body is too long")), Bytes::new()),
     };
@@ -151,6 +109,7 @@ async fn respond(server: &Server, request: Request<Incoming>) -> Result<Response
             }
         }
         let (reply, code) = outcome(&engine, command, &verdict, &query, &body).await;
+        let reply = verdict.edited(reply);
         // A tester sees every request in the journal, whatever becomes of it.
         if !engine.journal.is_off() {
             engine.journal.record(Entry {
@@ -187,6 +146,8 @@ async fn outcome(
             envelope(Err(ApiError::new(*code, info)))
         }
         Some(Action::Reset | Action::Http { .. }) => (Vec::new(), 0),
+        Some(Action::Reply { body: Value::String(text), .. }) => (text.clone().into_bytes(), 0),
+        Some(Action::Reply { body, .. }) => (body.to_string().into_bytes(), 0),
         _ => envelope(match command {
             Ok(command) => engine.answer(command, query, body).await,
             Err(error) => Err(error),
@@ -201,22 +162,47 @@ fn deliver(verdict: &Verdict, reply: Vec<u8>) -> Result<Response<Body>, Reset> {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
             Ok(plain(status, Bytes::from_static(b"<html><body>upstream fault</body></html>")))
         }
+        Some(Action::Reply { status, headers, .. }) => {
+            let bytes = Bytes::from(reply);
+            let mut response = json(bytes.clone());
+            *response.status_mut() = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
+            if headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("content-encoding") && value == "gzip") {
+                *response.body_mut() = whole(gzip(&bytes).into());
+            }
+            for (name, value) in headers {
+                if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+            Ok(response)
+        }
         Some(Action::Truncate) => Ok(truncated(&reply)),
-        Some(Action::Garbage) => Ok(json(b"<html>not JSON".to_vec())),
-        _ => Ok(json(reply)),
+        Some(Action::Garbage) => Ok(json(Bytes::from_static(b"<html>not JSON"))),
+        _ => Ok(json(reply.into())),
     }
 }
 
-fn json(reply: Vec<u8>) -> Response<Body> {
-    let mut response = plain(StatusCode::OK, reply.into());
+fn json(reply: Bytes) -> Response<Body> {
+    let mut response = plain(StatusCode::OK, reply);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 fn plain(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync());
+    let mut response = Response::new(whole(body));
     *response.status_mut() = status;
     response
+}
+
+fn whole(body: Bytes) -> Body {
+    Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    // Reading from memory cannot fail.
+    GzEncoder::new(text, Compression::default()).read_to_end(&mut packed).ok();
+    packed
 }
 
 /// Clients learn the time from an answer: it is that of the emulated server.
@@ -242,53 +228,4 @@ fn truncated(reply: &[u8]) -> Response<Body> {
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(reply.len()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// A stream that can end with a reset in place of an orderly close.
-struct Resettable {
-    stream: TcpStream,
-    reset: Arc<AtomicBool>,
-}
-
-impl Drop for Resettable {
-    fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
-            self.stream.set_zero_linger().ok();
-        }
-    }
-}
-
-impl AsyncRead for Resettable {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Resettable {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.reset.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

@@ -56,6 +56,9 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+/// The sender of notices that nobody sent.
+pub const SYSTEM_ACCOUNT: &str = "@TIM#SYSTEM";
+
 /// Longest GroupId in bytes.
 pub const GROUP_ID_BYTES: usize = 48;
 
@@ -135,6 +138,20 @@ fn token(seed: u64, n: u64) -> String {
             digit
         })
         .collect()
+}
+
+/// The id of a message as clients know it: an internal number of the sender, the second and the `Random`.
+pub fn message_id(from: &str, time: i64, random: u32) -> String {
+    /// Internal numbers of accounts lie above it.
+    const ACCOUNTS: u64 = 1 << 57;
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let account = ACCOUNTS + (mix(from.bytes().fold(0xcbf2_9ce4_8422_2325, fnv)) >> 24);
+    format!("{account}-{time}-{random}")
+}
+
+/// The key of a stored message: its number, its `Random` and the second.
+pub fn message_key(seq: u64, time: i64, random: u32) -> String {
+    format!("{seq}_{random}_{time}")
 }
 
 /// SplitMix64's finaliser.

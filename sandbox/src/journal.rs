@@ -115,6 +115,11 @@ impl Journal {
         }
     }
 
+    /// Whether any request is like this.
+    pub fn holds(&self, like: impl Fn(&Entry) -> bool) -> bool {
+        lock(&self.kept).entries.iter().any(like)
+    }
+
     pub fn count(&self, filter: &Filter) -> usize {
         lock(&self.kept).entries.iter().filter(|entry| filter.matches(entry)).count()
     }

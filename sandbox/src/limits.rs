@@ -17,6 +17,10 @@ pub struct Limits {
     /// Users that one add_group_member call may name.
     #[arg(long = "limit-add-members", default_value_t = 300)]
     pub add_members: usize,
+    /// Members that one import_group_member call may name. Older editions of the documents say 100, 300 and 500.
+    #[arg(long = "limit-import-members", default_value_t = 20)]
+    #[serde(default = "import_members_unrecorded")]
+    pub import_members: usize,
     /// Users that one send_group_system_notification call may name.
     #[arg(long = "limit-notification-recipients", default_value_t = 500)]
     pub notification_recipients: usize,
@@ -71,6 +75,11 @@ pub struct Limits {
     pub bad_signatures: u32,
 }
 
+/// The cap of the sandboxes that did not record it: what their logs hold must be repeatable.
+fn import_members_unrecorded() -> usize {
+    300
+}
+
 impl Limits {
     /// With the larger texts of groups that newer documents of clients name, which the contract takes too.
     #[must_use]
@@ -89,6 +98,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             add_members: 300,
+            import_members: 20,
             notification_recipients: 500,
             message_bytes: 12_288,
             name_bytes: 30,

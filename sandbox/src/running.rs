@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::control::Protection;
 use crate::engine::Engine;
+use crate::listener::Listener;
 use crate::settings::{DEFAULT_APP, Settings};
 use crate::store::{Earlier, Store};
 use crate::webhook::Webhooks;
@@ -83,7 +84,8 @@ impl Running {
         for task in self.tasks {
             task.await.ok();
         }
-        if let Some(path) = self.export {
+        let export_to = self.export.filter(|_| self.engine.broken().is_none());
+        if let Some(path) = export_to {
             let (engine, to) = (Arc::clone(&self.engine), path.clone());
             let exported = tokio::task::spawn_blocking(move || export(&engine, &to)).await;
             if let Err(error) = exported.map_err(io::Error::from).flatten() {
@@ -132,14 +134,20 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
         Some((certificate, key)) => Some(tls::acceptor(&certificate, &key).await.map_err(StartError::Tls)?),
         None => None,
     };
-    let (api_listener, api) = listen(settings.listen).await?;
-    let (control_listener, control) = listen(settings.control_listen).await?;
+    let stop = CancellationToken::new();
+    let listen = async |address, tls| {
+        let bound = Listener::bind(address, tls, settings.connections, stop.clone()).await;
+        bound.map_err(|source| StartError::Listen { address, source })
+    };
+    let api_listener = listen(settings.listen, tls).await?;
+    let control_listener = listen(settings.control_listen, None).await?;
+    let (api, control) = (api_listener.address(), control_listener.address());
+    let protection = Protection { restore_bytes: settings.restore_bytes, allowed_hosts: settings.allowed_hosts };
 
     let engine = Arc::new(engine);
-    let stop = CancellationToken::new();
     let mut tasks = vec![
-        tokio::spawn(http::serve(Arc::clone(&engine), api_listener, tls, stop.clone())),
-        tokio::spawn(control::serve(Arc::clone(&engine), control_listener, stop.clone())),
+        tokio::spawn(http::serve(Arc::clone(&engine), api_listener, stop.clone())),
+        tokio::spawn(control::serve(Arc::clone(&engine), control_listener, protection)),
     ];
     let webhooks = Arc::clone(&engine);
     let stopped = stop.clone().cancelled_owned();
@@ -174,13 +182,4 @@ async fn shorten_log(engine: Arc<Engine>, stop: CancellationToken) {
             tracing::error!(reason, "the log of the data directory could not be shortened");
         }
     }
-}
-
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let local = listener.local_addr()?;
-        Ok((listener, local))
-    };
-    bound.await.map_err(|source| StartError::Listen { address, source })
 }

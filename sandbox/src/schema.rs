@@ -34,6 +34,8 @@ pub enum Kind {
     /// An array of numbers.
     Numbers,
     Word(&'static [&'static str]),
+    /// A word in strict mode, any text in loose mode.
+    StrictWord(&'static [&'static str]),
     Integer,
     /// One of a closed set of numbers.
     OneOf(&'static [u64]),
@@ -98,7 +100,7 @@ impl Field {
     /// Whether a value says no more than leaving the key out: an empty optional word, for some numbers 0.
     fn is_unset(&self, value: &Value) -> bool {
         match self.kind {
-            Kind::Word(_) => !self.required && value.as_str() == Some(""),
+            Kind::Word(_) | Kind::StrictWord(_) => !self.required && value.as_str() == Some(""),
             _ => self.zero_is_absent && value.as_i64() == Some(0),
         }
     }
@@ -164,7 +166,8 @@ fn check_value(
         Kind::Numbers if !value.as_array().is_some_and(|numbers| numbers.iter().all(Value::is_u64)) => {
             fail("must be an array of numbers")
         }
-        Kind::Word(words) => match value.as_str() {
+        Kind::StrictWord(_) if strictness.loose => check_value(Kind::Text, value, path, name, strictness),
+        Kind::Word(words) | Kind::StrictWord(words) => match value.as_str() {
             Some(word) if words.contains(&word) => Ok(()),
             Some(_) => fail(&format!("must be one of {}", words.join(", "))),
             None => fail("must be a string"),

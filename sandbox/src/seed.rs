@@ -97,7 +97,8 @@ fn apply_app(engine: &Engine, seed: SeedApp<'_>) -> Result<(), String> {
         declare(&mut app.group_fields, &seed.group_fields, GROUP_CUSTOM_FIELDS)?;
         declare(&mut app.member_fields, &seed.member_fields, MEMBER_CUSTOM_FIELDS)?;
     }
-    if seed.webhook.is_some() {
+    if let Some(webhook) = &seed.webhook {
+        webhook.check()?;
         engine.set_webhook(seed.sdkappid, seed.webhook)?;
     }
     for (position, step) in seed.commands.into_iter().enumerate() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::limits::Limits;
+use crate::listener::ConnectionLimits;
 
 /// An app that the sandbox knows: its number, secret key and first admin.
 #[derive(Debug, Clone)]
@@ -67,7 +68,16 @@ pub struct Settings {
     pub journal: usize,
     /// Limits that differ between editions.
     pub limits: Limits,
+    /// What the connections of each of the two ports may cost.
+    pub connections: ConnectionLimits,
+    /// Bytes of a snapshot or seed that the control API takes.
+    pub restore_bytes: usize,
+    /// Names under which the control API may be called on a loopback address, beside those of this machine.
+    pub allowed_hosts: Vec<String>,
 }
+
+/// Bytes that a restore may have by default.
+pub const RESTORE_BYTES: usize = 256 << 20;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -86,6 +96,9 @@ impl Default for Settings {
             rate_scale: 1.0,
             journal: 10_000,
             limits: Limits::default(),
+            connections: ConnectionLimits::default(),
+            restore_bytes: RESTORE_BYTES,
+            allowed_hosts: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -50,11 +50,13 @@ enum Change {
     Append(Vec<u8>),
     /// A new base, as pieces up to an empty one; it holds everything that the log held.
     Rebase(mpsc::Receiver<Vec<u8>>),
+    /// Changes nothing; the changes before it are on disk once it is acknowledged.
+    Barrier,
     /// Nothing comes after it.
     End,
 }
 
-/// Tells when a change is on disk.
+/// Waits until a change is on disk.
 pub struct Ticket(oneshot::Receiver<()>);
 
 impl Ticket {
@@ -64,12 +66,23 @@ impl Ticket {
     }
 }
 
+/// What a store says that cannot be written.
+const UNWRITABLE: &str = "the data directory cannot be written";
+
 /// The open store; its writer ends with it.
 pub struct Store {
     changes: mpsc::Sender<(Change, oneshot::Sender<()>)>,
     base_bytes: AtomicU64,
     log_bytes: AtomicU64,
     is_due: Arc<Notify>,
+    /// Changes that wait to be written, and why none will be any more.
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: AtomicU64,
+    broken: OnceLock<String>,
 }
 
 /// The store of a directory, with what an earlier run left in it.
@@ -114,21 +127,33 @@ impl Earlier {
     /// The store, whose first change must be a new base.
     pub fn into_store(self) -> Result<Store, String> {
         let (changes, queue) = mpsc::channel::<(Change, oneshot::Sender<()>)>();
+        let state = Arc::<State>::default();
+        let shared = Arc::clone(&state);
         let writer = move || {
             let Self(database) = self;
             let mut next = 0;
             while let Ok(first) = queue.recv() {
                 let mut batch: Vec<_> = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1)).collect();
+                let count = batch.len() as u64;
                 let end = batch.pop_if(|(change, _)| matches!(change, Change::End));
-                match write(&database, &batch, &mut next) {
-                    // A dropped acknowledgement tells its waiter that nothing was written.
+                // Nothing may follow a change that was lost: the log would not lead to what was answered.
+                let written = match shared.broken.get() {
+                    Some(reason) => Err(reason.clone()),
+                    None => write(&database, &batch, &mut next).map_err(|error| error.to_string()),
+                };
+                match written {
+                    // A dropped acknowledgement says that nothing was written.
                     Err(error) => {
-                        tracing::error!(%error, "the sandbox cannot write its data directory")
+                        tracing::error!(error, "the sandbox cannot write its data directory");
+                        let free = "make room and start the sandbox again";
+                        shared.broken.set(format!("{UNWRITABLE} ({error}): {free}")).ok();
+                        drop(batch);
                     }
                     Ok(()) => batch.into_iter().for_each(|(_, done)| {
                         done.send(()).ok();
                     }),
                 }
+                shared.waiting.fetch_sub(count, Ordering::Relaxed);
                 if let Some((_, closed)) = end {
                     drop(database);
                     closed.send(()).ok();
@@ -140,7 +165,8 @@ impl Earlier {
             .name("sandbox-store".to_owned())
             .spawn(writer)
             .map_err(|error| error.to_string())?;
-        Ok(Store { changes, base_bytes: AtomicU64::new(0), log_bytes: AtomicU64::new(0), is_due: Arc::default() })
+        let (base_bytes, log_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Store { changes, base_bytes, log_bytes, is_due: Arc::default(), state })
     }
 }
 
@@ -174,7 +200,7 @@ struct BaseWriter {
 
 impl BaseWriter {
     fn send(&self, piece: Vec<u8>) -> io::Result<()> {
-        self.pieces.send(piece).map_err(|_| io::Error::other("the data directory cannot be written"))
+        self.pieces.send(piece).map_err(|_| io::Error::other(UNWRITABLE))
     }
 }
 
@@ -234,14 +260,28 @@ impl Store {
         async move { is_due.notified().await }
     }
 
+    /// Why nothing can be written any more. Memory then holds what the disk does not.
+    pub fn broken(&self) -> Option<String> {
+        self.state.broken.get().cloned()
+    }
+
+    /// Waits for the changes before it, if any wait to be written: an answer must not show what may be lost.
+    pub fn barrier(&self) -> Option<Ticket> {
+        (self.state.waiting.load(Ordering::Relaxed) > 0).then(|| self.submit(Change::Barrier))
+    }
+
     fn submit(&self, change: Change) -> Ticket {
         let (done, written) = oneshot::channel();
+        self.state.waiting.fetch_add(1, Ordering::Relaxed);
         self.changes.send((change, done)).ok();
         Ticket(written)
     }
 }
 
 fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mut u64) -> Result<(), Box<dyn Error>> {
+    if batch.iter().all(|(change, _)| matches!(change, Change::Barrier)) {
+        return Ok(());
+    }
     let transaction = database.begin_write()?;
     for (change, _) in batch {
         match change {
@@ -263,7 +303,7 @@ fn write(database: &Database, batch: &[(Change, oneshot::Sender<()>)], next: &mu
                 transaction.delete_table(LOG)?;
                 transaction.open_table(LOG)?;
             }
-            Change::End => {}
+            Change::Barrier | Change::End => {}
         }
     }
     transaction.commit()?;

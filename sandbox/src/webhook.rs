@@ -48,6 +48,48 @@ struct Options {
     refuse_on_failure: bool,
 }
 
+/// Every webhook that the sandbox sends, without `Group.Callback`.
+const COMMANDS: &[&str] = &[
+    "BeforeCreateGroup",
+    "AfterCreateGroup",
+    "BeforeInviteJoinGroup",
+    "AfterNewMemberJoin",
+    "AfterMemberExit",
+    "BeforeSendMsg",
+    "AfterSendMsg",
+    "SendMsgException",
+    "AfterRecallMsg",
+    "AfterModifyMsg",
+    "AfterGroupMsgExtension",
+    "AfterReadReceipt",
+    "AfterGroupFull",
+    "AfterGroupDestroyed",
+    "AfterGroupInfoChanged",
+    "AfterMemberFieldChanged",
+    "AfterChangeGroupOwner",
+    "AfterGroupAttrChanged",
+    "BeforeCreateTopic",
+    "AfterCreateTopic",
+    "AfterTopicDestroyed",
+    "AfterTopicInfoChanged",
+    "OnMemberStateChange",
+];
+
+/// Refuses the name of a webhook that is never sent, as a misspelt one is.
+pub fn check_command(command: &str) -> Result<(), String> {
+    match command.strip_prefix("Group.Callback") {
+        Some(name) if COMMANDS.contains(&name) => Ok(()),
+        _ => Err(format!("there is no webhook {command:?}")),
+    }
+}
+
+impl Plain {
+    /// Refuses what would never be sent.
+    pub fn check(&self) -> Result<(), String> {
+        self.options.commands.iter().flatten().try_for_each(|command| check_command(command))
+    }
+}
+
 impl TryFrom<Plain> for Target {
     type Error = String;
 
@@ -281,8 +323,9 @@ impl Errand {
     fn new(sdkappid: u64, target: &Target, hook: Hook, now: i64) -> Self {
         let mut body = hook.body;
         body.insert("CallbackCommand".to_owned(), json!(hook.command));
-        // A number by the table, but a text in every sample.
-        body.insert("EventTime".to_owned(), json!((now * 1_000).to_string()));
+        if let Some(time) = event_time(hook.command, now) {
+            body.insert("EventTime".to_owned(), time);
+        }
         Self { sdkappid, target: target.clone(), command: hook.command.to_owned(), body: Value::Object(body), now }
     }
 
@@ -302,6 +345,22 @@ impl Errand {
         }
         drop(query);
         url
+    }
+}
+
+/// The `EventTime` of a webhook in milliseconds. The tables type it as a number everywhere; the samples of most webhooks
+/// have a text, and those about topics have none.
+fn event_time(command: &str, now: i64) -> Option<Value> {
+    let millis = now.saturating_mul(1_000);
+    match command {
+        "Group.CallbackBeforeCreateTopic"
+        | "Group.CallbackAfterCreateTopic"
+        | "Group.CallbackAfterTopicDestroyed"
+        | "Group.CallbackAfterTopicInfoChanged" => None,
+        "Group.CallbackAfterSendMsg" | "Group.CallbackAfterModifyMsg" | "Group.CallbackAfterGroupMsgExtension" => {
+            Some(json!(millis))
+        }
+        _ => Some(json!(millis.to_string())),
     }
 }
 

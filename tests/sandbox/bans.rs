@@ -184,3 +184,18 @@ async fn the_default_page_size_is_the_largest() {
     sandbox.fails("get_group_ban_member", json!({"GroupId": "g", "Offset": -1}), 10004).await;
     sandbox.fails("get_group_ban_member", json!({"GroupId": "g"}), 10004).await;
 }
+
+/// The owner cannot be banned. The answer has no place to say so for one user, so a call for others as well bans the others.
+#[tokio::test]
+async fn the_owner_alone_is_not_banned() {
+    let sandbox = Sandbox::start().await;
+    for (group, kind) in [("live", "AVChatRoom"), ("g", "Public")] {
+        sandbox.group(group, kind).await;
+        let body = json!({"GroupId": group, "Members_Account": ["bob", "alice", "zoe"], "Duration": 60});
+        sandbox.ok("ban_group_member", body).await;
+        let banned: Vec<String> = list(&sandbox, group).await.into_iter().map(|(user, _)| user).collect();
+        assert_eq!(banned, ["bob", "zoe"]);
+        assert_eq!(sandbox.info(group).await["Owner_Account"], "alice");
+        sandbox.fails("ban_group_member", ban(group, "alice", 60), 10007).await;
+    }
+}

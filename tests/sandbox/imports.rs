@@ -1,8 +1,9 @@
 //! Migration: the statements of the reference in their order.
 
+use sandbox::{Limits, Settings};
 use serde_json::{Value, json};
 
-use super::client::{NOW, Sandbox, message, text};
+use super::client::{NOW, Sandbox, message, text, unpaced};
 
 const CREATED: i64 = 1_600_000_000;
 
@@ -50,7 +51,7 @@ async fn a_group_is_imported_with_its_past() {
 #[tokio::test]
 async fn messages_are_imported_in_their_order() {
     let sandbox = with_old_group().await;
-    let times = [CREATED, CREATED + 10, CREATED + 10, CREATED + 20, NOW + 1, CREATED + 15, CREATED + 30];
+    let times = [CREATED, CREATED + 10, CREATED + 10, CREATED + 20, NOW, CREATED + 15, CREATED + 30];
     let reply = sandbox.ok("import_group_msg", messages(&times)).await;
     assert_eq!(results(&reply, "ImportMsgResult"), [10004, 0, 10004, 0, 10004, 10004, 0]);
     assert_eq!(reply["ImportMsgResult"][3], json!({"MsgSeq": 2, "MsgTime": CREATED + 20, "Result": 0}));
@@ -138,14 +139,14 @@ async fn types_without_unread_counts_ignore_them() {
 }
 
 /// import_group_member: "single failures show as Result 0 (bad JoinTime, unknown account)"; "Existing members keep their
-/// records (Result 2)"; "No callback, no tip"; more than 300 accounts 10005; any AVChatRoom 10007.
+/// records (Result 2)"; "No callback, no tip"; more than 20 accounts 10005, which is a setting; any AVChatRoom 10007.
 #[tokio::test]
 async fn members_are_imported_with_their_past() {
     let sandbox = with_old_group().await;
     let list = json!([
         {"Member_Account": "bob", "Role": "Admin", "JoinTime": CREATED + 5},
-        {"Member_Account": "carol", "JoinTime": CREATED - 1},
-        {"Member_Account": "dave", "JoinTime": NOW + 1},
+        {"Member_Account": "carol", "JoinTime": CREATED},
+        {"Member_Account": "dave", "JoinTime": NOW},
         {"Member_Account": "nobody"},
         {"Member_Account": "alice", "Role": "Admin"},
     ]);
@@ -155,8 +156,16 @@ async fn members_are_imported_with_their_past() {
     assert_eq!((&bob["Role"], &bob["JoinTime"]), (&json!("Admin"), &json!(CREATED + 5)));
     assert_eq!(sandbox.member("g", "alice").await["Role"], "Owner");
     assert_eq!(sandbox.info("g").await["NextMsgSeq"], 1);
-    let many: Vec<Value> = (0..301).map(|n| json!({"Member_Account": n.to_string()})).collect();
-    sandbox.fails("import_group_member", json!({"GroupId": "g", "MemberList": many}), 10005).await;
+    let many = |count: usize| {
+        let list: Vec<Value> = (0..count).map(|n| json!({"Member_Account": n.to_string()})).collect();
+        json!({"GroupId": "g", "MemberList": list})
+    };
+    sandbox.ok("import_group_member", many(20)).await;
+    sandbox.fails("import_group_member", many(21), 10005).await;
+    let limits = Limits { import_members: 300, ..Limits::default() };
+    let older = Sandbox::start_with(Settings { limits, ..unpaced() }).await;
+    older.ok("import_group", json!({"Type": "Public", "GroupId": "g", "Name": "n"})).await;
+    older.ok("import_group_member", many(300)).await;
     sandbox.group("live", "AVChatRoom").await;
     let live = json!({"GroupId": "live", "MemberList": [{"Member_Account": "bob"}]});
     sandbox.fails("import_group_member", live, 10007).await;

@@ -246,7 +246,7 @@ async fn history_is_paged_backwards() {
     sandbox.group("g", "Public").await;
     let empty = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 5})).await;
     assert_eq!((&empty["RspMsgList"], &empty["IsFinished"]), (&json!([]), &json!(1)));
-    for (random, priority) in (1..=25).zip(["High", "Normal", "Low", "low"].into_iter().cycle()) {
+    for (random, priority) in (1..=25).zip(["High", "Normal", "Low", ""].into_iter().cycle()) {
         sandbox.ok("send_group_msg", with(message("g", "bob", random), "MsgPriority", json!(priority))).await;
     }
     let first = sandbox.ok("group_msg_get_simple", json!({"GroupId": "g", "ReqMsgNumber": 25})).await;
@@ -260,7 +260,7 @@ async fn history_is_paged_backwards() {
         if seqs.last() == Some(&1) {
             assert_eq!(page["RspMsgList"][4]["MsgPriority"], 1);
             assert_eq!(page["RspMsgList"][2]["MsgPriority"], 3);
-            assert_eq!(page["RspMsgList"][1]["MsgPriority"], 2, "another case falls back to Normal");
+            assert_eq!(page["RspMsgList"][1]["MsgPriority"], 2, "an empty word is none");
             break;
         }
         next["ReqMsgSeq"] = json!(seqs.last().unwrap() - 1);
@@ -411,7 +411,7 @@ async fn stored_tips_are_marked_is_system_msg_1() {
     let history = sandbox.history("g").await;
     let marks: Vec<(&Value, &Value)> = history.iter().map(|item| (&item["MsgSeq"], &item["IsSystemMsg"])).collect();
     assert_eq!(marks, [(&json!(2), &json!(1)), (&json!(1), &Value::Null)]);
-    assert_eq!(history[0].get("From_Account"), None);
+    assert_eq!(history[0]["From_Account"], "@TIM#SYSTEM");
     let told = deliveries(&sandbox, "g").await;
     assert_eq!(told.last().unwrap(), &(json!("tip"), json!("members")), "of the profile");
 }

@@ -3,7 +3,7 @@
 use sandbox::{AppSettings, DEFAULT_APP, Settings};
 use serde_json::{Value, json};
 
-use super::client::{NOW, Sandbox, hmac, pack, unpaced, unpack, usersig};
+use super::client::{NOW, Sandbox, hmac, message, pack, unpaced, unpack, usersig};
 
 const ID: u64 = DEFAULT_APP.sdkappid;
 const ADMIN: &str = DEFAULT_APP.admin;
@@ -219,16 +219,49 @@ async fn loose_mode_accepts_unknown_keys_but_no_wrong_types() {
     sandbox.fails("create_group", json!({"Type": "Public", "Name": 1}), 10004).await;
 }
 
+/// MsgBody[].MsgType and MsgPriority: strict mode knows the documented words alone, loose mode passes on what it does not know.
+/// get_group_attr has a service of its own, and in loose mode that of the other attribute commands, too.
+#[tokio::test]
+async fn loose_mode_passes_on_elements_and_words_that_it_does_not_know() {
+    let loose = Sandbox::start_with(Settings { loose: true, auto_import: true, ..unpaced() }).await;
+    let strict = Sandbox::start().await;
+    let odd = json!([{"MsgType": "TIMNewElem", "MsgContent": {"Anything": [1, null]}}]);
+    let body = json!({"GroupId": "g", "Random": 1, "MsgPriority": "Lowest", "MsgBody": odd});
+    for sandbox in [&loose, &strict] {
+        sandbox.group("g", "Public").await;
+    }
+    loose.ok("send_group_msg", body.clone()).await;
+    let stored = loose.history("g").await[0].clone();
+    assert_eq!((&stored["MsgBody"], &stored["MsgPriority"]), (&odd, &json!(2)));
+    let info = strict.fails("send_group_msg", body, 10004).await;
+    assert!(info.contains("MsgBody[0].MsgType") || info.contains("MsgPriority"), "{info}");
+    for (key, value) in [("MsgPriority", json!("Lowest")), ("MsgBody", odd)] {
+        let mut body = message("g", "bob", 2);
+        body[key] = value;
+        assert!(strict.fails("send_group_msg", body, 10004).await.contains(key));
+    }
+    loose.ok("get_group_attr", json!({"GroupId": "g"})).await;
+    strict.fails("get_group_attr", json!({"GroupId": "g"}), 10003).await;
+}
+
 /// "`--loose` accepts what Tencent's tolerant server would": a query without `random` and `contenttype`, GET, and no body.
 #[tokio::test]
-async fn loose_mode_accepts_what_clients_of_old_send() {
+async fn loose_mode_accepts_what_older_clients_send() {
     let sandbox = Sandbox::start_with(Settings { loose: true, ..unpaced() }).await;
     sandbox.freeze(NOW).await;
     let query = format!("sdkappid={ID}&identifier={ADMIN}&usersig={}", usersig(ID, ADMIN, NOW, 60, KEY));
     let url = sandbox.url_with(GROUPS, LIST, &query);
     assert_eq!(sandbox.post(&url, "{}").await["ErrorCode"], 0);
     assert_eq!(sandbox.post(&url, "").await["ErrorCode"], 0);
-    assert_eq!(sandbox.post(&url, "[]").await["ErrorCode"], 60003);
+    assert_eq!(sandbox.post(&url, "[]").await["ErrorCode"], 0, "an empty map of PHP");
+    assert_eq!(sandbox.post(&url, "[1]").await["ErrorCode"], 60003);
+    for (wrong, part) in
+        [("&contenttype=xml", "contenttype"), ("&random=4294967296", "random"), ("&random=x", "random")]
+    {
+        let reply = sandbox.post(&format!("{url}{wrong}"), "{}").await;
+        assert_eq!(reply["ErrorCode"], 60025, "{wrong}");
+        assert!(reply["ErrorInfo"].as_str().unwrap().contains(part), "{reply}");
+    }
     let reply: Value = sandbox.http.get(&url).send().await.unwrap().json().await.unwrap();
     assert_eq!((&reply["ErrorCode"], &reply["TotalCount"]), (&json!(0), &json!(0)));
     let reply: Value = sandbox.http.put(&url).body("{}").send().await.unwrap().json().await.unwrap();

@@ -17,6 +17,7 @@ use crate::support::watch;
 struct Process {
     child: Child,
     api: String,
+    control: String,
     log: NamedTempFile,
 }
 
@@ -31,17 +32,24 @@ impl Drop for Process {
 impl Process {
     /// Starts on free ports and waits until it serves.
     async fn start(directory: &std::path::Path, flags: &[&str]) -> Self {
+        Self::start_with(directory, flags, "unlimited").await
+    }
+
+    /// The same on a disk that is full once a file has so many blocks of 512 bytes.
+    async fn start_with(directory: &std::path::Path, flags: &[&str], file_blocks: &str) -> Self {
         let port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let (api, control) = (port().to_string(), port().to_string());
         let log = NamedTempFile::new().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"))
+        let child = Command::new("sh")
+            .args(["-c", r#"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, file_blocks])
+            .arg(env!("CARGO_BIN_EXE_tencent-im-grpc"))
             .args(["sandbox", "--listen", &api, "--control-listen", &control, "--rate-scale", "0", "--data-dir"])
             .arg(directory)
             .args(flags)
             .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
-        let process = Self { child, api: format!("http://{api}"), log };
+        let process = Self { child, api: format!("http://{api}"), control: format!("http://{control}/_sandbox"), log };
         let serves = async {
             let http = crate::support::http();
             while http.get(&process.api).send().await.is_err() {
@@ -142,4 +150,54 @@ async fn a_restart_with_other_flags_keeps_everything() {
         later.child.kill().unwrap();
         later.child.wait().unwrap();
     }
+}
+
+/// What a full disk keeps from being written is served to nobody, and after a restart nothing is missing that was answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_everything_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut first = Process::start_with(directory.path(), &["--auto-import"], "16384").await;
+    first.create().await;
+    let mut written = 1;
+    let refused = loop {
+        let introduction = "i".repeat(200);
+        let padding: Vec<Value> =
+            (0..200).map(|n| json!({"Member_Account": format!("a-user-with-a-name-{n}")})).collect();
+        let id = format!("g{written}");
+        let body =
+            json!({"Type": "Public", "Name": "n", "GroupId": id, "Introduction": introduction, "MemberList": padding});
+        let reply = first.call("create_group", body).await.unwrap();
+        if reply["ErrorCode"] != 0 {
+            break reply;
+        }
+        written += 1;
+        assert!(written < 100_000, "the disk is full at some time");
+    };
+    let says_so = |reply: &Value| reply["ErrorInfo"].as_str().unwrap().contains("data directory cannot be written");
+    assert_eq!(refused["ErrorCode"], 10002, "{refused}");
+    assert!(says_so(&refused), "{refused}");
+    // What is in memory alone is not shown, and not built upon either.
+    for (command, body) in [
+        ("get_group_info", json!({"GroupIdList": ["g"]})),
+        ("get_group_info", json!({"GroupIdList": [format!("g{written}")]})),
+        ("send_group_msg", message("g", "alice", 1)),
+    ] {
+        let reply = first.call(command, body).await.unwrap();
+        assert_eq!((&reply["ErrorCode"], says_so(&reply)), (&json!(10002), true), "{command}: {reply}");
+    }
+    for path in ["health", "snapshot", "apps", "journal"] {
+        let response = crate::support::http().get(format!("{}/{path}", first.control)).send().await.unwrap();
+        assert_eq!(response.status(), 503, "{path}");
+        assert!(response.text().await.unwrap().contains("data directory cannot be written"), "{path}");
+    }
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+
+    let second = Process::start(directory.path(), &["--auto-import"]).await;
+    for number in 1..written {
+        let info = second.call("get_group_info", json!({"GroupIdList": [format!("g{number}")]})).await.unwrap();
+        assert_eq!(info["GroupInfo"][0]["ErrorCode"], 0, "group {number} of {written} was answered");
+    }
+    let info = second.call("get_group_info", json!({"GroupIdList": [format!("g{written}")]})).await.unwrap();
+    assert_eq!(info["GroupInfo"][0]["ErrorCode"], 10010, "what was refused is not there");
 }

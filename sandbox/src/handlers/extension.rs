@@ -67,22 +67,35 @@ fn group_set_key_values(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if most > 0.0 && !extensions.admit_write(now, most) {
         return Err(ApiError::new(23003, "too many extension writes on this message"));
     }
-    let mut results = Vec::new();
+    let mut written = Vec::new();
     match operation {
         1 => {
             for pair in pairs {
                 let key = text(pair, "Key");
-                results.push(result(key, extensions.set(key, text(pair, "Value"))));
+                written.push(extension(key, extensions.set(key, text(pair, "Value"))));
             }
         }
         2 => {
             for pair in pairs {
                 let key = text(pair, "Key");
-                results.push(result(key, &extensions.delete(key)));
+                written.push(extension(key, &extensions.delete(key)));
             }
         }
         _ => extensions.clear(),
     }
+    extensions.version += 1;
+    let version = extensions.version;
+    ctx.events.hook("Group.CallbackAfterGroupMsgExtension", || {
+        json!({
+            "GroupId": text(body, "GroupId"),
+            "MsgSeq": seq,
+            "OperateType": operation,
+            "ExtensionList": written,
+            "Seq": version,
+        })
+    });
+    let results: Vec<Value> =
+        written.into_iter().map(|extension| json!({"ErrorCode": 0, "Extension": extension})).collect();
     answer(json!({"ExtensionList": results}))
 }
 
@@ -103,10 +116,6 @@ fn check_pairs<'b>(pairs: impl Iterator<Item = &'b Body> + Clone, with_values: b
 
 fn extension(key: &str, pair: &Pair) -> Value {
     json!({"Key": key, "Value": pair.value.as_deref().unwrap_or_default(), "Seq": pair.seq})
-}
-
-fn result(key: &str, pair: &Pair) -> Value {
-    json!({"ErrorCode": 0, "Extension": extension(key, pair)})
 }
 
 fn group_get_key_values(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {

@@ -9,6 +9,7 @@ use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind};
 use crate::group_type::GroupType;
+use crate::ids::{SYSTEM_ACCOUNT, message_key};
 use crate::schema::Kind::{Bytes, Flag, Integer, Objects, Text, U32, User};
 use crate::schema::{Field, opt, req};
 use crate::state::group::Group;
@@ -91,8 +92,11 @@ fn entry(seq: u64, message: &Message, with_recalled: bool, expired_before: i64) 
     let elements: Value =
         if place == 0 { serde_json::from_str(&message.body).unwrap_or_else(|_| json!([])) } else { json!([]) };
     let mut entry = Body::new();
-    if let Some(from) = &message.from {
-        entry.insert("From_Account".to_owned(), json!(from.as_str()));
+    let from = message.from.as_deref().unwrap_or(SYSTEM_ACCOUNT);
+    entry.insert("From_Account".to_owned(), json!(from));
+    if message.from.is_some() {
+        entry.insert("MsgId".to_owned(), json!(message.id()));
+        entry.insert("MsgKey".to_owned(), json!(message_key(seq, message.time, message.random)));
     } else {
         entry.insert("IsSystemMsg".to_owned(), json!(1));
     }
@@ -129,28 +133,36 @@ fn group_msg_recall(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         let code = if live { recall_live(group, seq, now) } else { recall(history(group, body)?, seq, expired_before) };
         results.push(json!({"MsgSeq": seq, "RetCode": code}));
         if code == 0 {
-            recalled.push(json!({"MsgSeq": seq}));
+            // A live room keeps no sender, and hence no id.
+            let message = if live { None } else { history(group, body)?.get(seq) };
+            recalled.push((seq, message.and_then(Message::id)));
         }
     }
     if !recalled.is_empty() {
-        tell_recalled(ctx, kind, body, recalled);
+        report_recalled(ctx, kind, body, &recalled);
     }
     // A widespread client of 2021 reads the list by another name.
     answer(json!({"RecallRetList": results, "Results": results}))
 }
 
-fn tell_recalled(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body, recalled: Vec<Value>) {
+fn report_recalled(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body, recalled: &[(u64, Option<String>)]) {
     let (id, caller) = (text(body, "GroupId"), ctx.caller);
     let topic = topic_id(body);
     let to = if kind == GroupType::AVChatRoom { Audience::Online } else { Audience::Members };
-    let content = json!({"MsgSeqList": recalled, "Reason": text(body, "Reason")});
+    let numbers: Vec<Value> = recalled.iter().map(|(seq, _)| json!({"MsgSeq": seq})).collect();
+    let content = json!({"MsgSeqList": numbers, "Reason": text(body, "Reason")});
     ctx.events.deliver_in(DeliveryKind::Recall, id, topic, to, content);
     ctx.events.hook("Group.CallbackAfterRecallMsg", || {
+        let with_id = |(seq, id): &(u64, Option<String>)| match id {
+            Some(id) => json!({"MsgSeq": seq, "MsgId": id}),
+            None => json!({"MsgSeq": seq}),
+        };
+        let list: Vec<Value> = recalled.iter().map(with_id).collect();
         let mut hook = json!({
             "GroupId": id,
             "Type": kind.name(),
             "Operator_Account": caller,
-            "MsgSeqList": recalled,
+            "MsgSeqList": list,
         });
         if let Some(topic) = topic {
             hook["TopicId"] = json!(topic);

@@ -152,7 +152,7 @@ fn import_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     answer(json!({"ImportMsgResult": results}))
 }
 
-/// Stores one message: its time must lie after the creation of the group or topic and its latest message, and not in the future.
+/// Stores one message: its time must lie after the creation of the group or topic and after its newest message, and before now.
 fn import_message(
     ctx: &mut Ctx<'_>,
     group: &str,
@@ -175,7 +175,7 @@ fn import_message(
     if let Some((_, seq)) = random.and_then(|random| duplicates.find(&from, random, now)) {
         return Ok((history.get(seq).map_or(time, |first| first.time), seq));
     }
-    if time <= created || time <= history.last_message_time || time > now {
+    if time <= created || time <= history.last_message_time || time >= now {
         return Err(ApiError::field("SendTime", "is out of range"));
     }
     let mut stored = Message::new(Some(from.clone()), time, random.unwrap_or(0), &elements);
@@ -190,9 +190,6 @@ fn import_message(
     Ok((time, seq))
 }
 
-/// Members that one import_group_member call may hold.
-const MEMBERS_PER_CALL: usize = 300;
-
 fn import_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let group = ctx.app.group(text(body, "GroupId"))?;
     if !group.kind.stores_members() {
@@ -203,17 +200,17 @@ fn import_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if members.is_empty() {
         return Err(ApiError::field("MemberList", "must not be empty"));
     }
-    check_count(members.len(), MEMBERS_PER_CALL)?;
+    check_count(members.len(), ctx.limits.import_members)?;
     let (mut imported, mut full) = (0, 0);
     let mut results = Vec::with_capacity(members.len());
     for entry in members {
         let user = text(entry, "Member_Account");
         let account = ctx.account(user);
         let now = ctx.now;
-        let join_time = integer(entry, "JoinTime").unwrap_or(now);
+        let join_time = integer(entry, "JoinTime");
         let admin = optional_text(entry, "Role") == Some("Admin");
         let group = ctx.app.group_mut(text(body, "GroupId"))?;
-        let in_time = (group.create_time..=now).contains(&join_time);
+        let in_time = join_time.is_none_or(|time| group.create_time < time && time < now);
         let result = match account {
             Some(id) if group.members.get(&id).is_some() => 2,
             Some(id) if group.is_banned(&id, now) => 0,
@@ -223,7 +220,7 @@ fn import_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
             }
             Some(id) if in_time && (!admin || group.kind.has_admins()) => {
                 let role = if admin { Role::Admin } else { Role::Member };
-                group.admit(id, role, join_time);
+                group.admit(id, role, join_time.unwrap_or(now));
                 group.set_unread(user, unsigned(entry, "UnreadMsgNum").unwrap_or(0));
                 ctx.note_joined(user, number);
                 imported += 1;

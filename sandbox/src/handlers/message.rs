@@ -9,11 +9,11 @@ use crate::context::Ctx;
 use crate::error::ApiError;
 use crate::events::{Audience, DeliveryKind, Hook};
 use crate::group_type::GroupType;
-use crate::ids::Id;
+use crate::ids::{Id, message_id};
 use crate::limits::GROUP_MESSAGES_PER_SECOND;
 use crate::message_body::{ELEMENTS, OFFLINE_PUSH_INFO};
 use crate::schema::Kind::{Flag, Object, Objects, Text, Texts, U32, User, Users};
-use crate::schema::{Field, opt, req};
+use crate::schema::{Field, Kind, opt, req};
 use crate::state::group::{Group, LiveMessage};
 use crate::state::member::Role;
 use crate::state::message::Message;
@@ -21,10 +21,13 @@ use crate::state::permission_group::Right;
 
 const SERVICE: &str = "group_open_http_svc";
 
+/// The real service takes another word for Normal; a client's mistake shows in strict mode.
+const PRIORITY: Kind = Kind::StrictWord(&["High", "Normal", "Low"]);
+
 const SEND: &[Field] = &[
     req("GroupId", Text),
     req("Random", U32).alias(&["MsgRandom"]),
-    opt("MsgPriority", Text),
+    opt("MsgPriority", PRIORITY),
     req("MsgBody", ELEMENTS),
     opt("From_Account", User),
     opt("OfflinePushInfo", Object(OFFLINE_PUSH_INFO)).ignored(),
@@ -130,7 +133,7 @@ fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         None => Some(&mut group.duplicates),
     };
     if let Some((time, seq)) = duplicates.and_then(|duplicates| duplicates.find(&from, random, now)) {
-        return sent(time, seq);
+        return sent(&from, random, time, seq);
     }
     if let Some(pace) = ctx.pace
         && !pace.admit(|| format!("msg/{}/{}", ctx.app.sdkappid, text(body, "GroupId")), GROUP_MESSAGES_PER_SECOND)
@@ -178,8 +181,8 @@ fn send(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     duplicates.remember(&from, random, now, seq);
     let kind = group.kind;
     let to = audience(group, body);
-    tell_sent(ctx, kind, to, body, seq);
-    sent(now, seq)
+    report_sent(ctx, kind, to, body, seq);
+    sent(&from, random, now, seq)
 }
 
 /// Who receives a message. Targets that are not members do not.
@@ -194,7 +197,7 @@ fn audience(group: &Group, body: &Body) -> Audience {
     }
 }
 
-fn tell_sent(ctx: &mut Ctx<'_>, kind: GroupType, to: Audience, body: &Body, seq: u64) {
+fn report_sent(ctx: &mut Ctx<'_>, kind: GroupType, to: Audience, body: &Body, seq: u64) {
     let (id, caller, now) = (text(body, "GroupId"), ctx.caller, ctx.now);
     let delivery = if switch(body, "OnlineOnlyFlag") { DeliveryKind::OnlineMessage } else { DeliveryKind::Message };
     let content = json!({
@@ -210,6 +213,8 @@ fn tell_sent(ctx: &mut Ctx<'_>, kind: GroupType, to: Audience, body: &Body, seq:
     if !forbids(body, "ForbidAfterSendMsgCallback") {
         ctx.events.hook("Group.CallbackAfterSendMsg", || {
             let mut hook = message_hook(caller, kind, body);
+            let random = unsigned(body, "Random").unwrap_or(0) as u32;
+            hook["MsgId"] = json!(message_id(sender(caller, body), now, random));
             hook["MsgSeq"] = json!(seq);
             hook["MsgTime"] = json!(now);
             if let Some(mentions) = body.get("GroupAtInfo") {
@@ -220,8 +225,8 @@ fn tell_sent(ctx: &mut Ctx<'_>, kind: GroupType, to: Audience, body: &Body, seq:
     }
 }
 
-fn sent(time: i64, seq: u64) -> Outcome {
-    answer(json!({"MsgTime": time, "MsgSeq": seq}))
+fn sent(from: &str, random: u32, time: i64, seq: u64) -> Outcome {
+    answer(json!({"MsgTime": time, "MsgSeq": seq, "MsgId": message_id(from, time, random)}))
 }
 
 fn controls(body: &Body) -> Vec<&str> {

@@ -75,6 +75,7 @@ fn modify_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if let Some(data) = data {
         message.cloud_custom_data = Some(data.into());
     }
+    let elements: Value = serde_json::from_str(&message.body).unwrap_or_else(|_| json!([]));
     let mut content = json!({"MsgSeq": seq});
     for key in ["MsgBody", "CloudCustomData"] {
         if let Some(value) = body.get(key) {
@@ -83,6 +84,17 @@ fn modify_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     }
     let to = Audience::Members;
     ctx.events.deliver_in(DeliveryKind::Edit, id, topic_id(body), to, content);
+    let caller = ctx.caller;
+    ctx.events.hook("Group.CallbackAfterModifyMsg", || {
+        json!({
+            "Operator_Account": caller,
+            "GroupId": id,
+            // Where other webhooks leave the key out, this one has an empty text.
+            "TopicId": topic_id(body).unwrap_or_default(),
+            "MsgSeq": seq,
+            "MsgBody": elements,
+        })
+    });
     answer(json!({"ErrorInfo": "succeed"}))
 }
 

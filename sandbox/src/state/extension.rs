@@ -20,6 +20,9 @@ pub struct Extensions {
     pairs: BTreeMap<String, Pair>,
     pub latest_seq: u64,
     pub clear_seq: u64,
+    /// Of the message as a whole: one more with each call. Webhooks alone carry it.
+    #[serde(default)]
+    pub version: u64,
     /// The running minute and its writes. Like every rate it starts anew with the process.
     #[serde(skip)]
     minute: (i64, u32),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::extension::Extensions;
 use super::receipt::Receipt;
 use super::shared::{self, Named};
-use crate::ids::Id;
+use crate::ids::{Id, message_id};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MessageState {
@@ -55,6 +55,11 @@ impl Message {
             extensible: false,
             counted: 0,
         }
+    }
+
+    /// Its id as clients know it; a system message has none.
+    pub fn id(&self) -> Option<String> {
+        self.from.as_deref().map(|from| message_id(from, self.time, self.random))
     }
 }
 
