@@ -5,7 +5,8 @@ use crate::error::ApiError;
 use crate::events::Events;
 use crate::ids::Id;
 use crate::limits::{Limits, Pace};
-use crate::state::app::{Account, App};
+use crate::state::account::Account;
+use crate::state::app::App;
 use crate::state::permission_group::Right;
 
 /// What a command works with.
@@ -34,7 +35,7 @@ impl Ctx<'_> {
         if let Some(id) = self.app.account_id(user) {
             return Some(id);
         }
-        if !self.auto_import || user.is_empty() {
+        if !self.auto_import || user.is_empty() || self.app.is_resting(user, self.now, self.limits) {
             return None;
         }
         let id = Id::from(user);

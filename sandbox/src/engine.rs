@@ -204,10 +204,13 @@ impl Engine {
             return Err(ApiError::new(70020, "sdkappid does not exist"));
         };
         let now = self.clock.now();
-        let verified = self.verify(&namespace, usersig, identifier, now);
-        if let Err(error) = verified {
+        let made = self.verify(&namespace, usersig, identifier, now).map_err(|error| {
             let flood = namespace.count_bad_signature(now) > self.limits.bad_signatures;
-            return Err(if flood { ApiError::new(70050, "too many bad usersigs, wait a minute") } else { error });
+            if flood { ApiError::new(70050, "too many bad usersigs, wait a minute") } else { error }
+        })?;
+        let kicked = lock(&namespace.state).accounts.get(identifier).and_then(|account| account.kicked);
+        if kicked.is_some_and(|kicked| made < kicked) {
+            return Err(ApiError::new(70001, "usersig is void since the account was kicked"));
         }
         if !lock(&namespace.state).admins.contains(identifier) {
             let code = if command.service == "openim" { 90009 } else { 60010 };
@@ -216,18 +219,18 @@ impl Engine {
         Ok((namespace, identifier))
     }
 
-    /// Verifies a UserSig, unless it is the one that was verified last and has not expired since.
-    fn verify(&self, namespace: &Namespace, usersig: &str, identifier: &str, now: i64) -> Result<(), ApiError> {
-        if namespace.knows(usersig, identifier, now) {
-            return Ok(());
+    /// Verifies a UserSig, unless it is the one that was verified last and has not expired since. Returns when it was made.
+    fn verify(&self, namespace: &Namespace, usersig: &str, identifier: &str, now: i64) -> Result<i64, ApiError> {
+        if let Some(made) = namespace.knows(usersig, identifier, now) {
+            return Ok(made);
         }
         let signature = UserSig::unpack(usersig)?;
         // A genuine one of another app is told from a forged one.
         let signer = self.namespace(signature.sdkappid());
         let key = signer.as_deref().unwrap_or(namespace).key();
         signature.verify(key.expose_secret(), namespace.sdkappid, identifier, now)?;
-        namespace.remember(usersig, identifier, signature.valid_until());
-        Ok(())
+        namespace.remember(usersig, identifier, signature.made(), signature.valid_until());
+        Ok(signature.made())
     }
 
     /// Checks the body against the command's table and runs the command. The ticket, if any, must be awaited before answering.

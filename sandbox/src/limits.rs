@@ -63,6 +63,12 @@ pub struct Limits {
     /// Stream messages that one app may begin in a day (UTC); 0 means no limit. The trial edition has 1,000.
     #[arg(long = "limit-stream-messages", default_value_t = 0)]
     pub stream_messages: usize,
+    /// Accounts of one app; 0 means no limit. The trial edition has 100.
+    #[arg(long = "limit-accounts", default_value_t = 0)]
+    pub accounts: usize,
+    /// Days for which the UserID of a deleted account cannot be imported. The trial edition has 0.
+    #[arg(long = "limit-deleted-days", default_value_t = 90)]
+    pub deleted_days: i64,
     /// Days that messages stay readable.
     #[arg(long = "limit-history-days", default_value_t = 90)]
     pub history_days: i64,
@@ -113,6 +119,8 @@ impl Default for Limits {
             joined_groups: 0,
             new_groups: 10_000,
             stream_messages: 0,
+            accounts: 0,
+            deleted_days: 90,
             history_days: 90,
             basic_edition: false,
             bad_signatures: 1_000,

@@ -26,6 +26,7 @@ pub struct Namespace {
 struct Verified {
     usersig: String,
     identifier: String,
+    made: i64,
     valid_until: i64,
 }
 
@@ -49,9 +50,9 @@ impl Namespace {
     }
 
     /// Remembers a UserSig that was verified.
-    pub fn remember(&self, usersig: &str, identifier: &str, valid_until: i64) {
+    pub fn remember(&self, usersig: &str, identifier: &str, made: i64, valid_until: i64) {
         let (usersig, identifier) = (usersig.to_owned(), identifier.to_owned());
-        *lock(&self.verified) = Some(Verified { usersig, identifier, valid_until });
+        *lock(&self.verified) = Some(Verified { usersig, identifier, made, valid_until });
     }
 
     /// Counts a bad UserSig; returns how many there were in this minute.
@@ -64,11 +65,11 @@ impl Namespace {
         *bad
     }
 
-    /// Whether this UserSig was the last to be verified, and has not expired since.
-    pub fn knows(&self, usersig: &str, identifier: &str, now: i64) -> bool {
-        lock(&self.verified)
-            .as_ref()
-            .is_some_and(|known| known.usersig == usersig && known.identifier == identifier && now <= known.valid_until)
+    /// When this UserSig was made, if it was the last to be verified and has not expired since.
+    pub fn knows(&self, usersig: &str, identifier: &str, now: i64) -> Option<i64> {
+        let known = lock(&self.verified);
+        let same = |known: &&Verified| known.usersig == usersig && known.identifier == identifier;
+        known.as_ref().filter(same).filter(|known| now <= known.valid_until).map(|known| known.made)
     }
 
     /// Where the app's webhooks go.

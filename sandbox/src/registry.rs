@@ -23,6 +23,8 @@ use crate::handlers;
 /// Every table of commands.
 static TABLES: &[&[Command]] = &[
     handlers::account::COMMANDS,
+    handlers::profile::COMMANDS,
+    handlers::online_status::COMMANDS,
     handlers::lists::COMMANDS,
     handlers::group::COMMANDS,
     handlers::member::COMMANDS,
@@ -78,6 +80,7 @@ pub fn find(service: &str, name: &str) -> Result<&'static Command, ApiError> {
         "stream_msg",
         "openim_robot_http_svc",
         "im_open_login_svc",
+        "profile",
     ];
     let found = INDEX.get(service).and_then(|names| names.get(name).copied());
     match found {

@@ -29,6 +29,8 @@ pub enum Kind {
     Limited(fn(&Limits) -> usize),
     /// A UserID: 60015 when it is no string.
     User,
+    /// A UserID of any length: one that is too long fails alone.
+    AnyUser,
     Users,
     Texts,
     /// An array of numbers.
@@ -45,6 +47,8 @@ pub enum Kind {
     /// true or false.
     Boolean,
     Number,
+    /// A text or a number.
+    Scalar,
     /// A cursor that editions of the documents type as text or as a number.
     Cursor,
     Object(&'static [Field]),
@@ -155,6 +159,7 @@ fn check_value(
         Kind::Text if !value.is_string() => fail("must be a string"),
         Kind::Bytes(max) => check_length(value, max, &fail),
         Kind::Limited(max) => check_length(value, max(strictness.limits), &fail),
+        Kind::AnyUser if !value.is_string() => Err(not_a_user(path, name)),
         Kind::User => check_user(value, path, name),
         Kind::Users => match value.as_array() {
             Some(users) => users.iter().try_for_each(|user| check_user(user, path, name)),
@@ -182,6 +187,7 @@ fn check_value(
         Kind::Flag if value.as_u64().is_none_or(|n| n > 1) => fail("must be 0 or 1"),
         Kind::Boolean if !value.is_boolean() => fail("must be true or false"),
         Kind::Number if !value.is_number() => fail("must be a number"),
+        Kind::Scalar if !(value.is_string() || value.is_number()) => fail("must be a string or a number"),
         Kind::Cursor if !(value.is_string() || value.is_u64()) => fail("must be a string"),
         Kind::Any if !value.is_object() => fail("must be an object"),
         Kind::Object(fields) => match value.as_object_mut() {
@@ -223,6 +229,10 @@ fn check_user(value: &Value, path: &str, name: &str) -> Result<(), ApiError> {
     match value.as_str() {
         Some(user) if user.len() <= USER_ID_BYTES => Ok(()),
         Some(_) => Err(ApiError::field(&format!("{path}{name}"), "is longer than 32 bytes")),
-        None => Err(ApiError::new(60015, format!("{path}{name} must be a string"))),
+        None => Err(not_a_user(path, name)),
     }
+}
+
+fn not_a_user(path: &str, name: &str) -> ApiError {
+    ApiError::new(60015, format!("{path}{name} must be a string"))
 }

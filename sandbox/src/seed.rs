@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::engine::Engine;
 use crate::ids::Id;
 use crate::settings::DEFAULT_APP;
-use crate::state::app::{CustomFields, GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use crate::state::custom_fields::{CustomFields, GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS, PROFILE_CUSTOM_FIELDS};
 use crate::sync::lock;
 use crate::webhook::Plain;
 use crate::{registry, snapshot};
@@ -31,6 +31,8 @@ struct SeedApp<'a> {
     group_fields: Vec<String>,
     #[serde(default)]
     member_fields: Vec<String>,
+    #[serde(default)]
+    profile_fields: Vec<String>,
     #[serde(default)]
     webhook: Option<Plain>,
     /// Executed in order, each must succeed.
@@ -96,6 +98,7 @@ fn apply_app(engine: &Engine, seed: SeedApp<'_>) -> Result<(), String> {
         }
         declare(&mut app.group_fields, &seed.group_fields, GROUP_CUSTOM_FIELDS)?;
         declare(&mut app.member_fields, &seed.member_fields, MEMBER_CUSTOM_FIELDS)?;
+        declare(&mut app.profile_fields, &seed.profile_fields, PROFILE_CUSTOM_FIELDS)?;
     }
     if let Some(webhook) = &seed.webhook {
         webhook.check()?;

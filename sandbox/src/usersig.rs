@@ -65,6 +65,11 @@ impl UserSig {
         self.time.saturating_add(self.expire)
     }
 
+    /// The second in which it was made, if that is true.
+    pub fn made(&self) -> i64 {
+        self.time
+    }
+
     /// The application that it was made for, if that is true.
     pub fn sdkappid(&self) -> u64 {
         self.sdkappid

@@ -1,6 +1,7 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod attributes;
 mod bans;
 mod client;

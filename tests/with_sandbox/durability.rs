@@ -162,7 +162,7 @@ async fn a_full_disk_refuses_everything_and_says_so() {
     let refused = loop {
         let introduction = "i".repeat(200);
         let padding: Vec<Value> =
-            (0..200).map(|n| json!({"Member_Account": format!("a-user-with-a-name-{n}")})).collect();
+            (0..100).map(|n| json!({"Member_Account": format!("a-user-with-a-name-{n}")})).collect();
         let id = format!("g{written}");
         let body =
             json!({"Type": "Public", "Name": "n", "GroupId": id, "Introduction": introduction, "MemberList": padding});

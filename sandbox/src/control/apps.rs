@@ -10,7 +10,7 @@ use super::answer::{Answer, Shared, bad_request, namespace, persisted};
 use crate::ids::Id;
 use crate::seed;
 use crate::settings::DEFAULT_APP;
-use crate::state::app::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use crate::state::custom_fields::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS, PROFILE_CUSTOM_FIELDS};
 use crate::sync::lock;
 
 pub async fn list_apps(State(engine): Shared) -> Json<Value> {
@@ -78,6 +78,8 @@ pub struct Fields {
     group: Vec<String>,
     #[serde(default)]
     member: Vec<String>,
+    #[serde(default)]
+    profile: Vec<String>,
 }
 
 pub async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Json(fields): Json<Fields>) -> Answer {
@@ -86,8 +88,14 @@ pub async fn declare_fields(State(engine): Shared, Path(sdkappid): Path<u64>, Js
         let app = &mut *lock(&namespace.state);
         seed::declare(&mut app.group_fields, &fields.group, GROUP_CUSTOM_FIELDS)
             .and_then(|()| seed::declare(&mut app.member_fields, &fields.member, MEMBER_CUSTOM_FIELDS))
+            .and_then(|()| seed::declare(&mut app.profile_fields, &fields.profile, PROFILE_CUSTOM_FIELDS))
             .map_err(bad_request)?;
-        Ok(json!({"group": app.group_fields.declared, "member": app.member_fields.declared}))
+        let (group, member, profile) = (&app.group_fields, &app.member_fields, &app.profile_fields);
+        let mut declared = json!({"group": group.declared, "member": member.declared});
+        if !profile.declared.is_empty() {
+            declared["profile"] = json!(profile.declared);
+        }
+        Ok(declared)
     })
     .await
 }

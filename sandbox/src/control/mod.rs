@@ -64,6 +64,7 @@ fn routes(engine: Arc<Engine>, restore_bytes: usize, hosts: Hosts) -> Router {
         .route("/apps", json(get(apps::list_apps).post(apps::add_app)))
         .route("/apps/{sdkappid}/accounts", json(get(apps::list_accounts).post(apps::add_accounts)))
         .route("/apps/{sdkappid}/custom_fields", json(post(apps::declare_fields)))
+        .route("/apps/{sdkappid}/devices", json(post(presence::change_devices)))
         .route("/apps/{sdkappid}/presence", json(post(presence::change_presence)))
         .route("/apps/{sdkappid}/deliveries", get(webhooks::show_deliveries).delete(webhooks::clear_deliveries))
         .route("/apps/{sdkappid}/webhook", json(put(webhooks::set_webhook).delete(webhooks::clear_webhook)))

@@ -1,5 +1,7 @@
 //! Who is present in a live room, or online in a community: what only client SDKs can change upstream.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -12,6 +14,7 @@ use crate::events::{Hook, member_list};
 use crate::group_type::GroupType;
 use crate::ids::Id;
 use crate::namespace::Namespace;
+use crate::state::account::Reach;
 use crate::sync::lock;
 
 #[derive(Deserialize)]
@@ -93,4 +96,36 @@ fn move_users(engine: &Engine, namespace: &Namespace, change: &Presence) -> Resu
         }
     }
     Ok(present)
+}
+
+/// What is to be known of a user's devices.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Devices {
+    user: String,
+    /// By platform; one that is `Offline` is forgotten.
+    #[serde(default)]
+    devices: BTreeMap<String, Reach>,
+    custom_status: Option<String>,
+}
+
+/// Brings devices of a user on- and offline, which only clients can do upstream.
+pub async fn change_devices(State(engine): Shared, Path(sdkappid): Path<u64>, Json(change): Json<Devices>) -> Answer {
+    let namespace = namespace(&engine, sdkappid)?;
+    persisted(&engine, || {
+        let app = &mut *lock(&namespace.state);
+        let unknown = || Refused(StatusCode::NOT_FOUND, format!("there is no account {:?}", change.user));
+        let account = app.accounts.get_mut(change.user.as_str()).ok_or_else(unknown)?;
+        for (platform, reach) in change.devices {
+            match reach {
+                Reach::Offline => drop(account.devices.remove(&platform)),
+                reach => drop(account.devices.insert(platform, reach)),
+            }
+        }
+        if let Some(status) = change.custom_status {
+            account.custom_status = status;
+        }
+        Ok(json!({"status": account.reach(), "devices": account.devices}))
+    })
+    .await
 }

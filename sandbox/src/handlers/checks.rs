@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::body::{Body, integer, objects, text};
 use crate::context::Ctx;
 use crate::error::ApiError;
-use crate::state::app::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
+use crate::state::custom_fields::{GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS};
 
 /// 10005 when a list names more accounts than one call may.
 pub fn check_count(count: usize, most: usize) -> Result<(), ApiError> {

@@ -4,59 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::account::Account;
 use super::broadcast::Broadcasts;
+use super::custom_fields::CustomFields;
 use super::group::Group;
 use crate::error::ApiError;
 use crate::group_type::GroupType;
 use crate::ids::{Id, is_group_id, server_group_id, server_permission_group_id, server_topic_id};
-
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Account {
-    pub nick: String,
-    pub face_url: String,
-    #[serde(default)]
-    pub self_signature: String,
-    /// Numbers of the groups that the user is in.
-    pub groups: BTreeSet<u64>,
-}
-
-/// Most custom fields of groups and of members in one app.
-pub const GROUP_CUSTOM_FIELDS: usize = 10;
-pub const MEMBER_CUSTOM_FIELDS: usize = 5;
-
-/// Custom fields of groups or members: at most so many keys for each app.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct CustomFields {
-    pub declared: BTreeSet<String>,
-}
-
-impl CustomFields {
-    /// 10004 for a key that is not declared.
-    pub fn check(&self, key: &str) -> Result<(), ApiError> {
-        if self.declared.contains(key) {
-            return Ok(());
-        }
-        Err(undeclared())
-    }
-
-    /// Declares a key: 10004 for one that no field can have, or when there are enough.
-    pub fn declare(&mut self, key: &str, most: usize) -> Result<(), ApiError> {
-        if self.declared.contains(key) {
-            return Ok(());
-        }
-        let well_formed =
-            !key.is_empty() && key.len() <= 16 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if self.declared.len() >= most || !well_formed {
-            return Err(undeclared());
-        }
-        self.declared.insert(key.to_owned());
-        Ok(())
-    }
-}
-
-fn undeclared() -> ApiError {
-    ApiError::new(10004, "all defined key is invalid")
-}
+use crate::limits::Limits;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(from = "Stored")]
@@ -68,6 +23,9 @@ pub struct App {
     pub accounts: HashMap<Id, Account>,
     pub group_fields: CustomFields,
     pub member_fields: CustomFields,
+    pub profile_fields: CustomFields,
+    /// When accounts were deleted whose UserIDs rest since.
+    deleted: BTreeMap<Id, i64>,
     #[serde(serialize_with = "by_creation")]
     groups: HashMap<Id, Group>,
     /// Groups by number: all, and of each type.
@@ -117,6 +75,10 @@ struct Stored {
     accounts: HashMap<Id, Account>,
     group_fields: CustomFields,
     member_fields: CustomFields,
+    #[serde(default)]
+    profile_fields: CustomFields,
+    #[serde(default)]
+    deleted: BTreeMap<Id, i64>,
     groups: Vec<Group>,
     last_number: u64,
     ids_made: u64,
@@ -136,6 +98,8 @@ impl From<Stored> for App {
         app.accounts = stored.accounts;
         app.group_fields = stored.group_fields;
         app.member_fields = stored.member_fields;
+        app.profile_fields = stored.profile_fields;
+        app.deleted = stored.deleted;
         for group in stored.groups {
             app.insert(group);
         }
@@ -159,6 +123,8 @@ impl App {
             accounts,
             group_fields: CustomFields::default(),
             member_fields: CustomFields::default(),
+            profile_fields: CustomFields::default(),
+            deleted: BTreeMap::new(),
             groups: HashMap::new(),
             by_number: BTreeMap::new(),
             by_type: BTreeMap::new(),
@@ -172,8 +138,9 @@ impl App {
     }
 
     /// What even a command that fails or only reads can leave behind: made ids, imported accounts and declared fields.
-    pub fn traces(&self) -> (u64, usize, usize, usize) {
-        (self.ids_made, self.accounts.len(), self.group_fields.declared.len(), self.member_fields.declared.len())
+    pub fn traces(&self) -> (u64, usize, [usize; 3]) {
+        let fields = [&self.group_fields, &self.member_fields, &self.profile_fields];
+        (self.ids_made, self.accounts.len(), fields.map(|fields| fields.declared.len()))
     }
 
     /// How many groups the app has gained on the day of `now`.
@@ -284,6 +251,43 @@ impl App {
             }
         }
         Some(group)
+    }
+
+    /// Whether a deleted account of this name was deleted so lately that nobody can have it.
+    pub fn is_resting(&self, user: &str, now: i64, limits: &Limits) -> bool {
+        self.deleted.get(user).is_some_and(|deleted| now < deleted + limits.deleted_days * 86_400)
+    }
+
+    /// Deletes an account with its memberships. Groups of its own stay, without an owner.
+    pub fn delete_account(&mut self, user: &str, now: i64) {
+        if self.accounts.remove(user).is_none() {
+            return;
+        }
+        self.robots.remove(user);
+        self.deleted.insert(Id::from(user), now);
+        for group in self.groups.values_mut() {
+            group.expel(user);
+            group.presence.leave(user);
+            group.presence.admins.remove(user);
+            if group.owner.as_deref() == Some(user) {
+                group.owner = None;
+            }
+        }
+    }
+
+    /// Takes a user out of the live rooms and offline in the communities, as the end of the connection does.
+    pub fn disconnect(&mut self, user: &str) {
+        let Some(account) = self.accounts.get_mut(user) else {
+            return;
+        };
+        for number in account.groups.clone() {
+            if let Some(group) = self.by_number.get(&number).and_then(|id| self.groups.get_mut(id)) {
+                group.presence.leave(user);
+                if group.kind == GroupType::AVChatRoom {
+                    account.groups.remove(&number);
+                }
+            }
+        }
     }
 
     /// The shared name of an account that exists.

@@ -1,8 +1,10 @@
 //! What the emulated server remembers of one app.
 
+pub mod account;
 pub mod app;
 pub mod attributes;
 pub mod broadcast;
+pub mod custom_fields;
 pub mod extension;
 pub mod group;
 pub mod member;
