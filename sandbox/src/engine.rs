@@ -25,7 +25,7 @@ use crate::state::app::App;
 use crate::store::{Call, Store, Ticket};
 use crate::sync::{lock, read, write};
 use crate::usersig::UserSig;
-use crate::webhook::{Decision, Plain, Target, Webhooks};
+use crate::webhook::{Decision, Target, TargetSettings, Webhooks};
 
 /// Everything that the two servers work on.
 pub struct Engine {
@@ -92,7 +92,7 @@ impl Engine {
     }
 
     /// Sends an app's webhooks somewhere, or nowhere.
-    pub fn set_webhook(&self, sdkappid: u64, webhook: Option<Plain>) -> Result<(), String> {
+    pub fn set_webhook(&self, sdkappid: u64, webhook: Option<TargetSettings>) -> Result<(), String> {
         let namespace = self.namespace(sdkappid).ok_or_else(|| format!("there is no app {sdkappid}"))?;
         namespace.set_webhook(webhook.map(Target::try_from).transpose()?);
         Ok(())
@@ -159,8 +159,8 @@ impl Engine {
         let now = self.clock.now();
         let hook = {
             let mut app = lock(&namespace.state);
-            let conduct = self.conduct(false);
-            before(&conduct.ctx(&mut app, command, caller, now), body)
+            let execution = self.execution(false);
+            before(&execution.ctx(&mut app, command, caller, now), body)
         };
         match hook {
             Some(hook) => self.webhooks.ask(namespace.sdkappid, &target, hook, now, body).await,
@@ -168,8 +168,8 @@ impl Engine {
         }
     }
 
-    fn conduct(&self, hooked: bool) -> Conduct<'_> {
-        Conduct {
+    fn execution(&self, hooked: bool) -> Execution<'_> {
+        Execution {
             limits: &self.limits,
             auto_import: self.auto_import,
             open_fields: self.open_fields,
@@ -225,7 +225,7 @@ impl Engine {
             return Ok(made);
         }
         let signature = UserSig::unpack(usersig)?;
-        // A genuine one of another app is told from a forged one.
+        // A genuine one of another app fails otherwise than a forged one.
         let signer = self.namespace(signature.sdkappid());
         let key = signer.as_deref().unwrap_or(namespace).key();
         signature.verify(key.expose_secret(), namespace.sdkappid, identifier, now)?;
@@ -239,7 +239,7 @@ impl Engine {
         self.execute_inside(namespace, command, caller, body)
     }
 
-    /// The same for who is past the gate already.
+    /// Like `execute`, for a caller that holds the gate already.
     pub fn execute_inside(
         &self,
         namespace: &Namespace,
@@ -252,16 +252,16 @@ impl Engine {
             return (Err(error), None);
         }
         let target = namespace.webhook();
-        let conduct = self.conduct(target.is_some());
+        let execution = self.execution(target.is_some());
         let mut app = lock(&namespace.state);
         // Read under the lock, so that time never runs backwards from one command to the next.
         let time = self.clock.now();
         let traces = app.traces();
-        let (outcome, changed, events) = conduct.run(&mut app, command, caller, &body, time);
+        let (outcome, changed, events) = execution.run(&mut app, command, caller, &body, time);
         let leaves_something = (changed && outcome.is_ok()) || app.traces() != traces;
         namespace.mailbox.put(events.deliveries, time);
         if let Some(target) = &target {
-            self.webhooks.tell(namespace.sdkappid, target, events.hooks, time);
+            self.webhooks.enqueue(namespace.sdkappid, target, events.hooks, time);
         }
         let ticket = self.store.get().and_then(|store| match leaves_something {
             // What it has seen may not be on disk yet.
@@ -286,7 +286,7 @@ impl Engine {
             .ok_or_else(|| format!("a recorded command is of an unknown app {}", call.sdkappid))?;
         let command = registry::find(&call.service, &call.command)
             .map_err(|error| format!("a recorded command is unknown: {}", error.info))?;
-        let conduct = Conduct {
+        let execution = Execution {
             limits: &rules.limits,
             auto_import: rules.auto_import,
             open_fields: rules.open_fields,
@@ -294,7 +294,7 @@ impl Engine {
             hooked: false,
         };
         let app = &mut lock(&namespace.state);
-        let (outcome, ..) = conduct.run(app, command, &call.caller, &call.body, call.time);
+        let (outcome, ..) = execution.run(app, command, &call.caller, &call.body, call.time);
         match code(&outcome) {
             same if same == call.code => Ok(()),
             other => Err(format!("a recorded {} ends with {other} and not with {}", call.command, call.code)),
@@ -331,7 +331,7 @@ pub struct Rules {
 }
 
 /// How commands are run: now, or once more.
-struct Conduct<'a> {
+struct Execution<'a> {
     limits: &'a Limits,
     auto_import: bool,
     open_fields: bool,
@@ -341,7 +341,7 @@ struct Conduct<'a> {
     hooked: bool,
 }
 
-impl Conduct<'_> {
+impl Execution<'_> {
     fn ctx<'c>(&'c self, app: &'c mut App, command: &Command, caller: &'c str, now: i64) -> Ctx<'c> {
         Ctx {
             app,

@@ -1,4 +1,4 @@
-//! What a command causes beside its answer: what clients would receive, and what webhooks are told.
+//! What a command causes beside its answer: what clients would receive, and what webhooks report.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;

@@ -116,7 +116,10 @@ impl Connection {
 
 /// The open connections by peer.
 #[derive(Default)]
-struct Open(Mutex<(u64, HashMap<u64, (IpAddr, Arc<Connection>)>)>);
+struct Open(Mutex<Numbered>);
+
+/// The last number that was given, and the open connections by their numbers.
+type Numbered = (u64, HashMap<u64, (IpAddr, Arc<Connection>)>);
 
 impl Open {
     /// Adds a connection, in the place of another one when there are enough.

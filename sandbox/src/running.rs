@@ -14,7 +14,7 @@ use crate::control::Protection;
 use crate::engine::Engine;
 use crate::listener::Listener;
 use crate::settings::{DEFAULT_APP, Settings};
-use crate::store::{Earlier, Store};
+use crate::store::{PreviousRun, Store};
 use crate::webhook::Webhooks;
 use crate::{control, http, seed, snapshot, tls};
 
@@ -166,7 +166,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
 
 /// Takes over what the directory holds, and says whether it was empty.
 fn open_store(engine: &Engine, directory: &Path) -> Result<(Store, bool), String> {
-    let earlier = Earlier::open(directory)?;
+    let earlier = PreviousRun::open(directory)?;
     let is_fresh = !snapshot::recover(engine, &earlier)?;
     Ok((earlier.into_store()?, is_fresh))
 }

@@ -80,7 +80,7 @@ pub const fn opt(name: &'static str, kind: Kind) -> Field {
 }
 
 impl Field {
-    /// Other spellings that clients of some age send.
+    /// Other spellings that older or newer clients send.
     pub const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self

@@ -12,7 +12,7 @@ use crate::ids::Id;
 use crate::settings::DEFAULT_APP;
 use crate::state::custom_fields::{CustomFields, GROUP_CUSTOM_FIELDS, MEMBER_CUSTOM_FIELDS, PROFILE_CUSTOM_FIELDS};
 use crate::sync::lock;
-use crate::webhook::Plain;
+use crate::webhook::TargetSettings;
 use crate::{registry, snapshot};
 
 /// What a seed file says of one app.
@@ -34,7 +34,7 @@ struct SeedApp<'a> {
     #[serde(default)]
     profile_fields: Vec<String>,
     #[serde(default)]
-    webhook: Option<Plain>,
+    webhook: Option<TargetSettings>,
     /// Executed in order, each must succeed.
     #[serde(default, borrow)]
     commands: Vec<SeedCommand<'a>>,
@@ -58,7 +58,7 @@ struct Seed<'a> {
     apps: Vec<SeedApp<'a>>,
 }
 
-/// Tells a snapshot from a seed.
+/// Distinguishes a snapshot from a seed.
 #[derive(Deserialize)]
 struct Mark {
     snapshot: Option<IgnoredAny>,

@@ -10,9 +10,9 @@ use crate::engine::{Engine, Rules};
 use crate::namespace::Namespace;
 use crate::settings::DEFAULT_APP;
 use crate::state::app::App;
-use crate::store::{Earlier, Ticket};
+use crate::store::{PreviousRun, Ticket};
 use crate::sync::lock;
-use crate::webhook::Plain;
+use crate::webhook::TargetSettings;
 
 /// The state of every app. Keys stay out: a snapshot can be passed on.
 #[derive(Serialize, Deserialize)]
@@ -33,7 +33,7 @@ struct Base<A> {
     /// Of the run that writes the log after this base.
     rules: Rules,
     #[serde(default)]
-    webhooks: BTreeMap<u64, Plain>,
+    webhooks: BTreeMap<u64, TargetSettings>,
     state: Snapshot<A>,
 }
 
@@ -101,7 +101,7 @@ pub async fn written(ticket: Option<Ticket>) -> Result<(), String> {
 }
 
 /// Takes what an earlier run left; whether there was anything.
-pub fn recover(engine: &Engine, earlier: &Earlier) -> Result<bool, String> {
+pub fn recover(engine: &Engine, earlier: &PreviousRun) -> Result<bool, String> {
     // Nothing is answered before the first base: a log without one is of a first start that did not end, and is begun anew.
     let Some(base) = earlier.base()? else {
         return Ok(false);

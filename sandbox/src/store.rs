@@ -86,9 +86,9 @@ struct State {
 }
 
 /// The store of a directory, with what an earlier run left in it.
-pub struct Earlier(Database);
+pub struct PreviousRun(Database);
 
-impl Earlier {
+impl PreviousRun {
     /// Opens or creates it.
     pub fn open(directory: &Path) -> Result<Self, String> {
         std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;

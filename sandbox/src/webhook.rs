@@ -26,7 +26,7 @@ pub struct Target {
 
 /// A target as seed files, the control API and the store hold it.
 #[derive(Serialize, Deserialize)]
-pub struct Plain {
+pub struct TargetSettings {
     url: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -83,17 +83,17 @@ pub fn check_command(command: &str) -> Result<(), String> {
     }
 }
 
-impl Plain {
+impl TargetSettings {
     /// Refuses what would never be sent.
     pub fn check(&self) -> Result<(), String> {
         self.options.commands.iter().flatten().try_for_each(|command| check_command(command))
     }
 }
 
-impl TryFrom<Plain> for Target {
+impl TryFrom<TargetSettings> for Target {
     type Error = String;
 
-    fn try_from(plain: Plain) -> Result<Self, String> {
+    fn try_from(plain: TargetSettings) -> Result<Self, String> {
         Ok(Self {
             url: plain.url.parse().map_err(|error| format!("the webhook's url: {error}"))?,
             token: plain.token.map(SecretString::from),
@@ -104,8 +104,8 @@ impl TryFrom<Plain> for Target {
 
 impl Target {
     /// With its token, so for the store alone.
-    pub fn plain(&self) -> Plain {
-        Plain {
+    pub fn plain(&self) -> TargetSettings {
+        TargetSettings {
             url: self.url.to_string(),
             token: self.token.as_ref().map(|token| token.expose_secret().to_owned()),
             options: self.options.clone(),
@@ -145,7 +145,7 @@ pub struct Decision {
 }
 
 /// A request on its way.
-struct Errand {
+struct PendingWebhook {
     sdkappid: u64,
     target: Target,
     command: String,
@@ -158,9 +158,9 @@ pub struct Webhooks {
     /// Made for the first webhook: reading the machine's certificates takes a while, and most sandboxes have none.
     http: LazyLock<Result<reqwest::Client, reqwest::Error>>,
     log: Mutex<(u64, VecDeque<Sent>)>,
-    queue: mpsc::Sender<Errand>,
+    queue: mpsc::Sender<PendingWebhook>,
     /// Taken by the task that works the queue off.
-    waiting: Mutex<Option<mpsc::Receiver<Errand>>>,
+    waiting: Mutex<Option<mpsc::Receiver<PendingWebhook>>>,
 }
 
 /// How long a webhook may take.
@@ -189,8 +189,8 @@ impl Webhooks {
         let Some(mut waiting) = lock(&self.waiting).take() else {
             return;
         };
-        while let Some(errand) = waiting.recv().await {
-            self.send(errand).await.ok();
+        while let Some(pending) = waiting.recv().await {
+            self.send(pending).await.ok();
         }
     }
 
@@ -206,18 +206,18 @@ impl Webhooks {
         if !target.wants(hook.command) {
             return Ok(Decision::default());
         }
-        let errand = Errand::new(sdkappid, target, hook, now);
-        match self.send(errand).await {
+        let pending = PendingWebhook::new(sdkappid, target, hook, now);
+        match self.send(pending).await {
             Ok(answer) => decide(&answer, body),
             Err(_) if target.options.refuse_on_failure => Err(ApiError::new(80003, "the webhook failed or timed out")),
             Err(_) => Ok(Decision::default()),
         }
     }
 
-    /// Tells after something happened.
-    pub fn tell(&self, sdkappid: u64, target: &Target, hooks: Vec<Hook>, now: i64) {
+    /// Queues the webhooks after something happened.
+    pub fn enqueue(&self, sdkappid: u64, target: &Target, hooks: Vec<Hook>, now: i64) {
         for hook in hooks.into_iter().filter(|hook| target.wants(hook.command)) {
-            if self.queue.try_send(Errand::new(sdkappid, target, hook, now)).is_err() {
+            if self.queue.try_send(PendingWebhook::new(sdkappid, target, hook, now)).is_err() {
                 tracing::warn!("a webhook is dropped: too many are waiting");
             }
         }
@@ -227,8 +227,8 @@ impl Webhooks {
     pub async fn replay(&self, number: u64, target: impl Fn(u64) -> Option<Target>, now: i64) -> Option<Sent> {
         let sent = self.select(None, None).into_iter().find(|sent| sent.number == number)?;
         let target = target(sent.sdkappid)?;
-        let errand = Errand { sdkappid: sent.sdkappid, target, command: sent.command, body: sent.body, now };
-        self.send(errand).await.ok();
+        let pending = PendingWebhook { sdkappid: sent.sdkappid, target, command: sent.command, body: sent.body, now };
+        self.send(pending).await.ok();
         self.select(None, None).pop()
     }
 
@@ -248,15 +248,15 @@ impl Webhooks {
     }
 
     /// The webhook's answer, or why there is none.
-    async fn send(&self, errand: Errand) -> Result<Value, ()> {
-        let is_before = errand.command.starts_with("Group.CallbackBefore");
-        let most = if errand.target.options.retry && !is_before { ATTEMPTS } else { 1 };
+    async fn send(&self, pending: PendingWebhook) -> Result<Value, ()> {
+        let is_before = pending.command.starts_with("Group.CallbackBefore");
+        let most = if pending.target.options.retry && !is_before { ATTEMPTS } else { 1 };
         let mut sent = Sent {
             number: 0,
-            time: errand.now,
-            sdkappid: errand.sdkappid,
-            command: errand.command.clone(),
-            body: errand.body.clone(),
+            time: pending.now,
+            sdkappid: pending.sdkappid,
+            command: pending.command.clone(),
+            body: pending.body.clone(),
             attempts: 0,
             status: None,
             answer: None,
@@ -264,7 +264,7 @@ impl Webhooks {
         };
         while sent.attempts < most {
             sent.attempts += 1;
-            let timed_out = self.post(&errand, &mut sent).await;
+            let timed_out = self.post(&pending, &mut sent).await;
             if !timed_out {
                 break;
             }
@@ -275,7 +275,7 @@ impl Webhooks {
     }
 
     /// Posts once; says whether it timed out.
-    async fn post(&self, errand: &Errand, sent: &mut Sent) -> bool {
+    async fn post(&self, pending: &PendingWebhook, sent: &mut Sent) -> bool {
         let http = match &*self.http {
             Ok(http) => http,
             Err(error) => {
@@ -284,9 +284,9 @@ impl Webhooks {
             }
         };
         let result = http
-            .post(errand.url())
+            .post(pending.url())
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(errand.body.to_string())
+            .body(pending.body.to_string())
             .send()
             .await;
         let (status, bytes) = match result {
@@ -319,7 +319,7 @@ impl Webhooks {
     }
 }
 
-impl Errand {
+impl PendingWebhook {
     fn new(sdkappid: u64, target: &Target, hook: Hook, now: i64) -> Self {
         let mut body = hook.body;
         body.insert("CallbackCommand".to_owned(), json!(hook.command));

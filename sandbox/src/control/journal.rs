@@ -44,7 +44,7 @@ pub async fn clear_journal(State(engine): Shared) -> Json<Value> {
     Json(json!({}))
 }
 
-/// With `exactly=N` the HTTP status tells whether the count is right: 200 or 409.
+/// With `exactly=N` the HTTP status says whether the count is right: 200 or 409.
 pub async fn count_journal(State(engine): Shared, Query(filter): Query<Filter>) -> Result<Response, Refused> {
     check(&engine, &filter)?;
     if filter.limit.is_some() {

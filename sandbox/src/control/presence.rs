@@ -42,7 +42,7 @@ fn report_presence(engine: &Engine, namespace: &Namespace, change: &Presence) {
         });
         Some(Hook { command: "Group.CallbackOnMemberStateChange", body: body.as_object()?.clone() })
     });
-    engine.webhooks.tell(namespace.sdkappid, &target, hooks.collect(), engine.clock.now());
+    engine.webhooks.enqueue(namespace.sdkappid, &target, hooks.collect(), engine.clock.now());
 }
 
 /// Moves users in and out of an AVChatRoom, or members of a community on- and offline, which only client SDKs can do upstream.

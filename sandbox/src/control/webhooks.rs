@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Refused, Shared, bad_request, namespace, persisted};
 use crate::events::MailFilter;
-use crate::webhook::{Plain, check_command};
+use crate::webhook::{TargetSettings, check_command};
 
 pub async fn show_deliveries(
     State(engine): Shared,
@@ -24,7 +24,11 @@ pub async fn clear_deliveries(State(engine): Shared, Path(sdkappid): Path<u64>) 
     Ok(Json(json!({})))
 }
 
-pub async fn set_webhook(State(engine): Shared, Path(sdkappid): Path<u64>, Json(webhook): Json<Plain>) -> Answer {
+pub async fn set_webhook(
+    State(engine): Shared,
+    Path(sdkappid): Path<u64>,
+    Json(webhook): Json<TargetSettings>,
+) -> Answer {
     namespace(&engine, sdkappid)?;
     webhook.check().map_err(bad_request)?;
     persisted(&engine, || engine.set_webhook(sdkappid, Some(webhook)).map(|()| json!({})).map_err(bad_request)).await

@@ -48,7 +48,7 @@ fn check_type(group: &Group) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Users need not be members: a ban also keeps out who never was one.
+/// Users need not be members: a ban also keeps out users who never were.
 fn ban_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let mut users = subject(ctx, body)?;
     let group = ctx.app.group(text(body, "GroupId"))?;

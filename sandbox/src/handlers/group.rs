@@ -396,7 +396,7 @@ fn modify_group_base_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     done()
 }
 
-/// Tells members and webhook which texts and custom fields changed; other changes are not told.
+/// Notifies members and webhook of the texts and custom fields that changed; other changes are not reported.
 fn tell_profile(ctx: &mut Ctx<'_>, kind: GroupType, body: &Body) {
     let mut changed = Body::new();
     for key in ["Name", "Introduction", "Notification", "FaceUrl"] {
@@ -439,7 +439,7 @@ fn destroy_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
             "Owner_Account": group.owner.as_deref().unwrap_or_default(),
             "Name": group.name,
         });
-        // The members of a community are too many to tell.
+        // The members of a community are too many to list.
         if group.kind != GroupType::Community {
             hook["MemberList"] = member_list(group.members.iter().map(|member| member.id.as_str()));
         }

@@ -94,7 +94,7 @@ fn import_group(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         return Err(ApiError::field("MaxMemberCount", "must be at most 6000"));
     }
     let mut group = new_group(ctx, body).map_err(|error| match error.code {
-        // Importing does not tell whose the id is.
+        // Importing does not say whose the id is.
         10025 => ApiError::new(10021, "the group id is taken"),
         _ => error,
     })?;

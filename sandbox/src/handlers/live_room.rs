@@ -189,7 +189,7 @@ fn marks(item: &Body) -> Result<Vec<u32>, ApiError> {
         .ok_or_else(|| ApiError::field("MemberList[].Marks", "must be numbers from 1000 on, or 500 or 600"))
 }
 
-/// Who is appointed need not be in the room.
+/// An appointed user need not be in the room.
 fn modify_admin(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let mut admins = pro_room(ctx, body)?.presence.admins.clone();
     let set = sets(body)?;

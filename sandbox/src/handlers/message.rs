@@ -314,7 +314,7 @@ fn check_may_speak(ctx: &Ctx<'_>, body: &Body, from: &Id) -> Result<(), ApiError
     if mute_all && !leads {
         return Err(ApiError::new(10017, "all members are muted"));
     }
-    // Who is no member writes by leave of the app alone.
+    // A sender who is not a member needs no permission of the group.
     let lacks = |right| member.is_some_and(|member| !group.permits(member, right, topic_id(body)));
     if lacks(Right::SendMessages) {
         return Err(ApiError::not_allowed("the sender lacks the permission to send messages"));

@@ -98,7 +98,7 @@ fn modify_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     answer(json!({"ErrorInfo": "succeed"}))
 }
 
-/// Moves the marker forward; clients are told, the history itself stays.
+/// Moves the marker forward and notifies clients; the history itself stays.
 fn clear_group_msg(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     let id = text(body, "GroupId");
     let group = ctx.app.group_mut(id)?;

@@ -1,4 +1,4 @@
-//! Muting users of a group or topic, and listing who is muted.
+//! Muting users of a group or topic, and listing the muted users.
 
 use std::collections::BTreeMap;
 

@@ -269,7 +269,7 @@ fn delete_permission_group_member(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         });
         ctx.events.deliver(DeliveryKind::Tip, text(body, "GroupId"), Audience::Users(removed), content);
     }
-    // Who was not in it is out of it as well.
+    // A user who was not in it is out of it as well.
     let results: Vec<Value> = users.iter().map(|user| json!({"Member_Account": user, "Result": 0})).collect();
     answer(json!({"MemberList": results}))
 }

@@ -68,7 +68,7 @@ fn group_msg_receipt(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     for seq in &seqs {
         match group.history.receipts.get(seq) {
             Some(_) => {}
-            // The number that the sender of an online-only message was told.
+            // The number that the sender of an online-only message received.
             None if *seq == 0 => return Err(ApiError::new(ONLINE_ONLY, "online-only messages have no read receipt")),
             None => return Err(ApiError::new(NO_RECEIPT, "a message has no read receipt")),
         }

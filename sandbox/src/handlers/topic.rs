@@ -83,7 +83,7 @@ fn operator<'b>(caller: &'b str, body: &'b Body) -> &'b str {
 }
 
 fn create_topic(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
-    // Creating tells that the id is in use in the caller's own community, importing only that it is taken.
+    // Creating says that the id is in use in the caller's own community, importing only that it is taken.
     check_new(ctx, body, 10025)?;
     ctx.check_operator(text(body, "GroupId"), body, Right::ManageTopics, None)?;
     let id = insert(ctx, body, ctx.now)?;
@@ -187,7 +187,7 @@ fn modify_topic(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     fine(json!({}))
 }
 
-/// Tells members and webhook which texts changed; other changes are not told.
+/// Notifies members and webhook of the texts that changed; other changes are not reported.
 fn tell_changed(ctx: &mut Ctx<'_>, body: &Body) {
     let mut changed = Body::new();
     for (key, told) in [

@@ -45,7 +45,7 @@ pub fn base_info(group: &Group, filter: Option<&[&str]>, into: &mut Body) {
             "LastInfoTime" => json!(group.last_info_time),
             "LastMsgTime" => json!(group.history.last_message_time),
             "NextMsgSeq" => json!(group.next_seq()),
-            // An AVChatRoom stores no members; get_online_member_num counts who is there.
+            // An AVChatRoom stores no members; get_online_member_num counts the users who are there.
             "MemberNum" if group.kind.stores_members() => json!(group.members.len()),
             "MaxMemberNum" if group.kind.stores_members() => json!(group.max_members),
             "ApplyJoinOption" => json!(group.apply_join_option),

@@ -12,7 +12,7 @@ use crate::ids::{Id, message_id};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MessageState {
     Normal,
-    /// Deleted for good: a place-holder remains.
+    /// Deleted for good: a placeholder remains.
     Deleted,
     Recalled,
 }

@@ -19,7 +19,7 @@ pub struct Presence {
     present: BTreeMap<Id, Entry>,
     /// Users who are online without having entered, and until when.
     pinned: BTreeMap<Id, Entry>,
-    /// The users of both by when they came, so that a page need not sort them. Who is pinned and enters is here twice.
+    /// The users of both by when they came, so that a page need not sort them. A pinned user who enters is here twice.
     #[serde(skip)]
     arrivals: BTreeMap<i64, Id>,
     marks: BTreeMap<Id, BTreeSet<u32>>,
@@ -105,7 +105,7 @@ impl Presence {
         self.present.len() + self.pinned.iter().filter(only_pinned).count()
     }
 
-    /// Keeps a user online for three days. Who is there already came when they came.
+    /// Keeps a user online for three days. A user who is there already keeps the time of arrival.
     pub fn pin(&mut self, id: Id, now: i64) {
         let stamp = self.came(&id, now).unwrap_or_else(|| self.stamp(now));
         self.unpin(&id);

@@ -10,8 +10,8 @@ pub struct Recipient {
     pub has_read: bool,
 }
 
-/// The recipients of one message in a fixed order, so that a cursor stays right while they read. Who joins later is
-/// not among them; who leaves stays.
+/// The recipients of one message in a fixed order, so that a cursor stays right while they read. Users who join
+/// later are not among them; users who leave stay.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Receipt {
     recipients: Vec<Recipient>,

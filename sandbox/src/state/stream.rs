@@ -10,7 +10,7 @@ pub const GAP_SECONDS: i64 = 15;
 /// Seconds for which a stream is remembered, so that a repeated call finds it.
 const KEPT_SECONDS: i64 = 300;
 
-/// The numbers that tell a repeated call from a new one.
+/// The numbers that distinguish a repeated call from a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     pub random: u64,

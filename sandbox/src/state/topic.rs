@@ -36,7 +36,7 @@ impl Topic {
         self.reads.get(user).copied().unwrap_or(self.read_by_all)
     }
 
-    /// Who joins the community has nothing unread.
+    /// A user who joins the community has nothing unread.
     pub fn admit(&mut self, user: &Id) {
         let last = self.history.last_seq();
         if last == self.read_by_all {
