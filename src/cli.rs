@@ -198,7 +198,7 @@ fn check(matches: &ArgMatches) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
-    problems.extend(runtime.block_on(server::check(&config, METHODS, true)));
+    problems.extend(runtime.block_on(server::Credentials::check(&config, METHODS)));
     for warning in config.warnings() {
         eprintln!("warning: {warning}");
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::config::{Config, InProcessSandbox, Problems};
+use crate::config::{Config, InProcessSandbox};
 use crate::gateway::{Gateway, MessageSizes, routes};
-use crate::server::{self, Application};
+use crate::server::{self, Application, Credentials};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::pacing::Pacer;
@@ -50,16 +50,13 @@ pub enum Error {
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
 pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
+    let mut metrics = Metrics::new();
     // Before anything listens, the sandbox included.
-    let problems = server::check(&config, METHODS, false).await;
-    if !problems.is_empty() {
-        return Err(server::Error::Settings(Problems(problems)).into());
-    }
+    let credentials = Credentials::load(&config, METHODS, &metrics.server).await.map_err(server::Error::Settings)?;
     let sandbox = match config.sandbox {
         Some(sandbox) => Some(start_sandbox(sandbox, &mut config).await?),
         None => None,
     };
-    let mut metrics = Metrics::new();
     let apps = clients(&config, &metrics)?;
     metrics.watch_apps(apps.clone());
     if sandbox.is_none() {
@@ -68,7 +65,7 @@ pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result
         }
     }
     let application = Application { log_level, ..application(&config, apps, Arc::new(metrics)) };
-    server::run(config, application).await?;
+    server::run(config, credentials, application).await?;
     if let Some(sandbox) = sandbox {
         sandbox.stop().await;
     }

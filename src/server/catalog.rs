@@ -12,12 +12,15 @@ use contract::command::Method;
 #[derive(Debug, Clone)]
 pub struct Catalog {
     by_path: HashMap<String, Arc<Entry>>,
-    unknown: Arc<Entry>,
+    /// By index; the first one stands for everything unknown.
+    entries: Vec<Arc<Entry>>,
 }
 
 /// One method.
 #[derive(Debug)]
 pub struct Entry {
+    /// Its place among all methods, so that nothing has to look it up by its name again.
+    pub index: usize,
     /// `package.Service/Method`.
     pub path: String,
     /// `package.Service`.
@@ -63,41 +66,45 @@ impl Catalog {
     /// When one of them cannot be decoded.
     pub fn new(descriptors: &[&[u8]], methods: &[Method]) -> Result<Self, prost::DecodeError> {
         let mut by_path = HashMap::new();
+        let mut entries = vec![Arc::new(Entry::unknown())];
         for encoded in descriptors {
             for file in FileDescriptorSet::decode(*encoded)?.file {
                 for service in &file.service {
                     let name = format!("{}.{}", file.package(), service.name());
                     for method in &service.method {
                         let path = format!("{name}/{}", method.name());
-                        let entry = Entry {
+                        let entry = Arc::new(Entry {
+                            index: entries.len(),
                             service: name.clone(),
                             method: method.name().to_owned(),
                             kind: Kind::new(method.client_streaming(), method.server_streaming()),
                             rule: methods.iter().find(|rule| rule.path == path).copied(),
                             path: path.clone(),
-                        };
-                        by_path.insert(format!("/{path}"), Arc::new(entry));
+                        });
+                        entries.push(entry.clone());
+                        by_path.insert(format!("/{path}"), entry);
                     }
                 }
             }
         }
-        Ok(Self { by_path, unknown: Arc::new(Entry::unknown()) })
+        Ok(Self { by_path, entries })
     }
 
     /// The method of a request path. What is not known shares one entry, so that no caller can make labels up.
     pub fn find(&self, path: &str) -> &Arc<Entry> {
-        self.by_path.get(path).unwrap_or(&self.unknown)
+        self.by_path.get(path).unwrap_or(&self.entries[0])
     }
 
-    /// All methods, and the one that stands for everything unknown.
-    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.by_path.values().chain([&self.unknown])
+    /// All methods by index, and the one that stands for everything unknown.
+    pub fn entries(&self) -> &[Arc<Entry>] {
+        &self.entries
     }
 }
 
 impl Entry {
     pub(super) fn unknown() -> Self {
         Self {
+            index: 0,
             path: "unknown/unknown".to_owned(),
             service: UNKNOWN.to_owned(),
             method: UNKNOWN.to_owned(),

@@ -418,6 +418,6 @@ async fn a_token_does_not_share_the_limits_of_a_key_with_its_name() {
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .chain([("sandbox".to_owned(), "true".to_owned())]);
     let config = Config::load(&flags.collect(), &Default::default(), None).unwrap();
-    let problems = tencent_im_grpc::server::check(&config, &[], false).await;
+    let problems = tencent_im_grpc::server::Credentials::check(&config, &[]).await;
     assert!(problems.iter().any(|problem| problem.what.contains("`jwt:`")), "{problems:?}");
 }

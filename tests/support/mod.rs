@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tencent_im_grpc::config::Config;
 use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Application, Server, Shutdown};
+use tencent_im_grpc::server::{Application, Credentials, Server, Shutdown};
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 
@@ -73,7 +73,8 @@ impl Gateway {
         watch::watch();
         let metrics = application.metrics.clone();
         let routes = watch::listen(application.routes.clone());
-        let server = Server::bind(config, Application { routes, ..application }).await.unwrap();
+        let credentials = Credentials::load(&config, application.methods, &application.metrics.server).await.unwrap();
+        let server = Server::bind(config, credentials, Application { routes, ..application }).await.unwrap();
         let (address, admin, shutdown) = (server.local_addr(), server.admin_addr(), server.shutdown());
         tokio::spawn(server.serve());
         Self { address, admin: admin.unwrap(), shutdown, metrics }

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 use tencent_im_grpc::config::{Log, LogFormat};
 use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Application, Server};
+use tencent_im_grpc::server::{Application, Credentials, Server};
 use tencent_im_grpc::telemetry::logs;
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tencent_im_grpc::telemetry::traces::Traces;
@@ -221,7 +221,8 @@ async fn a_handler_panics() {
     let application = serve::application(&config, apps, metrics);
     let panicking = axum::routing::any(panics);
     let routes = Routes::from(axum::Router::new().route("/tencentim.group.v1.GroupService/GetGroup", panicking));
-    let server = Server::bind(config, Application { routes, ..application }).await.unwrap();
+    let credentials = Credentials::load(&config, application.methods, &application.metrics.server).await.unwrap();
+    let server = Server::bind(config, credentials, Application { routes, ..application }).await.unwrap();
     let address = server.local_addr();
     tokio::spawn(server.serve());
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();

@@ -1,30 +1,20 @@
 //! Counts calls, messages and time.
 
-use std::collections::HashMap;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
-use http::Request;
-use http_body::{Frame, SizeHint};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
-use tonic::body::Body;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use crate::server::catalog::{Catalog, Entry, Kind};
-use crate::server::chain::{Answer, Next, Step};
+use super::{CallObserver, ObservedCall, Outcome, code_label};
+use crate::server::catalog::{Catalog, Entry};
 use crate::server::context::CallContext;
-use crate::server::messages::Messages;
-use crate::server::outcome::{Outcome, Watch, code_label};
 use crate::telemetry::metrics::{CallLabels, HandledLabels, Label, MethodLabels, ServerMetrics};
 
 /// Counts every call. The counters of all methods exist from the start, so that rates are right from the first call on.
 #[derive(Debug)]
-pub struct Metrics {
+pub struct CallMetrics {
     all: ServerMetrics,
-    by_path: HashMap<String, Arc<PerMethod>>,
+    /// By the index of the method.
+    methods: Vec<PerMethod>,
 }
 
 #[derive(Debug)]
@@ -37,42 +27,27 @@ struct PerMethod {
     handling: Histogram,
 }
 
-/// A request whose messages are counted.
-struct Counted {
-    inner: Body,
-    messages: Messages,
-    received: Counter,
-}
-
-impl Metrics {
+impl CallMetrics {
     /// Prepares the counters of all methods.
     pub fn new(catalog: &Catalog, all: &ServerMetrics) -> Self {
-        let by_path =
-            catalog.entries().map(|entry| (entry.path.clone(), Arc::new(PerMethod::new(entry, all)))).collect();
-        Self { all: all.clone(), by_path }
+        let methods = catalog.entries().iter().map(|entry| PerMethod::new(entry, all)).collect();
+        Self { all: all.clone(), methods }
     }
 }
 
-impl Step for Metrics {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
-        let call = CallContext::of(request.extensions());
-        let Some(method) = self.by_path.get(&call.method().path).cloned() else { return next.run(request) };
-        method.started.inc();
+impl CallObserver for CallMetrics {
+    fn started(&self, call: &CallContext) {
         self.all.in_flight.inc();
-        let all = self.all.clone();
-        let received = method.received.clone();
-        let many = matches!(call.method().kind, Kind::ClientStream | Kind::BidiStream);
-        let watch = Watch::new(move |outcome| {
-            all.in_flight.dec();
-            method.ended(&all, &call, outcome, many);
-        });
-        let request = if many {
-            request.map(|inner| Body::new(Counted { inner, messages: Messages::default(), received }))
-        } else {
-            request
-        };
-        let answer = next.run(request);
-        Box::pin(async move { watch.follow(answer.await) })
+        if let Some(method) = self.methods.get(call.method().index) {
+            method.started.inc();
+        }
+    }
+
+    fn ended(&self, call: &ObservedCall, outcome: &Outcome) {
+        self.all.in_flight.dec();
+        if let Some(method) = self.methods.get(call.context.method().index) {
+            method.ended(&self.all, &call.context, outcome);
+        }
     }
 }
 
@@ -100,15 +75,12 @@ impl PerMethod {
         HandledLabels { grpc_type, grpc_service, grpc_method, grpc_code: code_label(code) }
     }
 
-    fn ended(&self, all: &ServerMetrics, call: &CallContext, outcome: Outcome, many: bool) {
+    fn ended(&self, all: &ServerMetrics, call: &CallContext, outcome: &Outcome) {
         let seconds = call.started().elapsed().as_secs_f64();
         all.handled.get_or_create(&self.handled(outcome.code)).inc();
         self.handling.observe(seconds);
-        self.sent.inc_by(outcome.messages);
-        if !many {
-            // As in Go: the one message counts even when a layer refuses the call before it is read.
-            self.received.inc();
-        }
+        self.sent.inc_by(outcome.sent);
+        self.received.inc_by(outcome.received);
         let labels = CallLabels {
             rpc_system_name: "grpc",
             rpc_method: self.path.clone(),
@@ -138,31 +110,5 @@ fn protocol_name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
-    }
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.inner).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            let before = this.messages.count();
-            this.messages.see(data, |_| {});
-            this.received.inc_by(this.messages.count() - before);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }

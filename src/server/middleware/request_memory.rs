@@ -15,13 +15,13 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::admission::PAUSE;
-use super::held::Held;
-use super::shares::{Share, Shares};
+use super::caller_quota::{CallerQuota, Lease};
+use super::response_guard::ResponseGuard;
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Limits;
 use crate::server::catalog::{Family, Kind};
-use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
-use crate::server::messages::{Messages, Seen};
+use crate::server::message_scanner::{MessageScanner, Scanned};
 use crate::status::Problem;
 use contract::footprint::Footprint;
 use contract::pb::ErrorReason;
@@ -32,7 +32,7 @@ use contract::pb::ErrorReason;
 pub struct RequestMemory {
     room: Arc<Semaphore>,
     most: usize,
-    callers: Shares,
+    callers: CallerQuota,
     /// Longer messages are refused anyway.
     largest: usize,
     /// How long a request may take until it is complete where the deadline of its call is that of a stream.
@@ -41,12 +41,12 @@ pub struct RequestMemory {
 
 /// The room that one call has taken; nothing before its first message.
 #[derive(Default)]
-struct Taken(Mutex<Option<(OwnedSemaphorePermit, Share)>>);
+struct Taken(Mutex<Option<(OwnedSemaphorePermit, Lease)>>);
 
 /// A request whose messages take room.
 struct Weighed {
     inner: Body,
-    messages: Messages,
+    scanner: MessageScanner,
     /// Of the message that is coming in.
     footprint: Option<Footprint>,
     call: CallContext,
@@ -63,7 +63,7 @@ impl RequestMemory {
         Self {
             room: Arc::new(Semaphore::new(most)),
             most,
-            callers: Shares::new(most_per_caller),
+            callers: CallerQuota::new(most_per_caller),
             largest: limits.max_request_bytes,
             patience,
         }
@@ -71,7 +71,7 @@ impl RequestMemory {
 
     /// Takes so many bytes more for a call.
     fn take(&self, call: &CallContext, taken: &Taken, bytes: u64) -> Result<(), Problem> {
-        let most = self.callers.most().min(self.most);
+        let most = self.callers.limit().min(self.most);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if taken.bytes().saturating_add(bytes) > most {
             let message = format!("the request takes more than {most} bytes of memory: send fewer items at once");
@@ -84,19 +84,23 @@ impl RequestMemory {
             Problem::overloaded("gateway", message, PAUSE)
         })?;
         let caller = call.caller_name();
-        let share = self.callers.take(&caller, bytes).ok_or_else(|| {
-            let most = self.callers.most();
+        let lease = self.callers.take(&caller, bytes).ok_or_else(|| {
+            let most = self.callers.limit();
             let message =
                 format!("requests of this caller that take {most} bytes of memory are being served; no more are taken");
             Problem::overloaded(format!("caller:{caller}"), message, PAUSE)
         })?;
-        taken.add(permit, share);
+        taken.add(permit, lease);
         Ok(())
     }
 }
 
-impl Step for RequestMemory {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for RequestMemory {
+    fn name(&self) -> &'static str {
+        "request_memory"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         // The messages of the other services are tiny, by their own bound.
         if call.method().family() != Family::Contract {
@@ -106,11 +110,11 @@ impl Step for RequestMemory {
         let kept = taken.clone();
         let late = (call.method().kind != Kind::Unary).then(|| Box::pin(sleep_until(call.started() + self.patience)));
         let step = self.clone();
-        let (messages, footprint) = (Messages::default(), None);
-        let weighed = |inner| Weighed { inner, messages, footprint, call, step, taken, late, over: false };
+        let (scanner, footprint) = (MessageScanner::default(), None);
+        let weighed = |inner| Weighed { inner, scanner, footprint, call, step, taken, late, over: false };
         let answer = next.run(request.map(|inner| Body::new(weighed(inner))));
         // A handler may use what it was asked to the end of its answer.
-        Box::pin(async move { answer.await.map(|inner| Body::new(Held::new(inner, kept))) })
+        Box::pin(async move { answer.await.map(|inner| Body::new(ResponseGuard::new(inner, kept))) })
     }
 }
 
@@ -120,14 +124,14 @@ impl Taken {
         taken.as_ref().map_or(0, |(permit, _)| permit.num_permits())
     }
 
-    fn add(&self, permit: OwnedSemaphorePermit, share: Share) {
+    fn add(&self, permit: OwnedSemaphorePermit, more: Lease) {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *taken {
-            Some((before, shares)) => {
+            Some((before, lease)) => {
                 before.merge(permit);
-                shares.join(share);
+                lease.merge(more);
             }
-            nothing => *nothing = Some((permit, share)),
+            nothing => *nothing = Some((permit, more)),
         }
     }
 }
@@ -135,18 +139,19 @@ impl Taken {
 impl Weighed {
     /// Takes room for what these bytes bring.
     fn weigh(&mut self, data: &[u8]) -> Result<(), Problem> {
-        let Self { messages, footprint, step, call, taken, .. } = self;
+        let Self { scanner, footprint, step, call, taken, .. } = self;
         let mut weight = 0u64;
-        messages.see(data, |seen| match seen {
-            Seen::Begins(length) if length as usize <= step.largest => {
+        scanner.scan(data, |found| match found {
+            Scanned::Begins { length, .. } if length as usize <= step.largest => {
                 weight += u64::from(length) * Footprint::COPIES as u64;
                 *footprint = call.method().rule.map(|rule| Footprint::new(rule.request, length));
             }
-            Seen::Begins(_) => *footprint = None,
-            Seen::Bytes(bytes) => {
+            Scanned::Begins { .. } => *footprint = None,
+            Scanned::Bytes(bytes) => {
                 let added = footprint.as_mut().map_or(0, |footprint| footprint.see(bytes));
                 weight = weight.saturating_add(added);
             }
+            Scanned::Ends => {}
         });
         if weight == 0 { Ok(()) } else { step.take(call, taken, weight) }
     }

@@ -1,8 +1,6 @@
 //! Errors that the framework answers before a handler sees the call, or when its reply cannot be sent: they get the details
 //! that every error of the contract carries, and the code that says whose fault it is.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request};
 use http_body::Frame;
@@ -10,28 +8,29 @@ use http_body_util::BodyExt;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::server::catalog::{Catalog, Family};
-use crate::server::chain::{Answer, Next, Step};
+use super::stack::{Middleware, Next, ResponseFuture};
+use crate::server::catalog::Family;
 use crate::server::context::CallContext;
 use crate::status::Problem;
 use contract::command::Safety;
 use contract::pb::ErrorReason;
 
 /// Completes bare errors.
-#[derive(Debug)]
-pub struct Explain {
-    /// Knows which methods are the contract's.
-    pub catalog: Arc<Catalog>,
-}
+#[derive(Debug, Clone, Copy)]
+pub struct CompleteErrors;
 
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
-impl Step for Explain {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
-        if self.catalog.find(request.uri().path()).family() != Family::Contract {
+impl Middleware for CompleteErrors {
+    fn name(&self) -> &'static str {
+        "complete_errors"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
+        let call = CallContext::of(request.extensions());
+        if call.method().family() != Family::Contract {
             return next.run(request);
         }
-        let call = CallContext::of(request.extensions());
         let answer = next.run(request);
         Box::pin(async move {
             let response = answer.await;

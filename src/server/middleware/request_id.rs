@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, Request};
 use tonic::body::Body;
 
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::server::catalog::Catalog;
-use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 
 /// Starts the call's context.
@@ -23,8 +23,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SANDBOX: HeaderName = HeaderName::from_static("x-tim-sandbox");
 const LONGEST: usize = 128;
 
-impl Step for RequestId {
-    fn handle(&self, mut request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for RequestId {
+    fn name(&self) -> &'static str {
+        "request_id"
+    }
+
+    fn handle(&self, mut request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let given = request.headers().get(&REQUEST_ID).filter(|value| is_valid(value.as_bytes())).cloned();
         let id = given.unwrap_or_else(generate);
         let text = id.to_str().unwrap_or_default().to_owned();

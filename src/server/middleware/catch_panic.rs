@@ -6,17 +6,21 @@ use futures::FutureExt;
 use http::{Request, Response};
 use tonic::body::Body;
 
-use crate::server::chain::{Answer, Next, Step};
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::server::context::CallContext;
-use crate::server::refusal;
+use crate::server::error_response::error_response;
 use crate::status::Problem;
 
 /// Catches panics of everything inside.
 #[derive(Debug, Clone, Copy)]
 pub struct CatchPanic;
 
-impl Step for CatchPanic {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for CatchPanic {
+    fn name(&self) -> &'static str {
+        "catch_panic"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         match catch_unwind(AssertUnwindSafe(|| next.run(request))) {
             Ok(answer) => {
@@ -30,5 +34,5 @@ impl Step for CatchPanic {
 }
 
 fn internal(call: &CallContext) -> Response<Body> {
-    refusal::response(Problem::internal("the gateway failed; see its log"), call)
+    error_response(Problem::internal("the gateway failed; see its log"), call)
 }

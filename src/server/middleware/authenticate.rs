@@ -11,12 +11,12 @@ use tonic::body::Body;
 
 use super::admission::PAUSE;
 use super::deadline::Deadline;
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::server::auth::{Authenticator, Full, Grant, XFCC};
 use crate::server::catalog::Family;
-use crate::server::chain::{Answer, Next, Step};
 use crate::server::connection::Peer;
 use crate::server::context::{CallContext, Identity};
-use crate::server::refusal;
+use crate::server::error_response::error_response;
 use crate::status::{Problem, Violation};
 use contract::pb::ErrorReason;
 
@@ -68,8 +68,12 @@ fn wanted(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     value.to_str().map(Some).map_err(|_| wrong("must be the name of an application in printable ASCII characters"))
 }
 
-impl Step for Authenticate {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for Authenticate {
+    fn name(&self) -> &'static str {
+        "authenticate"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         let open = self.is_open(&call);
         let authenticator = self.authenticator.as_ref().filter(|_| !open);
@@ -78,10 +82,10 @@ impl Step for Authenticate {
         };
         let deadline = self.deadline.of(request.headers(), &call);
         let ending = request.extensions().get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default();
-        let (step, mut later) = (self.clone(), next.later());
+        let (step, mut later) = (self.clone(), next.defer());
         Box::pin(async move {
             if let Err(problem) = wait(keys, deadline, ending).await {
-                return refusal::response(problem, &call);
+                return error_response(problem, &call);
             }
             let answer = step.decide(request, later.resume());
             answer.await
@@ -90,7 +94,7 @@ impl Step for Authenticate {
 }
 
 impl Authenticate {
-    fn decide(&self, mut request: Request<Body>, next: Next<'_>) -> Answer {
+    fn decide(&self, mut request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         let admitted = self.admit(&request, &call);
         // Nothing behind this layer needs the credential, and what is not there cannot leak.
@@ -104,7 +108,7 @@ impl Authenticate {
             }
             Ok(None) => next.run(request),
             Err(problem) => {
-                let answer = refusal::response(problem, &call);
+                let answer = error_response(problem, &call);
                 Box::pin(async move { answer })
             }
         }

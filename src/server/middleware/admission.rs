@@ -9,13 +9,13 @@ use http::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::body::Body;
 
-use super::held::Held;
-use super::shares::{Share, Shares};
+use super::caller_quota::{CallerQuota, Lease};
+use super::response_guard::ResponseGuard;
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Limits;
 use crate::server::catalog::Family;
-use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
-use crate::server::refusal;
+use crate::server::error_response::error_response;
 use crate::status::Problem;
 
 /// When a refused caller may try again.
@@ -27,7 +27,7 @@ const REFLECTIONS: usize = 16;
 /// Admits calls while there is room, for all and for each caller.
 pub struct Admission {
     calls: Room,
-    callers: Shares,
+    callers: CallerQuota,
     checks: Room,
     watches: Room,
     reflections: Room,
@@ -42,7 +42,7 @@ struct Room {
 /// What a call holds until its response has been sent.
 struct Place {
     _permit: OwnedSemaphorePermit,
-    _share: Option<Share>,
+    _lease: Option<Lease>,
 }
 
 impl Admission {
@@ -51,7 +51,7 @@ impl Admission {
     pub fn new(limits: Limits, most_per_caller: usize) -> Self {
         Self {
             calls: Room::new(limits.max_in_flight),
-            callers: Shares::new(most_per_caller),
+            callers: CallerQuota::new(most_per_caller),
             checks: Room::new(limits.max_connections),
             watches: Room::new(limits.max_connections),
             reflections: Room::new(REFLECTIONS),
@@ -67,15 +67,15 @@ impl Admission {
             Family::Reflection => Some((&self.reflections, "calls of reflection")),
         };
         if let Some((room, what)) = open {
-            return Ok(Place { _permit: room.enter(what)?, _share: None });
+            return Ok(Place { _permit: room.enter(what)?, _lease: None });
         }
         let permit = self.calls.enter("calls")?;
         let caller = call.caller_name();
-        let Some(share) = self.callers.take(&caller, 1) else {
-            let message = format!("{} calls of this caller are being served; no more are taken", self.callers.most());
+        let Some(lease) = self.callers.take(&caller, 1) else {
+            let message = format!("{} calls of this caller are being served; no more are taken", self.callers.limit());
             return Err(Problem::overloaded(format!("caller:{caller}"), message, PAUSE));
         };
-        Ok(Place { _permit: permit, _share: Some(share) })
+        Ok(Place { _permit: permit, _lease: Some(lease) })
     }
 }
 
@@ -92,16 +92,20 @@ impl Room {
     }
 }
 
-impl Step for Admission {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for Admission {
+    fn name(&self) -> &'static str {
+        "admission"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         match self.admit(&call) {
             Ok(place) => {
                 let answer = next.run(request);
-                Box::pin(async move { answer.await.map(|inner| Body::new(Held::new(inner, place))) })
+                Box::pin(async move { answer.await.map(|inner| Body::new(ResponseGuard::new(inner, place))) })
             }
             Err(problem) => {
-                let answer = refusal::response(problem, &call);
+                let answer = error_response(problem, &call);
                 Box::pin(async move { answer })
             }
         }

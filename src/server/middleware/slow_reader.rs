@@ -16,8 +16,8 @@ use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOw
 use tonic::Status;
 use tonic::body::Body;
 
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::server::catalog::Kind;
-use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
 use crate::server::streams;
 use crate::status::Problem;
@@ -27,7 +27,7 @@ use crate::status::Problem;
 pub struct SlowReader;
 
 /// A response that can be taken away from its reader.
-struct Held {
+struct TimedResponse {
     /// `None` once it was taken away.
     body: Arc<Mutex<Option<Unread>>>,
     /// Tells the clock, by being dropped, that the response is over.
@@ -57,8 +57,12 @@ const LAST_PIECE: usize = 1024;
 /// How long after the deadline a response may stay unread: whoever reads gets the error of the deadline first.
 const GRACE: Duration = Duration::from_secs(1);
 
-impl Step for SlowReader {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for SlowReader {
+    fn name(&self) -> &'static str {
+        "slow_reader"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         if call.method().is_endless() {
             return next.run(request);
@@ -77,12 +81,12 @@ impl Step for SlowReader {
             if response.body().is_end_stream() {
                 return response;
             }
-            response.map(|body| Body::new(Held::new(body, over, call.deadline() + GRACE)))
+            response.map(|body| Body::new(TimedResponse::new(body, over, call.deadline() + GRACE)))
         })
     }
 }
 
-impl Held {
+impl TimedResponse {
     fn new(body: Body, asked: Option<DropGuard>, limit: Instant) -> Self {
         let body = Arc::new(Mutex::new(Some(Unread { body, rest: Bytes::new() })));
         let stream = streams::current();
@@ -145,7 +149,7 @@ impl http_body::Body for Asked {
     }
 }
 
-impl http_body::Body for Held {
+impl http_body::Body for TimedResponse {
     type Data = Bytes;
     type Error = Status;
 

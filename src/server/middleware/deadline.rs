@@ -14,12 +14,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Deadline as Settings;
 use crate::server::Peer;
 use crate::server::catalog::{Family, Kind};
-use crate::server::chain::{Answer, Next, Step};
 use crate::server::context::CallContext;
-use crate::server::refusal;
+use crate::server::error_response::error_response;
 use crate::status::{Problem, Violation};
 use contract::command::Safety;
 
@@ -42,13 +42,17 @@ const LAST_WORDS: Duration = Duration::from_millis(50);
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-impl Step for Deadline {
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> Answer {
+impl Middleware for Deadline {
+    fn name(&self) -> &'static str {
+        "deadline"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         let deadline = match self.of(request.headers(), &call) {
             Ok(deadline) => deadline,
             Err(problem) => {
-                let answer = refusal::response(problem, &call);
+                let answer = error_response(problem, &call);
                 return Box::pin(async move { answer });
             }
         };
@@ -59,10 +63,10 @@ impl Step for Deadline {
         Box::pin(async move {
             let response = tokio::select! {
                 response = &mut answer => response,
-                () = sleep_until(deadline) => return refusal::response(too_late(&call), &call),
+                () = sleep_until(deadline) => return error_response(too_late(&call), &call),
                 () = leaving.cancelled() => match timeout(LAST_WORDS, answer).await {
                     Ok(response) => response,
-                    Err(_) => return refusal::response(cut_off(&call), &call),
+                    Err(_) => return error_response(cut_off(&call), &call),
                 },
             };
             if !stream {

@@ -1,4 +1,4 @@
-//! Errors that the layers answer by themselves.
+//! Errors that the layers respond with by themselves.
 
 use http::Response;
 use tonic::body::Body;
@@ -7,6 +7,6 @@ use super::context::CallContext;
 use crate::status::Problem;
 
 /// The response that carries an error: headers only.
-pub fn response(problem: Problem, call: &CallContext) -> Response<Body> {
+pub fn error_response(problem: Problem, call: &CallContext) -> Response<Body> {
     problem.request_id(call.request_id()).into_status().into_http()
 }

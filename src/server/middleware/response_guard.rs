@@ -1,4 +1,4 @@
-//! A response that keeps something until it was sent, or given up.
+//! A response that keeps a resource until it was sent, or given up.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,20 +8,20 @@ use http_body::{Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
-/// The response with what it keeps.
-pub struct Held<T> {
+/// The response and the resource.
+pub struct ResponseGuard<T> {
     inner: Body,
     _kept: T,
 }
 
-impl<T> Held<T> {
-    /// Keeps something as long as the response.
+impl<T> ResponseGuard<T> {
+    /// Keeps `kept` as long as the response.
     pub fn new(inner: Body, kept: T) -> Self {
         Self { inner, _kept: kept }
     }
 }
 
-impl<T: Unpin> http_body::Body for Held<T> {
+impl<T: Unpin> http_body::Body for ResponseGuard<T> {
     type Data = Bytes;
     type Error = Status;
 

@@ -8,30 +8,75 @@ use futures::future::BoxFuture;
 use prometheus_client::metrics::counter::Counter;
 
 use super::auth::{Authenticator, Jwks, Source, Tokens};
-use super::reload::{Watch, read_all};
+use super::file_watcher::{FileWatcher, read_all};
 use super::tls::{self, Tls};
 use crate::config::{Config, JwksSource, Jwt, Problem, Problems};
 use crate::telemetry::metrics::{FileLabels, ServerMetrics};
 use contract::command::Method;
 
-/// Collects the tasks that watch files.
-pub struct Reloads {
-    metrics: ServerMetrics,
-    /// They run for ever.
-    pub tasks: Vec<BoxFuture<'static, ()>>,
+/// Everything that the server reads from files, read once: what is checked at the start is what is served.
+#[derive(Default)]
+pub struct Credentials {
+    /// Knows the callers; `None` when everybody may call.
+    pub(super) authenticator: Option<Arc<Authenticator>>,
+    /// Certificate and key; `None` without TLS.
+    pub(super) tls: Option<Arc<Tls>>,
+    /// Put changed files in force. They run for ever.
+    pub(super) watchers: Vec<BoxFuture<'static, ()>>,
 }
 
-impl Reloads {
-    /// Counts failures in `metrics`.
-    pub fn new(metrics: ServerMetrics) -> Self {
-        Self { metrics, tasks: Vec::new() }
+/// Reads the files, and collects what watches them.
+struct Loader {
+    metrics: ServerMetrics,
+    watchers: Vec<BoxFuture<'static, ()>>,
+}
+
+impl Credentials {
+    /// Reads the files that the settings name. Failures of later changes are counted in `metrics`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub async fn load(config: &Config, methods: &'static [Method], metrics: &ServerMetrics) -> Result<Self, Problems> {
+        let (credentials, problems) = Self::read(config, methods, metrics).await;
+        if problems.is_empty() { Ok(credentials) } else { Err(Problems(problems)) }
     }
 
+    /// Reads the same, and returns everything that is wrong; entries that open applications which are not there, too.
+    pub async fn check(config: &Config, methods: &'static [Method]) -> Vec<Problem> {
+        let (credentials, mut problems) = Self::read(config, methods, &ServerMetrics::default()).await;
+        problems.extend(credentials.unknown_apps(config));
+        problems
+    }
+
+    async fn read(config: &Config, methods: &'static [Method], metrics: &ServerMetrics) -> (Self, Vec<Problem>) {
+        let mut loader = Loader { metrics: metrics.clone(), watchers: Vec::new() };
+        let mut problems = Vec::new();
+        let mut note = |Problems(wrong)| problems.extend(wrong);
+        let authenticator = loader.authenticator(config, methods).await.map_err(&mut note).ok().flatten();
+        let tls = loader.tls(config).await.map_err(&mut note).ok().flatten();
+        (Self { authenticator, tls, watchers: loader.watchers }, problems)
+    }
+
+    /// Entries of the callers file that open applications which are not there. They are no reason not to serve, for
+    /// gateways may share the file.
+    fn unknown_apps(&self, config: &Config) -> Vec<Problem> {
+        let apps = config.apps.by_name.keys().cloned().collect();
+        let unknown = self.authenticator.iter().flat_map(|known| known.unknown_apps(&apps));
+        let problem = |what| Problem {
+            setting: "auth.callers_file".to_owned(),
+            what,
+            fix: "correct the name, or add the application".to_owned(),
+        };
+        unknown.map(problem).collect()
+    }
+}
+
+impl Loader {
     /// Reads the callers; `None` when everybody may call.
     ///
     /// # Errors
     /// Everything that is wrong with the files.
-    pub async fn authenticator(
+    async fn authenticator(
         &mut self,
         config: &Config,
         methods: &'static [Method],
@@ -76,8 +121,8 @@ impl Reloads {
                 Ok(())
             };
             let (paths, failures) = (vec![path], self.failures("callers"));
-            let watch = Watch { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
-            self.tasks.push(Box::pin(watch.run(contents)));
+            let watch = FileWatcher { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
+            self.watchers.push(Box::pin(watch.run(contents)));
         }
         Ok(Some(authenticator))
     }
@@ -93,7 +138,7 @@ impl Reloads {
         if !keys.is_remote() {
             keys.load().await.map_err(|error| problem("jwt.jwks_file", error))?;
         }
-        self.tasks.push(Box::pin(keys.clone().run(settings.refresh_interval)));
+        self.watchers.push(Box::pin(keys.clone().run(settings.refresh_interval)));
         Ok(Tokens::new(settings.clone(), keys))
     }
 
@@ -101,7 +146,7 @@ impl Reloads {
     ///
     /// # Errors
     /// What is wrong with the files.
-    pub async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, Problems> {
+    async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, Problems> {
         let Some(settings) = &config.server.tls else { return Ok(None) };
         let paths = tls::paths(settings);
         let (mut contents, mut problems) = (Vec::new(), Vec::new());
@@ -126,8 +171,8 @@ impl Reloads {
             Ok(())
         };
         let failures = self.failures("tls");
-        let watch = Watch { what: "the TLS files", paths, every: settings.reload_interval, apply, failures };
-        self.tasks.push(Box::pin(watch.run(contents)));
+        let watch = FileWatcher { what: "the TLS files", paths, every: settings.reload_interval, apply, failures };
+        self.watchers.push(Box::pin(watch.run(contents)));
         Ok(Some(tls))
     }
 

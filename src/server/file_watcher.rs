@@ -8,7 +8,7 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Files and what to do with a new content.
-pub struct Watch<F> {
+pub struct FileWatcher<F> {
     /// For the log, such as `the callers file`.
     pub what: &'static str,
     /// The files; they change together.
@@ -21,7 +21,7 @@ pub struct Watch<F> {
     pub failures: Counter,
 }
 
-impl<F: FnMut(&[Vec<u8>]) -> Result<(), String>> Watch<F> {
+impl<F: FnMut(&[Vec<u8>]) -> Result<(), String>> FileWatcher<F> {
     /// Watches for ever. `contents` is what is in force. A content that cannot be used is told once and left aside.
     pub async fn run(mut self, mut contents: Vec<Vec<u8>>) {
         let mut ticks = interval(self.every);
