@@ -5,9 +5,9 @@ use tonic::Code;
 use tonic::body::Body;
 
 use super::trace::TraceId;
+use crate::context::CallContext;
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::server::outcome::{Outcome, Watch, code_label};
 
 /// Writes the line when the call has ended.

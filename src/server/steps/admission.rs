@@ -12,9 +12,9 @@ use tonic::body::Body;
 use super::held::Held;
 use super::shares::{Share, Shares};
 use crate::config::Limits;
+use crate::context::CallContext;
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::server::refusal;
 use crate::status::Problem;
 

@@ -11,11 +11,11 @@ use tonic::body::Body;
 
 use super::admission::PAUSE;
 use super::deadline::Deadline;
+use crate::context::{CallContext, Identity};
 use crate::server::auth::{Authenticator, Full, Grant, XFCC};
 use crate::server::catalog::Family;
 use crate::server::chain::{Answer, Next, Step};
 use crate::server::connection::Peer;
-use crate::server::context::{CallContext, Identity};
 use crate::server::refusal;
 use crate::status::{Problem, Violation};
 use contract::pb::ErrorReason;

@@ -6,8 +6,8 @@ use futures::FutureExt;
 use http::{Request, Response};
 use tonic::body::Body;
 
+use crate::context::CallContext;
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::server::refusal;
 use crate::status::Problem;
 

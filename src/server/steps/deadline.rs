@@ -15,10 +15,10 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::config::Deadline as Settings;
-use crate::server::Peer;
+use crate::context::CallContext;
 use crate::server::catalog::{Family, Kind};
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
+use crate::server::connection::Peer;
 use crate::server::refusal;
 use crate::status::{Problem, Violation};
 use contract::command::Safety;

@@ -10,9 +10,9 @@ use http_body_util::BodyExt;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use crate::context::CallContext;
 use crate::server::catalog::{Catalog, Family};
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::status::Problem;
 use contract::command::Safety;
 use contract::pb::ErrorReason;

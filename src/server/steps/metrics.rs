@@ -13,9 +13,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use crate::context::CallContext;
 use crate::server::catalog::{Catalog, Entry, Kind};
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::server::messages::Messages;
 use crate::server::outcome::{Outcome, Watch, code_label};
 use crate::telemetry::metrics::{CallLabels, HandledLabels, Label, MethodLabels, ServerMetrics};

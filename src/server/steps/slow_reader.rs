@@ -16,9 +16,9 @@ use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOw
 use tonic::Status;
 use tonic::body::Body;
 
+use crate::context::CallContext;
 use crate::server::catalog::Kind;
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::server::streams;
 use crate::status::Problem;
 

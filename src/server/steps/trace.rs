@@ -9,8 +9,8 @@ use tonic::body::Body;
 use tracing::{Instrument, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::context::CallContext;
 use crate::server::chain::{Answer, Next, Step};
-use crate::server::context::CallContext;
 use crate::server::outcome::{Watch, code_label};
 
 /// Opens the span.
