@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+mod context;
 pub mod gateway;
 mod loopback;
 pub mod serve;

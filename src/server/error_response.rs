@@ -3,7 +3,7 @@
 use http::Response;
 use tonic::body::Body;
 
-use super::context::CallContext;
+use crate::context::CallContext;
 use crate::status::Problem;
 
 /// The response that carries an error: headers only.

@@ -13,8 +13,8 @@ use super::caller_quota::{CallerQuota, Lease};
 use super::response_guard::ResponseGuard;
 use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Limits;
+use crate::context::CallContext;
 use crate::server::catalog::Family;
-use crate::server::context::CallContext;
 use crate::server::error_response::error_response;
 use crate::status::Problem;
 

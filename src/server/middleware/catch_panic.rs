@@ -7,7 +7,7 @@ use http::{Request, Response};
 use tonic::body::Body;
 
 use super::stack::{Middleware, Next, ResponseFuture};
-use crate::server::context::CallContext;
+use crate::context::CallContext;
 use crate::server::error_response::error_response;
 use crate::status::Problem;
 

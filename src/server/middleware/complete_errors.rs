@@ -9,8 +9,8 @@ use tonic::body::Body;
 use tonic::{Code, Status};
 
 use super::stack::{Middleware, Next, ResponseFuture};
+use crate::context::CallContext;
 use crate::server::catalog::Family;
-use crate::server::context::CallContext;
 use crate::status::Problem;
 use contract::command::Safety;
 use contract::pb::ErrorReason;

@@ -16,9 +16,9 @@ use tonic::body::Body;
 
 use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Deadline as Settings;
-use crate::server::Peer;
+use crate::context::CallContext;
 use crate::server::catalog::{Family, Kind};
-use crate::server::context::CallContext;
+use crate::server::connection::Peer;
 use crate::server::error_response::error_response;
 use crate::status::{Problem, Violation};
 use contract::command::Safety;

@@ -15,8 +15,8 @@ use tonic::{Code, Status};
 use tracing::Instrument;
 
 use super::stack::{Middleware, Next, ResponseFuture};
+use crate::context::CallContext;
 use crate::server::catalog::Kind;
-use crate::server::context::CallContext;
 use crate::server::message_scanner::MessageScanner;
 use crate::server::observers::{CallObserver, ObservedCall, Outcome, code_of, reason_of, span};
 

@@ -6,8 +6,9 @@ use http::{HeaderName, HeaderValue, Request};
 use tonic::body::Body;
 
 use super::stack::{Middleware, Next, ResponseFuture};
+use crate::context::CallContext;
 use crate::server::catalog::Catalog;
-use crate::server::context::CallContext;
+use crate::server::connection::Peer;
 
 /// Starts the call's context.
 #[derive(Debug)]
@@ -34,7 +35,8 @@ impl Middleware for RequestId {
         let text = id.to_str().unwrap_or_default().to_owned();
         let method = self.catalog.find(request.uri().path()).clone();
         request.headers_mut().insert(REQUEST_ID, id.clone());
-        request.extensions_mut().insert(CallContext::new(text, method));
+        let ending = request.extensions().get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default();
+        request.extensions_mut().insert(CallContext::new(text, method, ending));
         let answer = next.run(request);
         let sandbox = self.sandbox;
         Box::pin(async move {

@@ -17,8 +17,8 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::stack::{Middleware, Next, ResponseFuture};
+use crate::context::CallContext;
 use crate::server::catalog::Kind;
-use crate::server::context::CallContext;
 use crate::server::streams;
 use crate::status::Problem;
 

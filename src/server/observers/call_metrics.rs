@@ -5,8 +5,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use tonic::Code;
 
 use super::{CallObserver, ObservedCall, Outcome, code_label};
+use crate::context::CallContext;
 use crate::server::catalog::{Catalog, Entry};
-use crate::server::context::CallContext;
 use crate::telemetry::metrics::{CallLabels, HandledLabels, Label, MethodLabels, ServerMetrics};
 
 /// Counts every call. The counters of all methods exist from the start, so that rates are right from the first call on.

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::context::CallContext;
+use crate::context::CallContext;
 
 /// Listens to calls. None of its methods may block.
 pub trait CallObserver: Send + Sync + 'static {

@@ -9,7 +9,7 @@ use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{CallObserver, ObservedCall, Outcome, code_label};
-use crate::server::context::CallContext;
+use crate::context::CallContext;
 
 /// Writes the call's end into its span.
 #[derive(Debug, Clone, Copy)]

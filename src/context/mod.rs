@@ -1,4 +1,7 @@
-//! What layers and handlers tell each other about a call.
+//! The context of a call: who calls, until when, for which application. The server makes it, the gateway reads it, and both
+//! note in it what the other or a log line needs to know.
+
+mod method;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,8 +9,9 @@ use std::time::Duration;
 
 use http::Extensions;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::catalog::Entry;
+pub use method::{Entry, Family, Kind};
 
 /// One call. It lies in the request's extensions; clones share it.
 #[derive(Debug, Clone)]
@@ -18,6 +22,7 @@ struct Call {
     request_id: String,
     method: Arc<Entry>,
     started: Instant,
+    ending: CancellationToken,
     caller: OnceLock<Identity>,
     deadline: OnceLock<Instant>,
     command: OnceLock<Box<str>>,
@@ -42,12 +47,14 @@ const ANONYMOUS: &str = "anonymous";
 const DEFAULT_APP: &str = "default";
 
 impl CallContext {
-    /// Starts a call.
-    pub fn new(request_id: String, method: Arc<Entry>) -> Self {
+    /// Starts a call. `ending` is cancelled shortly before its connection is closed by force.
+    #[must_use]
+    pub fn new(request_id: String, method: Arc<Entry>, ending: CancellationToken) -> Self {
         Self(Arc::new(Call {
             request_id,
             method,
             started: Instant::now(),
+            ending,
             caller: OnceLock::new(),
             deadline: OnceLock::new(),
             command: OnceLock::new(),
@@ -57,41 +64,56 @@ impl CallContext {
     }
 
     /// The call that a request belongs to; a fresh one when no layer ran.
+    #[must_use]
     pub fn of(extensions: &Extensions) -> Self {
-        extensions.get::<Self>().cloned().unwrap_or_else(|| Self::new(String::new(), Arc::new(Entry::unknown())))
+        let fresh = || Self::new(String::new(), Arc::new(Entry::unknown()), CancellationToken::new());
+        extensions.get::<Self>().cloned().unwrap_or_else(fresh)
     }
 
     /// `x-request-id`, the caller's or our own.
+    #[must_use]
     pub fn request_id(&self) -> &str {
         &self.0.request_id
     }
 
     /// The method.
+    #[must_use]
     pub fn method(&self) -> &Arc<Entry> {
         &self.0.method
     }
 
     /// When the call came in.
+    #[must_use]
     pub fn started(&self) -> Instant {
         self.0.started
     }
 
+    /// Cancelled when the call must be answered at once, because its connection will be closed by force.
+    #[must_use]
+    pub fn ending(&self) -> &CancellationToken {
+        &self.0.ending
+    }
+
     /// Name of the caller.
+    #[must_use]
     pub fn caller(&self) -> &str {
         self.0.caller.get().map_or(ANONYMOUS, |identity| &identity.caller)
     }
 
     /// The same, to keep.
-    pub(super) fn caller_name(&self) -> Arc<str> {
+    #[must_use]
+    pub fn caller_name(&self) -> Arc<str> {
         self.0.caller.get().map_or_else(|| ANONYMOUS.into(), |identity| identity.caller.clone())
     }
 
     /// Name of the Tencent application that the call is for.
+    #[must_use]
     pub fn app(&self) -> &str {
         self.0.caller.get().map_or(DEFAULT_APP, |identity| &identity.app)
     }
 
     /// When the caller stops waiting.
+    #[must_use]
     pub fn deadline(&self) -> Instant {
         self.0.deadline.get().copied().unwrap_or(self.0.started + FALLBACK)
     }
@@ -107,31 +129,37 @@ impl CallContext {
     }
 
     /// Whether anything was sent to Tencent that is more than a read, and so may have been executed.
+    #[must_use]
     pub fn write_sent(&self) -> &AtomicBool {
         &self.0.write_sent
     }
 
     /// The Tencent command, if one was called.
+    #[must_use]
     pub fn command(&self) -> Option<&str> {
         self.0.command.get().map(AsRef::as_ref)
     }
 
     /// Tencent's last answer, if there was one.
+    #[must_use]
     pub fn upstream_code(&self) -> Option<i64> {
         Some(self.0.upstream_code.load(Ordering::Relaxed)).filter(|code| *code != NO_CODE)
     }
 
-    pub(super) fn set_identity(&self, identity: Identity) {
+    /// Notes who calls, and for which application; the first one counts.
+    pub fn set_identity(&self, identity: Identity) {
         let _ = self.0.caller.set(identity);
     }
 
-    pub(super) fn set_deadline(&self, deadline: Instant) {
+    /// Notes when the caller stops waiting; the first one counts.
+    pub fn set_deadline(&self, deadline: Instant) {
         let _ = self.0.deadline.set(deadline);
     }
 }
 
 impl Identity {
     /// A caller that nobody authenticated.
+    #[must_use]
     pub fn anonymous(app: Arc<str>) -> Self {
         Self { caller: ANONYMOUS.into(), app }
     }
