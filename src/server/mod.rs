@@ -37,8 +37,7 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
 
-use crate::config::table::{env_name, flag_name};
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, ConfigError, ConfigErrors, env_name, flag_name};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::{Metrics, ServerMetrics};
 use admin::Admin;
@@ -86,7 +85,7 @@ pub struct Application {
 pub enum Error {
     /// The settings are wrong.
     #[error(transparent)]
-    Settings(#[from] Problems),
+    Settings(#[from] ConfigErrors),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; `{setting}` (--{}, {}) chooses another address", flag_name(.setting), env_name(.setting))]
     Listen {
@@ -130,13 +129,13 @@ pub struct Shutdown {
 
 /// Checks the files that the settings name, and says everything that is wrong with them. Callers who may use an
 /// application that is not there are no reason not to serve, but `strict` tells of them too.
-pub async fn check(config: &Config, methods: &'static [Method], strict: bool) -> Vec<Problem> {
+pub async fn check(config: &Config, methods: &'static [Method], strict: bool) -> Vec<ConfigError> {
     let mut reloads = Reloads::new(ServerMetrics::default());
     let mut problems = Vec::new();
     match reloads.authenticator(config, methods).await {
         Ok(Some(authenticator)) if strict => {
             let apps = config.apps.by_name.keys().cloned().collect();
-            let told = |what| Problem {
+            let told = |what| ConfigError {
                 setting: "auth.callers_file".to_owned(),
                 what,
                 fix: "correct the name, or add the application".to_owned(),
@@ -144,9 +143,9 @@ pub async fn check(config: &Config, methods: &'static [Method], strict: bool) ->
             problems.extend(authenticator.unknown_apps(&apps).into_iter().map(told));
         }
         Ok(_) => {}
-        Err(Problems(wrong)) => problems.extend(wrong),
+        Err(ConfigErrors(wrong)) => problems.extend(wrong),
     }
-    if let Err(Problems(wrong)) = reloads.tls(config).await {
+    if let Err(ConfigErrors(wrong)) = reloads.tls(config).await {
         problems.extend(wrong);
     }
     problems
@@ -164,7 +163,7 @@ pub async fn run(config: Config, application: Application) -> Result<(), Error> 
     let shutdown = server.shutdown();
     let signals = Signals::new().map_err(Error::Signals)?;
     let waiting = tokio::spawn(signals.forward(shutdown));
-    server.serve().await;
+    server.run().await;
     waiting.abort();
     Ok(())
 }
@@ -222,7 +221,7 @@ impl Server {
 
     /// Serves until it is asked to stop, then drains. It returns within `drain.pause` + `drain.timeout` of being asked,
     /// whatever clients do.
-    pub async fn serve(self) {
+    pub async fn run(self) {
         let settings = Arc::new(self.config.server.clone());
         let service = web::wrap(&settings, self.chain);
         let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));

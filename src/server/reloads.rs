@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::auth::{Authenticator, Jwks, Source, Tokens};
 use super::reload::{Watch, read_all};
 use super::tls::{self, Tls};
-use crate::config::{Config, JwksSource, Jwt, Problem, Problems};
+use crate::config::{Config, ConfigError, ConfigErrors, JwksSource, Jwt, reason};
 use crate::telemetry::metrics::{FileLabels, ServerMetrics};
 use contract::command::Method;
 
@@ -35,7 +35,7 @@ impl Reloads {
         &mut self,
         config: &Config,
         methods: &'static [Method],
-    ) -> Result<Option<Arc<Authenticator>>, Problems> {
+    ) -> Result<Option<Arc<Authenticator>>, ConfigErrors> {
         let auth = &config.server.auth;
         if !auth.is_on() {
             return Ok(None);
@@ -53,12 +53,12 @@ impl Reloads {
             callers.map_err(|error| vec![error]).and_then(|text| Authenticator::new(auth, &text, tokens, methods));
         let authenticator = match authenticator {
             Ok(authenticator) if problems.is_empty() => Arc::new(authenticator),
-            Ok(_) => return Err(Problems(problems)),
+            Ok(_) => return Err(ConfigErrors(problems)),
             Err(wrong) => {
                 let path = auth.callers_file.clone().unwrap_or_default();
                 let told = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
                 problems.extend(wrong.into_iter().map(told));
-                return Err(Problems(problems));
+                return Err(ConfigErrors(problems));
             }
         };
         if let Some(path) = auth.callers_file.clone() {
@@ -76,7 +76,8 @@ impl Reloads {
                 Ok(())
             };
             let (paths, failures) = (vec![path], self.failures("callers"));
-            let watch = Watch { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
+            let watch =
+                Watch { what: "the callers file", paths, every: config.server.reload_interval, apply, failures };
             self.tasks.push(Box::pin(watch.run(contents)));
         }
         Ok(Some(authenticator))
@@ -84,7 +85,7 @@ impl Reloads {
 
     /// Reads the keys of tokens from their file. Those of a web server come later: it may be away for a while, and that
     /// must not keep callers with other credentials out.
-    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, Problem> {
+    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, ConfigError> {
         let source = match &settings.keys {
             JwksSource::File(path) => Source::File(path.clone()),
             JwksSource::Url(url) => Source::url(url.clone()).map_err(|error| problem("jwt.jwks_url", error))?,
@@ -101,7 +102,7 @@ impl Reloads {
     ///
     /// # Errors
     /// What is wrong with the files.
-    pub async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, Problems> {
+    pub async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, ConfigErrors> {
         let Some(settings) = &config.server.tls else { return Ok(None) };
         let paths = tls::paths(settings);
         let (mut contents, mut problems) = (Vec::new(), Vec::new());
@@ -112,10 +113,10 @@ impl Reloads {
             }
         }
         if !problems.is_empty() {
-            return Err(Problems(problems));
+            return Err(ConfigErrors(problems));
         }
         let tls = Tls::new(settings, config.server.grpc_web, &contents)
-            .map_err(|fault| Problems(vec![problem(fault.setting, fault.to_string())]))?;
+            .map_err(|fault| ConfigErrors(vec![problem(fault.setting, fault.to_string())]))?;
         let tls = Arc::new(tls);
         let kept = tls.clone();
         let expiry = self.metrics.certificate_not_after.clone();
@@ -126,7 +127,7 @@ impl Reloads {
             Ok(())
         };
         let failures = self.failures("tls");
-        let watch = Watch { what: "the TLS files", paths, every: settings.reload_interval, apply, failures };
+        let watch = Watch { what: "the TLS files", paths, every: config.server.reload_interval, apply, failures };
         self.tasks.push(Box::pin(watch.run(contents)));
         Ok(Some(tls))
     }
@@ -149,7 +150,7 @@ async fn read_text(path: &PathBuf) -> (Vec<Vec<u8>>, Result<String, String>) {
             let text = text(&contents);
             (contents, text)
         }
-        Err(error) => (Vec::new(), Err(error.to_string())),
+        Err(error) => (Vec::new(), Err(reason(&error))),
     }
 }
 
@@ -164,6 +165,6 @@ fn warn_of_callers(authenticator: &Authenticator, known: &BTreeSet<String>) {
     }
 }
 
-fn problem(setting: &str, what: String) -> Problem {
-    Problem { setting: setting.to_owned(), what, fix: "correct the file or the setting".to_owned() }
+fn problem(setting: &str, what: String) -> ConfigError {
+    ConfigError { setting: setting.to_owned(), what, fix: "correct the file or the setting".to_owned() }
 }
