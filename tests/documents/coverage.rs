@@ -111,7 +111,7 @@ fn the_named_tests_exist() {
     let tests = GO_SDK.iter().map(|(_, _, test)| test).chain(COMPOSITIONS.iter().map(|(_, test)| test));
     for test in tests.filter(|test| **test != "golden") {
         let (file, name) = test.split_once("::").unwrap();
-        let text = std::fs::read_to_string(root().join(format!("tests/{file}.rs"))).unwrap();
+        let text = std::fs::read_to_string(root().join(format!("tests/gateway/{file}.rs"))).unwrap();
         assert!(text.contains(&format!("async fn {name}()")), "{test} is not there");
     }
 }
