@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use super::auth::{Authenticator, Jwks, Source, Tokens};
 use super::file_watcher::{FileWatcher, read_all};
 use super::tls::{self, Tls};
-use crate::config::{Config, JwksSource, Jwt, Problem, Problems};
+use crate::config::{Config, ConfigError, ConfigErrors, JwksSource, Jwt, reason};
 use crate::telemetry::metrics::{FileLabels, ServerMetrics};
 use contract::command::Method;
 
@@ -36,22 +36,26 @@ impl Credentials {
     ///
     /// # Errors
     /// Everything that is wrong with them.
-    pub async fn load(config: &Config, methods: &'static [Method], metrics: &ServerMetrics) -> Result<Self, Problems> {
+    pub async fn load(
+        config: &Config,
+        methods: &'static [Method],
+        metrics: &ServerMetrics,
+    ) -> Result<Self, ConfigErrors> {
         let (credentials, problems) = Self::read(config, methods, metrics).await;
-        if problems.is_empty() { Ok(credentials) } else { Err(Problems(problems)) }
+        if problems.is_empty() { Ok(credentials) } else { Err(ConfigErrors(problems)) }
     }
 
     /// Reads the same, and returns everything that is wrong; entries that open applications which are not there, too.
-    pub async fn check(config: &Config, methods: &'static [Method]) -> Vec<Problem> {
+    pub async fn check(config: &Config, methods: &'static [Method]) -> Vec<ConfigError> {
         let (credentials, mut problems) = Self::read(config, methods, &ServerMetrics::default()).await;
         problems.extend(credentials.unknown_apps(config));
         problems
     }
 
-    async fn read(config: &Config, methods: &'static [Method], metrics: &ServerMetrics) -> (Self, Vec<Problem>) {
+    async fn read(config: &Config, methods: &'static [Method], metrics: &ServerMetrics) -> (Self, Vec<ConfigError>) {
         let mut loader = Loader { metrics: metrics.clone(), watchers: Vec::new() };
         let mut problems = Vec::new();
-        let mut note = |Problems(wrong)| problems.extend(wrong);
+        let mut note = |ConfigErrors(wrong)| problems.extend(wrong);
         let authenticator = loader.authenticator(config, methods).await.map_err(&mut note).ok().flatten();
         let tls = loader.tls(config).await.map_err(&mut note).ok().flatten();
         (Self { authenticator, tls, watchers: loader.watchers }, problems)
@@ -59,10 +63,10 @@ impl Credentials {
 
     /// Entries of the callers file that open applications which are not there. They are no reason not to serve, for
     /// gateways may share the file.
-    fn unknown_apps(&self, config: &Config) -> Vec<Problem> {
+    fn unknown_apps(&self, config: &Config) -> Vec<ConfigError> {
         let apps = config.apps.by_name.keys().cloned().collect();
         let unknown = self.authenticator.iter().flat_map(|known| known.unknown_apps(&apps));
-        let problem = |what| Problem {
+        let problem = |what| ConfigError {
             setting: "auth.callers_file".to_owned(),
             what,
             fix: "correct the name, or add the application".to_owned(),
@@ -80,7 +84,7 @@ impl Loader {
         &mut self,
         config: &Config,
         methods: &'static [Method],
-    ) -> Result<Option<Arc<Authenticator>>, Problems> {
+    ) -> Result<Option<Arc<Authenticator>>, ConfigErrors> {
         let auth = &config.server.auth;
         if !auth.is_on() {
             return Ok(None);
@@ -98,12 +102,12 @@ impl Loader {
             callers.map_err(|error| vec![error]).and_then(|text| Authenticator::new(auth, &text, tokens, methods));
         let authenticator = match authenticator {
             Ok(authenticator) if problems.is_empty() => Arc::new(authenticator),
-            Ok(_) => return Err(Problems(problems)),
+            Ok(_) => return Err(ConfigErrors(problems)),
             Err(wrong) => {
                 let path = auth.callers_file.clone().unwrap_or_default();
                 let told = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
                 problems.extend(wrong.into_iter().map(told));
-                return Err(Problems(problems));
+                return Err(ConfigErrors(problems));
             }
         };
         if let Some(path) = auth.callers_file.clone() {
@@ -121,7 +125,8 @@ impl Loader {
                 Ok(())
             };
             let (paths, failures) = (vec![path], self.failures("callers"));
-            let watch = FileWatcher { what: "the callers file", paths, every: auth.reload_interval, apply, failures };
+            let watch =
+                FileWatcher { what: "the callers file", paths, every: config.server.reload_interval, apply, failures };
             self.watchers.push(Box::pin(watch.run(contents)));
         }
         Ok(Some(authenticator))
@@ -129,7 +134,7 @@ impl Loader {
 
     /// Reads the keys of tokens from their file. Those of a web server come later: it may be away for a while, and that
     /// must not keep callers with other credentials out.
-    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, Problem> {
+    async fn tokens(&mut self, settings: &Jwt) -> Result<Tokens, ConfigError> {
         let source = match &settings.keys {
             JwksSource::File(path) => Source::File(path.clone()),
             JwksSource::Url(url) => Source::url(url.clone()).map_err(|error| problem("jwt.jwks_url", error))?,
@@ -146,7 +151,7 @@ impl Loader {
     ///
     /// # Errors
     /// What is wrong with the files.
-    async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, Problems> {
+    async fn tls(&mut self, config: &Config) -> Result<Option<Arc<Tls>>, ConfigErrors> {
         let Some(settings) = &config.server.tls else { return Ok(None) };
         let paths = tls::paths(settings);
         let (mut contents, mut problems) = (Vec::new(), Vec::new());
@@ -157,10 +162,10 @@ impl Loader {
             }
         }
         if !problems.is_empty() {
-            return Err(Problems(problems));
+            return Err(ConfigErrors(problems));
         }
         let tls = Tls::new(settings, config.server.grpc_web, &contents)
-            .map_err(|fault| Problems(vec![problem(fault.setting, fault.to_string())]))?;
+            .map_err(|fault| ConfigErrors(vec![problem(fault.setting, fault.to_string())]))?;
         let tls = Arc::new(tls);
         let kept = tls.clone();
         let expiry = self.metrics.certificate_not_after.clone();
@@ -171,7 +176,7 @@ impl Loader {
             Ok(())
         };
         let failures = self.failures("tls");
-        let watch = FileWatcher { what: "the TLS files", paths, every: settings.reload_interval, apply, failures };
+        let watch = FileWatcher { what: "the TLS files", paths, every: config.server.reload_interval, apply, failures };
         self.watchers.push(Box::pin(watch.run(contents)));
         Ok(Some(tls))
     }
@@ -194,7 +199,7 @@ async fn read_text(path: &PathBuf) -> (Vec<Vec<u8>>, Result<String, String>) {
             let text = text(&contents);
             (contents, text)
         }
-        Err(error) => (Vec::new(), Err(error.to_string())),
+        Err(error) => (Vec::new(), Err(reason(&error))),
     }
 }
 
@@ -209,6 +214,6 @@ fn warn_of_callers(authenticator: &Authenticator, known: &BTreeSet<String>) {
     }
 }
 
-fn problem(setting: &str, what: String) -> Problem {
-    Problem { setting: setting.to_owned(), what, fix: "correct the file or the setting".to_owned() }
+fn problem(setting: &str, what: String) -> ConfigError {
+    ConfigError { setting: setting.to_owned(), what, fix: "correct the file or the setting".to_owned() }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::config::reason;
+
 /// Files and what to do with a new content.
 pub struct FileWatcher<F> {
     /// For the log, such as `the callers file`.
@@ -60,7 +62,7 @@ impl<F: FnMut(&[Vec<u8>]) -> Result<(), String>> FileWatcher<F> {
 pub async fn read_all(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, String> {
     let mut contents = Vec::with_capacity(paths.len());
     for path in paths {
-        let content = tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display()))?;
+        let content = tokio::fs::read(path).await.map_err(|error| format!("{}: {}", path.display(), reason(&error)))?;
         contents.push(content);
     }
     Ok(contents)

@@ -35,8 +35,7 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
 
-use crate::config::table::{env_name, flag_name};
-use crate::config::{Config, Problems};
+use crate::config::{Config, ConfigErrors, env_name, flag_name};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
 use admin::Admin;
@@ -71,7 +70,7 @@ pub struct Application {
 pub enum Error {
     /// The settings are wrong.
     #[error(transparent)]
-    Settings(#[from] Problems),
+    Settings(#[from] ConfigErrors),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; `{setting}` (--{}, {}) chooses another address", flag_name(.setting), env_name(.setting))]
     Listen {
@@ -125,7 +124,7 @@ pub async fn run(config: Config, credentials: Credentials, application: Applicat
     let shutdown = server.shutdown();
     let signals = Signals::new().map_err(Error::Signals)?;
     let waiting = tokio::spawn(signals.forward(shutdown));
-    server.serve().await;
+    server.run().await;
     waiting.abort();
     Ok(())
 }
@@ -180,7 +179,7 @@ impl Server {
 
     /// Serves until it is asked to stop, then drains. It returns within `drain.pause` + `drain.timeout` of being asked,
     /// whatever clients do.
-    pub async fn serve(self) {
+    pub async fn run(self) {
         let settings = Arc::new(self.config.server.clone());
         let service = web::wrap(&settings, self.stack);
         let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));

@@ -11,6 +11,7 @@ use tonic::Status;
 use super::member_service::judged;
 use crate::gateway::Call;
 use crate::gateway::batch::{self, Order};
+use contract::batches::Batch;
 use contract::pb;
 
 /// Turns of the groups whose messages are imported. Some groups share one, so that these never grow in number.
@@ -29,8 +30,13 @@ pub(in crate::gateway) async fn batch_import_members(
         group_id: request.group_id.clone(),
         members: members.to_vec(),
     };
-    let results =
-        batch::run(&call, &request.members, call.batch.import_members, Order::InTurn, import, |members, reply| {
+    let results = batch::run(
+        &call,
+        &request.members,
+        call.batch.cap(Batch::ImportMembers),
+        Order::InTurn,
+        import,
+        |members, reply| {
             let told = reply.map(|reply| {
                 reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
             });
@@ -42,7 +48,8 @@ pub(in crate::gateway) async fn batch_import_members(
                 pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
             };
             members.iter().map(result).collect()
-        });
+        },
+    );
     Ok(pb::BatchImportMembersResponse { results: results.await })
 }
 
@@ -59,8 +66,13 @@ pub(in crate::gateway) async fn batch_import_messages(
     // One batch after the other for a group, in the order in which they came. Who waits in vain attempts nothing.
     let call = batch::in_time(&call);
     let _turn = timeout(call.remaining(), turn(&request.group_id, &request.topic_id).lock()).await;
-    let results =
-        batch::run(&call, &request.messages, call.batch.import_messages, Order::Strict, import, |messages, reply| {
+    let results = batch::run(
+        &call,
+        &request.messages,
+        call.batch.cap(Batch::ImportMessages),
+        Order::Strict,
+        import,
+        |messages, reply| {
             let told = reply.map(|reply| reply.results);
             let result = |index: usize| {
                 let (status, seq) = match &told {
@@ -74,6 +86,7 @@ pub(in crate::gateway) async fn batch_import_messages(
                 pb::BatchImportMessagesResult { status: Some(status), seq }
             };
             (0..messages.len()).map(result).collect()
-        });
+        },
+    );
     Ok(pb::BatchImportMessagesResponse { results: results.await })
 }

@@ -1,4 +1,4 @@
-//! From the settings to a serving gateway: the sandbox if one is asked for, a client for each Tencent application, the
+//! The composition root, from the settings to a serving gateway: the sandbox if one is asked for, a client for each Tencent application, the
 //! services on top, and the server around them.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::config::{Config, InProcessSandbox};
+use crate::config::{App, Config, InProcessSandbox};
 use crate::gateway::{Gateway, MessageSizes, routes};
 use crate::server::{self, Application, Credentials};
 use crate::telemetry::logs::LevelHandle;
@@ -15,6 +15,8 @@ use crate::upstream::pacing::Pacer;
 #[cfg(feature = "redis")]
 use crate::upstream::pacing::{LanePacer, RedisQuota, RedisUrlError};
 use crate::upstream::settings::Settings;
+#[cfg(feature = "sandbox")]
+use crate::upstream::{BaseUrl, NotABaseUrl};
 use crate::upstream::{Observer, SetupError, Upstream};
 use contract::command::methods::{METHODS, SERVICES};
 
@@ -49,7 +51,7 @@ pub enum Error {
 ///
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
-pub async fn serve(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
+pub async fn run(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
     let mut metrics = Metrics::new();
     // Before anything listens, the sandbox included.
     let credentials = Credentials::load(&config, METHODS, &metrics.server).await.map_err(server::Error::Settings)?;
@@ -95,7 +97,7 @@ pub fn application(config: &Config, apps: BTreeMap<String, Arc<Upstream>>, metri
 /// # Errors
 /// When the settings of one do not make a client.
 pub fn clients(config: &Config, metrics: &Metrics) -> Result<BTreeMap<String, Arc<Upstream>>, Error> {
-    let client = |(name, app): (&String, &crate::config::App)| {
+    let client = |(name, app): (&String, &App)| {
         let upstream = Upstream::new(&app.upstream).map_err(|source| Error::App { app: name.clone(), source })?;
         let upstream = upstream.with_observer(metrics.upstream.clone());
         let upstream = match &config.redis_url {
@@ -158,8 +160,11 @@ async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Resu
         ..sandbox::Settings::default()
     };
     let running = sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
+    let base_url: BaseUrl = format!("http://{}", running.api_addr())
+        .parse()
+        .map_err(|error: NotABaseUrl| Error::Sandbox(error.to_string()))?;
     for app in config.apps.by_name.values_mut() {
-        app.upstream.base_urls = vec![format!("http://{}", running.api_addr())];
+        app.upstream.base_urls = vec![base_url.clone()];
     }
     Ok(InProcess { running })
 }
