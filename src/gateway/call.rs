@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Extensions, Status};
 
 use crate::config;
-use crate::server::{CallContext, Peer};
+use crate::context::CallContext;
 use crate::status::{Problem, Violation};
 use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, UpstreamError};
 use contract::command::{Command, Method, Safety};
@@ -54,8 +54,6 @@ pub struct Call {
     priority: Priority,
     /// Kept back from the caller's deadline.
     margin: Duration,
-    /// Cancelled shortly before the connection is closed by force.
-    ending: CancellationToken,
     /// Becomes true when a write of this part of a call is sent.
     part_sent: Option<Arc<AtomicBool>>,
     /// At what sizes batches are split.
@@ -89,7 +87,6 @@ impl Call {
             context,
             priority: Priority::Interactive,
             margin: Duration::ZERO,
-            ending: extensions.get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default(),
             part_sent: None,
             batch: gateway.batch,
             largest_reply: gateway.largest_reply,
@@ -124,7 +121,7 @@ impl Call {
     /// Cancelled when the call must be answered at once, because its connection will be closed by force.
     #[must_use]
     pub fn ending(&self) -> &CancellationToken {
-        &self.ending
+        self.context.ending()
     }
 
     /// Name of the Tencent application that the call is for.

@@ -9,6 +9,7 @@ use super::member_service::judged;
 use crate::gateway::Call;
 use crate::gateway::batch::{self, Order};
 use crate::gateway::turns::Key;
+use contract::batches::Batch;
 use contract::pb;
 
 pub(in crate::gateway) async fn batch_import_members(
@@ -19,8 +20,13 @@ pub(in crate::gateway) async fn batch_import_members(
         group_id: request.group_id.clone(),
         members: members.to_vec(),
     };
-    let results =
-        batch::run(&call, &request.members, call.batch.import_members, Order::InTurn, import, |members, reply| {
+    let results = batch::run(
+        &call,
+        &request.members,
+        call.batch.cap(Batch::ImportMembers),
+        Order::InTurn,
+        import,
+        |members, reply| {
             let told = reply.map(|reply| {
                 reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
             });
@@ -32,7 +38,8 @@ pub(in crate::gateway) async fn batch_import_members(
                 pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
             };
             members.iter().map(result).collect()
-        });
+        },
+    );
     Ok(pb::BatchImportMembersResponse { results: results.await })
 }
 
@@ -54,8 +61,13 @@ pub(in crate::gateway) async fn batch_import_messages(
         let result = pb::BatchImportMessagesResult { status: Some(batch::no_turn()), seq: 0 };
         return Ok(pb::BatchImportMessagesResponse { results: vec![result; request.messages.len()] });
     };
-    let results =
-        batch::run(&call, &request.messages, call.batch.import_messages, Order::Strict, import, |messages, reply| {
+    let results = batch::run(
+        &call,
+        &request.messages,
+        call.batch.cap(Batch::ImportMessages),
+        Order::Strict,
+        import,
+        |messages, reply| {
             let told = reply.map(|reply| reply.results);
             let result = |index: usize| {
                 let (status, seq) = match &told {
@@ -69,6 +81,7 @@ pub(in crate::gateway) async fn batch_import_messages(
                 pb::BatchImportMessagesResult { status: Some(status), seq }
             };
             (0..messages.len()).map(result).collect()
-        });
+        },
+    );
     Ok(pb::BatchImportMessagesResponse { results: results.await })
 }

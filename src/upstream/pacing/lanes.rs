@@ -22,6 +22,10 @@ pub struct LanePacer {
     quota: Arc<dyn Quota>,
     /// Factor on all documented rates.
     factor: f64,
+    /// This process's part of all rates.
+    share: f64,
+    /// Rates of single commands in place of the documented ones.
+    rates: BTreeMap<String, f64>,
     /// By service and command, with the command's label.
     commands: Mutex<Lanes<(String, &'static str)>>,
     /// By documented rate and group: the commands that share a limit are those with the same figure, as for a group's
@@ -49,6 +53,8 @@ impl LanePacer {
         Self {
             quota,
             factor: settings.rate_factor * share,
+            share,
+            rates: settings.rates.clone(),
             commands: Mutex::new(Lanes::new()),
             groups: Mutex::new(Lanes::new()),
         }
@@ -63,21 +69,26 @@ impl LanePacer {
     fn command_lane(&self, command: &Command<'_>) -> Arc<Lane> {
         let mut lanes = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{}/{}", command.service, command.name);
-        lanes.get((name.clone(), command.label), || self.lane(Limit::Command, &name, command.rate_per_second))
+        lanes.get((name.clone(), command.label), || self.lane(Limit::Command, &name, self.rate(command)))
     }
 
     fn group_lane(&self, command: &Command<'_>, group_id: Option<&str>) -> Option<Arc<Lane>> {
         let (rate, group_id) = command.group_rate_per_second.zip(group_id)?;
         let mut lanes = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(
-            lanes.get((rate, group_id.to_owned()), || {
-                self.lane(Limit::Group, &format!("group/{rate}/{group_id}"), rate)
-            }),
-        )
+        Some(lanes.get((rate, group_id.to_owned()), || {
+            let name = format!("group/{rate}/{group_id}");
+            self.lane(Limit::Group, &name, f64::from(rate) * self.factor)
+        }))
     }
 
-    fn lane(&self, limit: Limit, name: &str, rate: u32) -> Arc<Lane> {
-        let rate = f64::from(rate) * self.factor;
+    /// This process's calls per second of a command.
+    fn rate(&self, command: &Command<'_>) -> f64 {
+        let own = self.rates.get(command.name);
+        let own = own.or_else(|| self.rates.get(&format!("{}/{}", command.service, command.name)));
+        own.map_or(f64::from(command.rate_per_second) * self.factor, |rate| rate * self.share)
+    }
+
+    fn lane(&self, limit: Limit, name: &str, rate: f64) -> Arc<Lane> {
         let pace = Pace::within(rate);
         Lane::new(limit, rate, pace, self.quota.bucket(name, pace))
     }
