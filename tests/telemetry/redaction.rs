@@ -197,7 +197,7 @@ const CHILD: &str = "REDACTION_TEST_CHILD";
 #[test]
 fn what_a_panic_says_stays_inside() {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "redaction::a_handler_panics", "--nocapture"])
+        .args(["--exact", "telemetry::redaction::a_handler_panics", "--nocapture"])
         .env(CHILD, "1")
         .env("RUST_BACKTRACE", "1")
         .stdin(Stdio::null())
