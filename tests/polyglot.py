@@ -147,6 +147,6 @@ def run(languages, work, not_run=None):
             print(f"{line}\n{wrong}" if wrong else line, flush=True)
             if "SUMMARY" in os.environ:
                 with open(os.environ["SUMMARY"], "a", encoding="utf-8") as summary:
-                    summary.write(f"{line}\n")
+                    summary.write(f"  {line}\n")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.exit(1 if failed else 0)
