@@ -28,7 +28,7 @@ fn ids(chunk: pb::StreamMembersResponse) -> impl Iterator<Item = String> {
 }
 
 async fn with_members(count: usize) -> Sandboxed {
-    let s = Sandboxed::start_with(&[("batch.add_members", "300")]).await;
+    let s = Sandboxed::start_with(&[("batch.caps", "BatchAddMembers=300")]).await;
     s.group("g").await;
     s.members_of("g", users(count)).await;
     s

@@ -24,9 +24,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tencent_im_grpc::app;
 use tencent_im_grpc::config::Config;
-use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Application, Server, Shutdown};
+use tencent_im_grpc::server::{Application, Credentials, Server, Shutdown};
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 
@@ -66,9 +66,9 @@ impl Gateway {
     /// Starts a gateway with these settings.
     pub async fn serve(config: Config) -> Self {
         let mut metrics = Metrics::new();
-        let apps = serve::clients(&config, &metrics).unwrap();
+        let apps = app::clients(&config, &metrics).unwrap();
         metrics.watch_apps(apps.clone());
-        let application = serve::application(&config, apps, Arc::new(metrics));
+        let application = app::application(&config, apps, Arc::new(metrics));
         Self::serve_application(config, application).await
     }
 
@@ -77,9 +77,10 @@ impl Gateway {
         watch::watch();
         let metrics = application.metrics.clone();
         let routes = watch::listen(application.routes.clone());
-        let server = Server::bind(config, Application { routes, ..application }).await.unwrap();
+        let credentials = Credentials::load(&config, application.methods, &application.metrics.server).await.unwrap();
+        let server = Server::bind(config, credentials, Application { routes, ..application }).await.unwrap();
         let (address, admin, shutdown) = (server.local_addr(), server.admin_addr(), server.shutdown());
-        tokio::spawn(server.serve());
+        tokio::spawn(server.run());
         Self { address, admin: admin.unwrap(), shutdown, metrics }
     }
 

@@ -74,7 +74,7 @@ impl Pki {
         let mut all = vec![
             ("tls.cert_file", cert.as_str()),
             ("tls.key_file", key.as_str()),
-            ("tls.reload_interval", "20ms"),
+            ("reload_interval", "20ms"),
             ("upstream.max_attempts", "1"),
         ];
         all.extend_from_slice(more);
