@@ -9,12 +9,14 @@ use tower::layer::layer_fn;
 use tower::util::{Either, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 
+use super::calls_only::{CallsOnly, Rules};
+use super::hosts::AllowedHosts;
 use super::middleware::stack::Stack;
-use super::post_only::PostOnly;
+
 use crate::config::Server as Settings;
 
 /// The middleware with what browsers need.
-pub type Web = Either<Cors<PostOnly<Translated>>, PostOnly<Translated>>;
+pub type Web = Either<Cors<CallsOnly<Translated>>, CallsOnly<Translated>>;
 type Translated = Either<GrpcWebService<Stack>, Stack>;
 
 /// Headers that a page may read.
@@ -31,9 +33,13 @@ const EXPOSED: [&str; 6] = [
 pub fn wrap(settings: &Settings, stack: Stack) -> Web {
     let web = settings.grpc_web.then(GrpcWebLayer::new);
     let cors = (settings.grpc_web && !settings.cors_origins.is_empty()).then(|| cors(&settings.cors_origins));
+    // No listener on loopback is for the pages of a browser, unless callers are known.
+    let closed = settings.listen.ip().is_loopback() && !settings.auth.is_on();
+    let hosts = closed.then(|| AllowedHosts::new(&settings.allowed_hosts));
+    let rules = Rules { web: settings.grpc_web, tls: settings.tls.is_some(), hosts };
     // CORS answers the OPTIONS requests of browsers.
-    let post_only = layer_fn(PostOnly);
-    ServiceBuilder::new().layer(option_layer(cors)).layer(post_only).layer(option_layer(web)).service(stack)
+    let calls_only = layer_fn(move |inner| CallsOnly::new(inner, rules.clone()));
+    ServiceBuilder::new().layer(option_layer(cors)).layer(calls_only).layer(option_layer(web)).service(stack)
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
