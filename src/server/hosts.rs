@@ -7,14 +7,20 @@ use std::sync::Arc;
 use http::uri::Authority;
 use http::{Request, header};
 
+use super::tls::Tls;
+
 /// Names that are served beside those of loopback itself.
 #[derive(Debug, Clone)]
-pub struct AllowedHosts(Arc<[String]>);
+pub struct AllowedHosts {
+    names: Arc<[String]>,
+    /// The names in its certificate are the listener's own.
+    tls: Option<Arc<Tls>>,
+}
 
 impl AllowedHosts {
-    /// `localhost` and the addresses of loopback, and these names.
-    pub fn new(names: &[String]) -> Self {
-        Self(names.iter().map(|name| plain(name)).collect())
+    /// `localhost`, the addresses of loopback, these names, and those of the certificate.
+    pub fn new(names: &[String], tls: Option<Arc<Tls>>) -> Self {
+        Self { names: names.iter().map(|name| plain(name)).collect(), tls }
     }
 
     /// Whether a request names a host that is served. HTTP/1.0 may name none.
@@ -28,7 +34,12 @@ impl AllowedHosts {
         let Ok(authority) = authority.parse::<Authority>() else { return false };
         let host = plain(authority.host());
         let loopback = |host: &str| host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-        host == "localhost" || host.ends_with(".localhost") || loopback(&host) || self.0.contains(&host)
+        let certified = |host: &str| self.tls.as_ref().is_some_and(|tls| tls.is_certified(host));
+        host == "localhost"
+            || host.ends_with(".localhost")
+            || loopback(&host)
+            || self.names.contains(&host)
+            || certified(&host)
     }
 }
 
@@ -43,7 +54,7 @@ mod tests {
 
     #[test]
     fn only_loopback_and_the_names_of_the_settings_are_served() {
-        let hosts = AllowedHosts::new(&["gateway.internal".to_owned()]);
+        let hosts = AllowedHosts::new(&["gateway.internal".to_owned()], None);
         for own in [
             "localhost:50051",
             "LOCALHOST",

@@ -197,7 +197,7 @@ impl Server {
     /// whatever clients do.
     pub async fn run(self) {
         let settings = Arc::new(self.config.server.clone());
-        let service = web::wrap(&settings, self.stack);
+        let service = web::wrap(&settings, self.tls.as_ref(), self.stack);
         let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));
         // Dropped, and thereby ended, when this function returns.
         let mut background: JoinSet<()> = self.watchers.into_iter().collect();
@@ -209,7 +209,7 @@ impl Server {
         if let Some((listener, admin)) = self.admin {
             // Pages in a browser reach loopback.
             let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-            let hosts = loopback.then(|| AllowedHosts::new(&settings.allowed_hosts));
+            let hosts = loopback.then(|| AllowedHosts::new(&settings.allowed_hosts, None));
             let routes = admin_guard::guarded(admin::router(admin), hosts);
             // It answers to the end, so that probes and the last scrape see the drain.
             background.spawn(admin_listener::serve(listener, routes, refused.clone(), refusals.clone()));

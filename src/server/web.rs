@@ -1,5 +1,6 @@
 //! gRPC-Web and CORS around the middleware, and what of HTTP does not get that far.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
@@ -12,6 +13,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 use super::calls_only::{CallsOnly, Rules};
 use super::hosts::AllowedHosts;
 use super::middleware::stack::Stack;
+use super::tls::Tls;
 
 use crate::config::Server as Settings;
 
@@ -30,13 +32,13 @@ const EXPOSED: [&str; 6] = [
 ];
 
 /// Wraps the middleware as the settings say.
-pub fn wrap(settings: &Settings, stack: Stack) -> Web {
+pub fn wrap(settings: &Settings, tls: Option<&Arc<Tls>>, stack: Stack) -> Web {
     let web = settings.grpc_web.then(GrpcWebLayer::new);
     let cors = (settings.grpc_web && !settings.cors_origins.is_empty()).then(|| cors(&settings.cors_origins));
     // No listener on loopback is for the pages of a browser, unless callers are known.
     let closed = settings.listen.ip().is_loopback() && !settings.auth.is_on();
-    let hosts = closed.then(|| AllowedHosts::new(&settings.allowed_hosts));
-    let rules = Rules { web: settings.grpc_web, tls: settings.tls.is_some(), hosts };
+    let hosts = closed.then(|| AllowedHosts::new(&settings.allowed_hosts, tls.cloned()));
+    let rules = Rules { web: settings.grpc_web, tls: tls.is_some(), hosts };
     // CORS answers the OPTIONS requests of browsers.
     let calls_only = layer_fn(move |inner| CallsOnly::new(inner, rules.clone()));
     ServiceBuilder::new().layer(option_layer(cors)).layer(calls_only).layer(option_layer(web)).service(stack)

@@ -91,24 +91,19 @@ impl MemoryRoom {
             let message = format!("the request takes more than {most} bytes of memory: send fewer items at once");
             return Err(Problem::new(Code::ResourceExhausted, ErrorReason::RequestTooLarge, message).not_executed());
         }
+        let permit = self.acquire(bytes).or_else(|| self.reclaim(request).and_then(|()| self.acquire(bytes)));
+        let permit = permit.ok_or_else(|| {
+            let message =
+                format!("requests that take {} bytes of memory are being served; no more are taken", self.limit);
+            Problem::overloaded("gateway", message, PAUSE)
+        })?;
         let caller = call.caller_name();
         let lease = self.callers.take(&caller, bytes).ok_or_else(|| {
             let most = self.callers.limit();
             let message =
                 format!("requests of this caller that take {most} bytes of memory are being served; no more are taken");
             Problem::overloaded(format!("caller:{caller}"), message, PAUSE)
-        });
-        // Without authentication all callers are one, and its quota is all there is.
-        let lease = match lease {
-            Err(_) if self.callers.limit() >= self.limit && self.reclaim(request) => self.callers.take(&caller, bytes),
-            lease => Some(lease?),
-        };
-        let permit = self.acquire(bytes).or_else(|| if self.reclaim(request) { self.acquire(bytes) } else { None });
-        let (Some(lease), Some(permit)) = (lease, permit) else {
-            let message =
-                format!("requests that take {} bytes of memory are being served; no more are taken", self.limit);
-            return Err(Problem::overloaded("gateway", message, PAUSE));
-        };
+        })?;
         if before == 0 {
             lock(&self.requests).insert(request.id, Arc::downgrade(request));
         }
@@ -126,23 +121,20 @@ impl MemoryRoom {
         self.free.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 
-    /// Takes memory back from the slow requests of whoever holds the most. Returns whether there were any.
-    fn reclaim(&self, newcomer: &Arc<Incoming>) -> bool {
+    /// Takes memory back from the slow requests of whoever holds the most of it; `None` when nobody is slow.
+    fn reclaim(&self, newcomer: &Arc<Incoming>) -> Option<()> {
         let requests: Vec<_> = lock(&self.requests).values().filter_map(Weak::upgrade).collect();
+        let slow = || requests.iter().filter(|request| request.id != newcomer.id && request.is_slow());
         let mut held = HashMap::<Option<IpAddr>, usize>::new();
-        let slow: Vec<_> =
-            requests.into_iter().filter(|request| request.id != newcomer.id && request.is_slow()).collect();
-        for request in &slow {
+        for request in slow() {
             *held.entry(request.peer).or_default() += request.bytes();
         }
-        let Some(largest) = held.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(peer, _)| peer) else {
-            return false;
-        };
-        for request in slow.iter().filter(|request| request.peer == largest) {
+        let (largest, _) = held.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        for request in slow().filter(|request| request.peer == largest) {
             request.revoked.cancel();
             drop(lock(&request.taken).take());
         }
-        true
+        Some(())
     }
 }
 
