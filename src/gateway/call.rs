@@ -19,6 +19,7 @@ use contract::validate::{self, Validate};
 use contract::wire::{self, JsonMessage, Reply};
 
 use super::Gateway;
+use super::turns::Turns;
 
 /// A request that maps to one Tencent command. Implemented by the generator.
 pub trait Mapped: JsonMessage + Validate + Clone + 'static {
@@ -61,6 +62,8 @@ pub struct Call {
     pub(super) largest_reply: usize,
     /// Whether commands may be called by name.
     pub(super) raw: bool,
+    /// Imports of messages follow each other.
+    pub(super) imports: Arc<Turns>,
 }
 
 /// Why a call of Tencent failed within a call of a caller.
@@ -88,6 +91,7 @@ impl Call {
             batch: gateway.batch,
             largest_reply: gateway.largest_reply,
             raw: gateway.raw,
+            imports: gateway.imports.clone(),
         })
     }
 
@@ -118,6 +122,12 @@ impl Call {
     #[must_use]
     pub fn ending(&self) -> &CancellationToken {
         self.context.ending()
+    }
+
+    /// Name of the Tencent application that the call is for.
+    #[must_use]
+    pub fn app(&self) -> &str {
+        self.context.app()
     }
 
     /// When calls of Tencent must have ended.

@@ -271,3 +271,40 @@ async fn batches_of_messages_for_one_group_take_turns() {
     let seqs: Vec<u64> = earlier.iter().chain(&later).map(|result| result.seq).collect();
     assert_eq!(seqs, (1..=280).collect::<Vec<u64>>());
 }
+
+/// What waits for its turn until the deadline is near is not sent after all: it would overtake what is under way.
+#[tokio::test]
+async fn a_batch_that_does_not_get_its_turn_sends_nothing() {
+    let s = Sandboxed::start().await;
+    let old =
+        json!({"type": "GROUP_TYPE_PUBLIC", "group_id": "old", "name": "n", "create_time": "2019-01-01T00:00:00Z"});
+    s.ok("ImportService/ImportGroup", old).await;
+    s.fault(json!({"command": "import_group_msg", "action": {"type": "latency", "ms": 2_500}})).await;
+    let message = |number: i64| pb::MessageToImport {
+        sender_user_id: "bob".into(),
+        send_time: Some(prost_types::Timestamp { seconds: 1_600_000_000 + number, nanos: 0 }),
+        elements: vec![pb::MessageElement {
+            element: Some(pb::message_element::Element::Text(pb::TextElement { text: number.to_string() })),
+        }],
+        ..Default::default()
+    };
+    let batch = |numbers: std::ops::Range<i64>| pb::BatchImportMessagesRequest {
+        group_id: "old".into(),
+        messages: numbers.map(message).collect(),
+        ..Default::default()
+    };
+    let (mut first, mut second) = (s.imports(), s.imports());
+    let (earlier, mut later) = (batch(0..8), tonic::Request::new(batch(8..9)));
+    let earlier = tokio::spawn(async move { first.batch_import_messages(earlier).await });
+    // The first of its two parts is done, the second takes its time.
+    while s.count("import_group_msg").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    later.set_timeout(std::time::Duration::from_millis(1_000));
+    let later = second.batch_import_messages(later).await.unwrap().into_inner().results;
+    let status = later[0].status.as_ref().unwrap();
+    assert_eq!((status.state(), status.reason()), (pb::BatchState::NotAttempted, pb::ErrorReason::DeadlineExceeded));
+    assert!(status.error_message.contains("another import"), "{status:?}");
+    earlier.await.unwrap().unwrap();
+    assert_eq!(s.count("import_group_msg").await, 2);
+}

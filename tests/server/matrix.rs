@@ -12,8 +12,8 @@ use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::server::tls::{Pair, Pki, healthy};
-use crate::support::callers::{Callers, NOWHERE, reason, with};
+use crate::support::callers::{Callers, NOWHERE, healthy, reason, with};
+use crate::support::pki::{Pair, Pki};
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, claims, file, now};
 use crate::support::{Gateway, dynamic, settings};
 

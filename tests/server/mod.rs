@@ -10,4 +10,4 @@ mod matrix;
 mod request_memory;
 mod sampling;
 mod serving;
-pub mod tls;
+mod tls;

@@ -1,11 +1,15 @@
 //! What the tests share: the real server on a real port, and calls by the contract's own descriptors.
 
+pub mod arbitrary;
 pub mod callers;
 pub mod collector;
 pub mod dynamic;
+pub mod goldens;
 pub mod http2;
+pub mod pki;
 pub mod process;
 pub mod raw;
+pub mod servers;
 // The tests of the sandbox alone use more of it.
 #[allow(dead_code)]
 #[path = "../sandbox/client.rs"]

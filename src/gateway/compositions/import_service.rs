@@ -2,25 +2,15 @@
 //! sent, for one that overtakes an earlier one makes Tencent refuse the earlier for its time.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
-use tokio::sync::Mutex;
-use tokio::time::timeout;
 use tonic::Status;
 
 use super::member_service::judged;
 use crate::gateway::Call;
 use crate::gateway::batch::{self, Order};
+use crate::gateway::turns::Key;
 use contract::batches::Batch;
 use contract::pb;
-
-/// Turns of the groups whose messages are imported. Some groups share one, so that these never grow in number.
-static TURNS: [Mutex<()>; 256] = [const { Mutex::const_new(()) }; 256];
-
-fn turn(group_id: &str, topic_id: &str) -> &'static Mutex<()> {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((group_id, topic_id));
-    &TURNS[(hash % TURNS.len() as u64) as usize]
-}
 
 pub(in crate::gateway) async fn batch_import_members(
     call: Call,
@@ -63,9 +53,14 @@ pub(in crate::gateway) async fn batch_import_messages(
         update_recent_contacts: request.update_recent_contacts,
         topic_id: request.topic_id.clone(),
     };
-    // One batch after the other for a group, in the order in which they came. Who waits in vain attempts nothing.
     let call = batch::in_time(&call);
-    let _turn = timeout(call.remaining(), turn(&request.group_id, &request.topic_id).lock()).await;
+    // One batch after the other for a group, in the order in which they came to this replica.
+    let key =
+        Key { app: call.app().to_owned(), group_id: request.group_id.clone(), topic_id: request.topic_id.clone() };
+    let Some(_turn) = call.imports.acquire(key, call.deadline()).await else {
+        let result = pb::BatchImportMessagesResult { status: Some(batch::no_turn()), seq: 0 };
+        return Ok(pb::BatchImportMessagesResponse { results: vec![result; request.messages.len()] });
+    };
     let results = batch::run(
         &call,
         &request.messages,

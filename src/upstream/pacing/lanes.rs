@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::queue::Place;
@@ -30,14 +33,15 @@ pub struct LanePacer {
     groups: Mutex<Lanes<(u32, String)>>,
 }
 
-/// Lanes by key. Idle ones are forgotten now and then, so that groups come and go without growing it.
+/// Lanes by key. Idle ones are forgotten with time, so that groups come and go without growing it.
 #[derive(Debug)]
 struct Lanes<K> {
     by_key: HashMap<K, Arc<Lane>>,
-    sweep_at: usize,
+    swept: Instant,
 }
 
-const FEWEST_BEFORE_SWEEP: usize = 1_024;
+/// How long an idle lane may be kept.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Refusals that concern one group (or one message of it) and not the whole command.
 const GROUP_CODES: [i64; 3] = [10023, 10049, 23003];
 
@@ -123,14 +127,15 @@ impl Pacer for LanePacer {
 
 impl<K: Hash + Eq> Lanes<K> {
     fn new() -> Self {
-        Self { by_key: HashMap::new(), sweep_at: FEWEST_BEFORE_SWEEP }
+        Self { by_key: HashMap::new(), swept: Instant::now() }
     }
 
     fn get(&mut self, key: K, make: impl FnOnce() -> Arc<Lane>) -> Arc<Lane> {
-        if self.by_key.len() >= self.sweep_at {
+        if self.swept.elapsed() >= SWEEP_EVERY {
             // A lane that somebody else holds is about to be used.
             self.by_key.retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.idle());
-            self.sweep_at = FEWEST_BEFORE_SWEEP.max(self.by_key.len() * 2);
+            self.by_key.shrink_to(self.by_key.len() * 2);
+            self.swept = Instant::now();
         }
         self.by_key.entry(key).or_insert_with(make).clone()
     }
