@@ -25,6 +25,8 @@ pub struct Server {
     pub grpc_web: bool,
     /// Web origins that may call by gRPC-Web.
     pub cors_origins: Vec<String>,
+    /// Names beside those of loopback by which a listener there may be called.
+    pub allowed_hosts: Vec<String>,
     /// How often the files of certificates and callers are looked at.
     pub reload_interval: Duration,
     /// Threads; `None` means one for each CPU.
@@ -127,6 +129,7 @@ impl Server {
             reflection: reader.get(&table::REFLECTION),
             grpc_web: reader.get(&table::GRPC_WEB),
             cors_origins: reader.get(&table::CORS_ORIGINS),
+            allowed_hosts: reader.get(&table::ALLOWED_HOSTS),
             reload_interval: reader.get(&table::RELOAD_INTERVAL),
             worker_threads: Some(worker_threads).filter(|threads| *threads > 0),
             deadline: Deadline::read(reader),

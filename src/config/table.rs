@@ -57,6 +57,10 @@ settings! {
         /// Web origins that may call by gRPC-Web, comma-separated; `*` means all. Empty: none but same-origin
         /// pages.
         CORS_ORIGINS: Vec<String> = list("cors_origins", "", "ORIGINS");
+        /// Names beside `localhost` that a listener on loopback without authentication may be called by,
+        /// comma-separated: a request over HTTP/1.1 or TLS that names another host is refused, for a page in a browser
+        /// may have sent it. The admin port keeps to it too.
+        ALLOWED_HOSTS: Vec<String> = list("allowed_hosts", "", "NAMES");
         /// Threads that serve calls. 0 means one for each CPU.
         WORKER_THREADS: usize = number("worker_threads", "0", "COUNT", |text| within(text, 0, 1024));
         /// How often the files of certificates and callers are looked at; what has changed is put in force.

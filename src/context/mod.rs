@@ -100,10 +100,16 @@ impl CallContext {
         self.0.caller.get().map_or(ANONYMOUS, |identity| &identity.caller)
     }
 
-    /// The same, to keep.
+    /// Its name, to keep.
     #[must_use]
     pub fn caller_name(&self) -> Arc<str> {
         self.0.caller.get().map_or_else(|| ANONYMOUS.into(), |identity| identity.caller.clone())
+    }
+
+    /// Whether nobody known calls.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.caller() == ANONYMOUS
     }
 
     /// Name of the Tencent application that the call is for.

@@ -65,7 +65,9 @@ async fn show_level(State(admin): State<Admin>) -> String {
     admin.level.as_ref().map(|level| level.current() + "\n").unwrap_or_default()
 }
 
-async fn set_level(State(admin): State<Admin>, filter: String) -> Response {
+async fn set_level(State(admin): State<Admin>, body: String) -> Response {
+    // A text of JSON, or the filter as it is.
+    let filter = serde_json::from_str(&body).unwrap_or(body);
     let changed = admin.level.as_ref().map_or(Err(LevelError::Gone), |level| level.set(&filter));
     match changed {
         Ok(()) => {

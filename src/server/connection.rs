@@ -1,4 +1,4 @@
-//! One connection: handshake, HTTP, old age, and the way down.
+//! One connection: handshake, HTTP, age, and shutdown.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tower::Service;
 
-use super::preface::Preface;
+use super::guarded_io::GuardedIo;
+use super::listener::Seat;
+use super::middleware::admission::HealthOnly;
 use super::streams::Streams;
 use super::tls::{self, Tls};
 use crate::config::Server as Settings;
@@ -31,7 +33,7 @@ pub struct Peer {
     pub certified: bool,
     /// The SPIFFE identity in that certificate.
     pub identity: Option<Arc<str>>,
-    /// Cancelled when the connection takes no more calls, because of its age or because the server goes down.
+    /// Cancelled when the connection takes no more calls, because of its age or of a shutdown.
     pub closing: CancellationToken,
     /// Cancelled shortly before it is closed by force, so that the calls that are left can still be answered.
     pub ending: CancellationToken,
@@ -72,58 +74,66 @@ where
     }
 
     /// Serves one connection to its end.
-    pub async fn serve(&self, stream: TcpStream, address: SocketAddr) {
+    pub async fn serve(&self, stream: TcpStream, address: SocketAddr, seat: Seat) {
         self.metrics.connections.inc();
-        self.handshake(stream, address).await;
+        self.handshake(stream, address, seat).await;
         self.metrics.connections.dec();
     }
 
-    /// Counts a connection that there was no room for.
-    pub fn refused(&self) {
-        self.metrics.connections_refused.inc();
-    }
-
-    async fn handshake(&self, stream: TcpStream, address: SocketAddr) {
+    async fn handshake(&self, stream: TcpStream, address: SocketAddr, seat: Seat) {
         let deadline = Instant::now() + self.settings.limits.handshake_timeout;
         // Small frames that wait for more would add 40 ms to calls.
         let _ = stream.set_nodelay(true);
         let (closing, ending) = (self.closing.child_token(), self.ending.child_token());
         let peer = Peer { address, certified: false, identity: None, closing, ending };
-        let Some(tls) = &self.tls else { return self.drive(stream, peer, deadline).await };
+        let Some(tls) = &self.tls else { return self.drive(stream, peer, deadline, seat).await };
         let handshake = timeout_at(deadline, tls.acceptor().accept(stream));
         let handshake = tokio::select! {
             handshake = handshake => handshake,
             () = self.closing.cancelled() => return,
+            () = seat.place.revoked().cancelled() => return,
         };
         match handshake {
             Ok(Ok(stream)) => {
                 let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let identity = certificate.and_then(tls::identity).map(Arc::from);
                 let peer = Peer { certified: certificate.is_some(), identity, ..peer };
-                self.drive(stream, peer, deadline).await;
+                self.drive(stream, peer, deadline, seat).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
             Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
         }
     }
 
-    async fn drive<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, io: I, peer: Peer, deadline: Instant) {
+    async fn drive<I>(&self, io: I, peer: Peer, deadline: Instant, seat: Seat)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = self.service.clone();
-        let (leaving, ending) = (peer.closing.clone(), peer.ending.clone());
+        let (closing, ending) = (peer.closing.clone(), peer.ending.clone());
+        let Seat { place, beyond_limit } = seat;
+        let in_use = place.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
+            request.extensions_mut().insert(in_use.clone());
+            if beyond_limit {
+                request.extensions_mut().insert(HealthOnly);
+            }
             service.clone().call(request)
         });
-        let io = TokioIo::new(Preface::new(io, deadline));
+        let io = TokioIo::new(GuardedIo::new(io, deadline));
         let connection = self.builder.serve_connection(io, service);
         let mut connection = std::pin::pin!(connection);
+        let settings = &self.settings.connection;
         // Neither replicas nor connections shed their clients in step.
-        let age = self.settings.connection.max_age.mul_f64(rand::random_range(0.9..=1.1));
-        let mut age = std::pin::pin!(sleep_until(Instant::now() + or_forever(age)));
-        let mut last_words = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
-        let mut grace = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
-        let (mut old, mut closing) = (false, false);
+        let age =
+            if beyond_limit { PROBE } else { or_forever(settings.max_age.mul_f64(rand::random_range(0.9..=1.1))) };
+        let mut age = std::pin::pin!(sleep_until(Instant::now() + age));
+        let mut idle = std::pin::pin!(sleep_until(Instant::now() + IDLE));
+        let mut errors = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
+        let mut end = std::pin::pin!(sleep_until(Instant::now() + FOREVER));
+        let (mut leaving, mut draining) = (false, false);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -132,33 +142,50 @@ where
                     }
                     return;
                 }
-                () = &mut age, if !old => {
-                    old = true;
-                    leaving.cancel();
-                    connection.as_mut().graceful_shutdown();
-                    let bound = self.settings.connection.max_age_grace;
-                    last_words.as_mut().reset(Instant::now() + bound - farewell(bound));
-                    grace.as_mut().reset(Instant::now() + bound);
+                () = &mut age, if !leaving => leaving = true,
+                () = place.revoked().cancelled(), if !leaving => leaving = true,
+                () = &mut idle, if !leaving => {
+                    if place.idle_for() < IDLE {
+                        idle.as_mut().reset(Instant::now() + IDLE - place.idle_for());
+                        continue;
+                    }
+                    leaving = true;
                 }
-                () = self.closing.cancelled(), if !closing => {
-                    closing = true;
+                () = self.closing.cancelled(), if !draining => {
+                    draining = true;
                     connection.as_mut().graceful_shutdown();
+                    continue;
                 }
-                () = &mut last_words, if old && !ending.is_cancelled() => ending.cancel(),
-                () = &mut grace, if old => return,
+                () = &mut errors, if leaving && !ending.is_cancelled() => {
+                    ending.cancel();
+                    continue;
+                }
+                () = &mut end, if leaving => return,
                 () = self.killed.cancelled() => return,
             }
+            // It takes no more calls from here on, and those that run have their time.
+            closing.cancel();
+            connection.as_mut().graceful_shutdown();
+            let grace = if place.is_busy() { settings.max_age_grace } else { settings.max_age_grace.min(IDLE_GRACE) };
+            errors.as_mut().reset(Instant::now() + grace - error_period(grace));
+            end.as_mut().reset(Instant::now() + grace);
         }
     }
 }
 
-/// The last part of a bound on calls, in which those that are left are answered with an error.
-pub fn farewell(bound: Duration) -> Duration {
+/// The last part of a grace period, in which the calls that are left are answered with an error.
+pub fn error_period(bound: Duration) -> Duration {
     (bound / 10).min(Duration::from_secs(1))
 }
 
 /// How much of a response is buffered for a slow reader, for each call.
 const SEND_BUFFER: usize = 256 << 10;
+/// How long a connection without calls is kept.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+/// How long a connection without calls may take to close once it is asked to.
+const IDLE_GRACE: Duration = Duration::from_secs(1);
+/// How long a connection beyond the limit lasts: long enough for a probe.
+const PROBE: Duration = Duration::from_secs(5);
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 fn or_forever(duration: Duration) -> Duration {

@@ -1,20 +1,27 @@
-//! The gRPC server: listener, layers, health, reflection and the way down.
+//! The gRPC server: listeners, middleware, health, reflection and shutdown.
 
 mod admin;
+mod admin_guard;
+mod admin_listener;
 pub mod auth;
+mod calls_only;
 pub mod catalog;
 mod connection;
 mod credentials;
 mod error_response;
 mod file_watcher;
+mod frame_budget;
+mod guarded_io;
 pub mod health;
+mod hosts;
+mod listener;
 mod message_scanner;
 mod middleware;
 mod observers;
 mod open_files;
-mod post_only;
-mod preface;
+mod places;
 mod probe;
+mod shutdown;
 mod streams;
 mod tls;
 mod web;
@@ -25,27 +32,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::{Request, Response};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::body::Body;
+use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
-use tower::Service;
 
 use crate::config::{Config, ConfigErrors, env_name, flag_name};
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::sampler::Sampler;
 use admin::Admin;
 use catalog::Catalog;
 use connection::Connections;
 use contract::command::Method;
 pub use credentials::Credentials;
 use health::Health;
+use hosts::AllowedHosts;
+use listener::Listener;
 use middleware::stack::Stack;
 pub use probe::{ProbeTls, probe};
+pub use shutdown::Shutdown;
+use shutdown::Signals;
 use tls::Tls;
 
 /// What is served.
@@ -100,16 +108,21 @@ pub struct Server {
     stack: Stack,
     tls: Option<Arc<Tls>>,
     watchers: Vec<BoxFuture<'static, ()>>,
+    lines: StrangersLines,
     shutdown: Shutdown,
 }
 
-/// Asks a server to go down.
-#[derive(Debug, Clone, Default)]
-pub struct Shutdown {
-    /// Go down in good order.
-    asked: CancellationToken,
-    /// Leave at once.
-    urgent: CancellationToken,
+/// Bounds the log lines that strangers cause.
+struct StrangersLines {
+    calls: Arc<Sampler>,
+    connections: Arc<Sampler>,
+}
+
+impl Default for StrangersLines {
+    fn default() -> Self {
+        let sampler = |what| Arc::new(Sampler::new(what));
+        Self { calls: sampler("calls that were refused"), connections: sampler("connections that were not accepted") }
+    }
 }
 
 /// Serves until SIGTERM, SIGINT or SIGHUP asks to stop.
@@ -139,12 +152,15 @@ impl Server {
         let config = Arc::new(config);
         let catalog = catalog(&application)?;
         let health = Health::new(application.services).await;
-        let mut routes = application.routes.add_service(health.service().max_decoding_message_size(QUESTION));
+        let service = health.service().max_decoding_message_size(QUESTION);
+        let mut routes = application.routes.add_service(service.accept_compressed(Gzip).send_compressed(Gzip));
         if config.server.reflection {
             routes = with_reflection(routes, application.descriptors)?;
         }
         let metrics = application.metrics;
-        let stack = Stack::new(middleware::layers(&config, catalog, authenticator, &metrics), routes);
+        let lines = StrangersLines::default();
+        let layers = middleware::layers(&config, catalog, authenticator, &metrics, lines.calls.clone());
+        let stack = Stack::new(layers, routes);
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
@@ -159,7 +175,7 @@ impl Server {
             None => None,
         };
         let shutdown = Shutdown::default();
-        Ok(Self { listener, local_addr, config, health, admin, metrics, stack, tls, watchers, shutdown })
+        Ok(Self { listener, local_addr, config, health, admin, metrics, stack, tls, watchers, lines, shutdown })
     }
 
     /// The address that gRPC is served on.
@@ -181,24 +197,36 @@ impl Server {
     /// whatever clients do.
     pub async fn run(self) {
         let settings = Arc::new(self.config.server.clone());
-        let service = web::wrap(&settings, self.stack);
+        let service = web::wrap(&settings, self.tls.as_ref(), self.stack);
         let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));
         // Dropped, and thereby ended, when this function returns.
         let mut background: JoinSet<()> = self.watchers.into_iter().collect();
+        let StrangersLines { calls, connections: refusals } = self.lines;
+        for lines in [calls, refusals.clone()] {
+            background.spawn(async move { lines.summarize().await });
+        }
+        let refused = self.metrics.server.connections_refused.clone();
         if let Some((listener, admin)) = self.admin {
+            // Pages in a browser reach loopback.
+            let loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+            let hosts = loopback.then(|| AllowedHosts::new(&settings.allowed_hosts, None));
+            let routes = admin_guard::guarded(admin::router(admin), hosts);
             // It answers to the end, so that probes and the last scrape see the drain.
-            background.spawn(async move {
-                let _ = axum::serve(listener, admin::router(admin)).await;
-            });
+            background.spawn(admin_listener::serve(listener, routes, refused.clone(), refusals.clone()));
         }
         let tasks = TaskTracker::new();
         self.health.set(true).await;
         tracing::info!(address = %self.local_addr, sandbox = self.config.sandbox.is_some(), "serving");
 
-        let accepting = accept(self.listener, connections.clone(), tasks.clone(), settings.limits.max_connections);
+        let listener = Listener::new(self.listener, settings.limits.max_connections, refused, refusals);
+        let served = connections.clone();
+        let accepting = listener.accept(tasks.clone(), move |stream, address, seat| {
+            let connections = served.clone();
+            async move { connections.serve(stream, address, seat).await }
+        });
         let leaving = async {
-            self.shutdown.asked.cancelled().await;
-            tracing::info!(pause = ?settings.drain.pause, "going down: not serving any more");
+            self.shutdown.asked().await;
+            tracing::info!(pause = ?settings.drain.pause, "shutting down: not serving any more");
             self.health.set(false).await;
             self.shutdown.pause(settings.drain.pause).await;
         };
@@ -210,40 +238,20 @@ impl Server {
         tasks.close();
         tracing::info!(connections = tasks.len(), bound = ?settings.drain.timeout, "draining");
         connections.closing.cancel();
-        let farewell = connection::farewell(settings.drain.timeout);
+        let error_period = connection::error_period(settings.drain.timeout);
         let drained = tokio::select! {
             () = tasks.wait() => true,
-            () = self.shutdown.pause(settings.drain.timeout - farewell) => false,
+            () = self.shutdown.pause(settings.drain.timeout - error_period) => false,
         };
         if !drained {
             tracing::warn!(connections = tasks.len(), "some calls did not end in time; closing their connections");
             connections.ending.cancel();
-            let _ = tokio::time::timeout(farewell, tasks.wait()).await;
+            let _ = tokio::time::timeout(error_period, tasks.wait()).await;
             connections.killed.cancel();
             // Tasks only have to notice; nothing in them can hold this up.
             let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
         }
         tracing::info!("stopped");
-    }
-}
-
-impl Shutdown {
-    /// Asks to go down in good order.
-    pub fn trigger(&self) {
-        self.asked.cancel();
-    }
-
-    /// Cuts pauses and drain short.
-    pub fn hurry(&self) {
-        self.asked.cancel();
-        self.urgent.cancel();
-    }
-
-    async fn pause(&self, duration: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(duration) => {}
-            () = self.urgent.cancelled() => {}
-        }
     }
 }
 
@@ -271,6 +279,8 @@ fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> 
     let broken = |error: tonic_reflection::server::Error| Error::Descriptors(error.to_string());
     let v1 = builder().build_v1().map_err(broken)?.max_decoding_message_size(QUESTION);
     let v1alpha = builder().build_v1alpha().map_err(broken)?.max_decoding_message_size(QUESTION);
+    let v1 = v1.accept_compressed(Gzip).send_compressed(Gzip);
+    let v1alpha = v1alpha.accept_compressed(Gzip).send_compressed(Gzip);
     Ok(routes.add_service(v1).add_service(v1alpha))
 }
 
@@ -279,69 +289,4 @@ async fn listen(setting: &'static str, address: SocketAddr) -> Result<(TcpListen
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let local_addr = listener.local_addr().map_err(failed)?;
     Ok((listener, local_addr))
-}
-
-async fn accept<S>(listener: TcpListener, connections: Arc<Connections<S>>, tasks: TaskTracker, most: usize)
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = std::convert::Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send,
-{
-    let slots = Arc::new(Semaphore::new(most));
-    loop {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, most likely: others must end first.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Ok(slot) = slots.clone().try_acquire_owned() else {
-            connections.refused();
-            tracing::warn!(most, "too many connections; closing a new one");
-            continue;
-        };
-        let connections = connections.clone();
-        tasks.spawn(async move {
-            connections.serve(stream, address).await;
-            drop(slot);
-        });
-    }
-}
-
-/// The signals that ask to stop.
-struct Signals {
-    term: tokio::signal::unix::Signal,
-    int: tokio::signal::unix::Signal,
-    /// Files are read again without it; whoever sends it means no harm to running calls.
-    hup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let [term, int, hup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-        Ok(Self { term: term?, int: int?, hup: hup? })
-    }
-
-    /// The first signal asks to go down, the second to hurry.
-    async fn forward(mut self, shutdown: Shutdown) {
-        self.next().await;
-        shutdown.trigger();
-        self.next().await;
-        shutdown.hurry();
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
-            _ = self.hup.recv() => {}
-        }
-    }
 }

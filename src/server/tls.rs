@@ -36,6 +36,8 @@ struct Pair {
     config: Arc<ServerConfig>,
     /// When the certificate ends, in Unix seconds.
     not_after: i64,
+    /// The DNS names in the certificate.
+    names: Vec<String>,
 }
 
 impl Tls {
@@ -62,6 +64,15 @@ impl Tls {
         TlsAcceptor::from(self.current.load().config.clone())
     }
 
+    /// Whether the certificate in force is that of a host, whose name is in lower case.
+    pub fn is_certified(&self, host: &str) -> bool {
+        let matches = |name: &String| match name.strip_prefix("*.") {
+            Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest == parent),
+            None => name == host,
+        };
+        self.current.load().names.iter().any(matches)
+    }
+
     /// When the certificate in force ends, in Unix seconds.
     pub fn not_after(&self) -> i64 {
         self.current.load().not_after
@@ -81,6 +92,7 @@ impl Pair {
         let chain = certificates(cert).map_err(of_cert)?;
         let first = chain.first().ok_or_else(|| of_cert("the certificate file holds no certificate"))?;
         let not_after = not_after(first).map_err(of_cert)?;
+        let names = names(first);
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| of_key("the key file holds no private key"))?;
         let provider = Arc::new(crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone())
@@ -105,7 +117,7 @@ impl Pair {
         if web {
             config.alpn_protocols.push(b"http/1.1".to_vec());
         }
-        Ok(Self { config: Arc::new(config), not_after })
+        Ok(Self { config: Arc::new(config), not_after, names })
     }
 }
 
@@ -130,6 +142,16 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 fn not_after(certificate: &CertificateDer<'_>) -> Result<i64, String> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|error| format!("the certificate: {error}"))?;
     Ok(parsed.validity().not_after.timestamp())
+}
+
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
+    let Ok(Some(names)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let dns = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    dns.collect()
 }
 
 /// The SPIFFE identity of a client certificate: its one URI name that starts with `spiffe://`. Two of them are none, as

@@ -3,5 +3,6 @@
 mod histograms;
 pub mod logs;
 pub mod metrics;
+pub mod sampler;
 pub mod traces;
 pub mod upstream;

@@ -2,9 +2,12 @@
 
 mod abuse;
 mod auth;
+mod fairness;
+mod http;
 mod jwt;
 mod limits;
 mod matrix;
 mod request_memory;
+mod sampling;
 mod serving;
 mod tls;

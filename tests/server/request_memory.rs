@@ -21,13 +21,17 @@ use crate::support::process::PATIENCE;
 const GET_GROUP: &str = "/tencentim.group.v1.GroupService/GetGroup";
 const STREAM_MEMBERS: &str = "/tencentim.group.v1.MemberService/StreamMembers";
 
-/// Calls with a message of a length that is announced but does not come, and returns what the gateway says in the end. It
-/// begins anew as long as others have the room.
+/// Calls with a message of which the last byte does not come, and returns what the gateway says in the end. It begins anew
+/// as long as others have the room.
 fn announce(mut channel: Channel, path: &'static str, length: u32, authorization: &str) -> JoinHandle<Option<Status>> {
     let authorization = authorization.to_owned();
     tokio::spawn(async move {
         loop {
-            let prefix = Bytes::from([&[0], &length.to_be_bytes()[..]].concat());
+            // A field that nobody knows, so that any length is a message.
+            let mut message = vec![0xfa, 0x01];
+            encode_varint(u64::from(length).saturating_sub(4), &mut message);
+            message.resize(length as usize - 1, 0x20);
+            let prefix = Bytes::from([&[0], &length.to_be_bytes()[..], &message].concat());
             let begun = futures::stream::iter([Ok::<_, Status>(http_body::Frame::data(prefix))]);
             let request = http::Request::post(format!("http://gateway{path}"))
                 .header("content-type", "application/grpc")

@@ -55,6 +55,28 @@ impl Connection {
         answer.await.unwrap()
     }
 
+    /// Posts bytes of some content type.
+    pub async fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Begun {
+        self.send(path, &[("content-type", content_type)], body).await
+    }
+
+    /// Posts bytes as gRPC, with further headers.
+    pub async fn post_with(&self, path: &str, headers: &[(&'static str, &str)], body: &[u8]) -> Begun {
+        self.send(path, &[&[("content-type", "application/grpc")], headers].concat(), body).await
+    }
+
+    async fn send(&self, path: &str, headers: &[(&'static str, &str)], body: &[u8]) -> Begun {
+        let mut request = Request::post(format!("http://gateway{path}")).header("te", "trailers");
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let mut requests = self.0.clone().ready().await.unwrap();
+        let (answer, mut sending) = requests.send_request(request.body(()).unwrap(), false).unwrap();
+        // The answer may come before all of it is wanted.
+        let _ = sending.send_data(Bytes::copy_from_slice(body), true);
+        answer.await.unwrap()
+    }
+
     /// A unary call to its end.
     pub async fn call(&self, path: &str, headers: &[(&'static str, &str)], message: &impl Message) -> Status {
         let (head, mut body) = self.begin(Method::POST, path, headers, message).await.into_parts();

@@ -99,7 +99,10 @@ async fn the_admin_port_tells_state_version_and_settings() {
     assert!(!config.contains("00112233445566778899aabbccddeeff"));
 
     let address = gateway.admin;
-    let set = |level: &'static str| http().put(format!("http://{address}/log-level")).body(level).send();
+    let set = |level: &'static str| {
+        let request = http().put(format!("http://{address}/log-level")).header("content-type", "application/json");
+        request.body(level).send()
+    };
     // Tests do not set logging up, and no level is taken for set that is not.
     assert_eq!(set("debug").await.unwrap().status(), 409);
 

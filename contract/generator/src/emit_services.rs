@@ -226,7 +226,9 @@ fn routes(model: &Model, out: &mut String) {
         let _ = writeln!(
             out,
             "    routes.add_service(pb::{}_server::{}Server::new(gateway.clone())\
-             .max_decoding_message_size(sizes.decode).max_encoding_message_size(sizes.encode));",
+             .max_decoding_message_size(sizes.decode).max_encoding_message_size(sizes.encode)\
+             .accept_compressed(tonic::codec::CompressionEncoding::Gzip)\
+             .send_compressed(tonic::codec::CompressionEncoding::Gzip));",
             snake(&service.name),
             service.name
         );

@@ -1,95 +1,136 @@
 //! Bounds how many calls are served at once. What is over the bound is refused at once instead of waiting in a queue that
-//! nobody bounds. Health and reflection, which strangers may call, have small rooms of their own: they answer when the
-//! server is full, and cannot fill it.
+//! nobody bounds. Health and reflection, which strangers may call, have small bounds of their own: they answer when the
+//! server is full, and cannot fill it; nor can one stranger keep others from them.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::{Extensions, Request};
+use http_body::Body as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tonic::body::Body;
 
 use super::caller_quota::{CallerQuota, Lease};
+use super::ending_body::EndingBody;
 use super::response_guard::ResponseGuard;
 use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Limits;
 use crate::context::CallContext;
 use crate::server::catalog::Family;
+use crate::server::connection::Peer;
 use crate::server::error_response::error_response;
+use crate::server::places::{Busy, Fairness, Place, Places};
+use crate::server::streams;
 use crate::status::Problem;
 
+/// The peer of a call that came by no connection, which only tests make.
+const UNKNOWN_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// When a refused caller may try again.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// Reflection at once: a descriptor takes a moment, and its text some hundred kilobytes.
 const REFLECTIONS: usize = 16;
+/// How long a call that lost its place may take to say so, before its stream is reset.
+const GOODBYE: Duration = Duration::from_millis(100);
 
 /// Admits calls while there is room, for all and for each caller.
 pub struct Admission {
-    calls: Room,
+    calls: Arc<Semaphore>,
+    limit: usize,
     callers: CallerQuota,
-    checks: Room,
-    watches: Room,
-    reflections: Room,
+    checks: Places,
+    watches: Places,
+    reflections: Places,
 }
 
-/// A number of places.
-struct Room {
-    free: Arc<Semaphore>,
-    most: usize,
-}
+/// On a connection beyond the limit, which only health is answered on.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthOnly;
 
 /// What a call holds until its response has been sent.
-struct Place {
+struct Held {
     _permit: OwnedSemaphorePermit,
-    _lease: Option<Lease>,
+    _lease: Lease,
+    /// Its connection is not idle.
+    _busy: Option<Busy>,
 }
 
 impl Admission {
     /// Room for the calls that the limits allow, `most_per_caller` of them of one caller, and for one check and one watch
     /// of health on each connection.
     pub fn new(limits: Limits, most_per_caller: usize) -> Self {
+        let open = |limit| Places::new(limit, Fairness::LargestGivesWay);
         Self {
-            calls: Room::new(limits.max_in_flight),
+            calls: Arc::new(Semaphore::new(limits.max_in_flight)),
+            limit: limits.max_in_flight,
             callers: CallerQuota::new(most_per_caller),
-            checks: Room::new(limits.max_connections),
-            watches: Room::new(limits.max_connections),
-            reflections: Room::new(REFLECTIONS),
+            checks: open(limits.max_connections),
+            watches: open(limits.max_connections),
+            reflections: open(REFLECTIONS),
         }
     }
 
-    fn admit(&self, call: &CallContext) -> Result<Place, Problem> {
-        let method = call.method();
-        let open = match method.family() {
-            Family::Contract => None,
-            Family::Health if method.is_endless() => Some((&self.watches, "watches of health")),
-            Family::Health => Some((&self.checks, "checks of health")),
-            Family::Reflection => Some((&self.reflections, "calls of reflection")),
-        };
-        if let Some((room, what)) = open {
-            return Ok(Place { _permit: room.enter(what)?, _lease: None });
+    fn admit(&self, call: &CallContext, extensions: &Extensions) -> Result<Held, Problem> {
+        if extensions.get::<HealthOnly>().is_some() {
+            return Err(overloaded("as many connections as may be are open; no more calls are taken"));
         }
-        let permit = self.calls.enter("calls")?;
+        let full = |_| overloaded(format!("{} calls are being served; no more are taken", self.limit));
+        let permit = self.calls.clone().try_acquire_owned().map_err(full)?;
         let caller = call.caller_name();
         let Some(lease) = self.callers.take(&caller, 1) else {
             let message = format!("{} calls of this caller are being served; no more are taken", self.callers.limit());
             return Err(Problem::overloaded(format!("caller:{caller}"), message, PAUSE));
         };
-        Ok(Place { _permit: permit, _lease: Some(lease) })
+        let busy = extensions.get::<Arc<Place>>().map(|connection| connection.busy());
+        Ok(Held { _permit: permit, _lease: lease, _busy: busy })
+    }
+
+    /// The places of a method that strangers may call.
+    fn open(&self, call: &CallContext) -> Option<(&Places, &'static str)> {
+        match call.method().family() {
+            Family::Contract => None,
+            Family::Health if call.method().is_endless() => Some((&self.watches, "watches of health")),
+            Family::Health => Some((&self.checks, "checks of health")),
+            Family::Reflection => Some((&self.reflections, "calls of reflection")),
+        }
     }
 }
 
-impl Room {
-    fn new(most: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(most)), most }
-    }
+fn overloaded(message: impl Into<String>) -> Problem {
+    Problem::overloaded("gateway", message, PAUSE)
+}
 
-    fn enter(&self, what: &str) -> Result<OwnedSemaphorePermit, Problem> {
-        self.free.clone().try_acquire_owned().map_err(|_| {
-            let message = format!("{} {what} are being served; no more are taken", self.most);
-            Problem::overloaded("gateway", message, PAUSE)
-        })
-    }
+/// Runs a call until its place is given to somebody else.
+fn hold(place: Place, call: CallContext, response: ResponseFuture) -> ResponseFuture {
+    let lost = || overloaded("another caller got this call's place, because this one holds many");
+    let (revoked, stream) = (place.revoked().clone(), streams::current());
+    Box::pin(async move {
+        let response = tokio::select! {
+            response = response => response,
+            () = revoked.cancelled() => return error_response(lost(), &call),
+        };
+        if response.body().is_end_stream() {
+            return response;
+        }
+        let (over, ended) = oneshot::channel::<()>();
+        let watched = revoked.clone();
+        // Whoever does not read would keep the stream.
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = ended => {}
+                () = watched.cancelled() => {
+                    tokio::time::sleep(GOODBYE).await;
+                    stream.cancel();
+                }
+            }
+        });
+        let end = async move {
+            revoked.cancelled().await;
+            lost()
+        };
+        response.map(|inner| Body::new(ResponseGuard::new(Body::new(EndingBody::new(inner, call, end)), (place, over))))
+    })
 }
 
 impl Middleware for Admission {
@@ -99,15 +140,23 @@ impl Middleware for Admission {
 
     fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
-        match self.admit(&call) {
-            Ok(place) => {
-                let answer = next.run(request);
-                Box::pin(async move { answer.await.map(|inner| Body::new(ResponseGuard::new(inner, place))) })
+        let refused = |problem| {
+            let response = error_response(problem, &call);
+            Box::pin(async move { response })
+        };
+        if let Some((places, what)) = self.open(&call) {
+            let peer = request.extensions().get().map_or(UNKNOWN_PEER, |peer: &Peer| peer.address);
+            return match places.enter(peer) {
+                Some(place) => hold(place, call, next.run(request)),
+                None => refused(overloaded(format!("{} {what} are being served; no more are taken", places.limit()))),
+            };
+        }
+        match self.admit(&call, request.extensions()) {
+            Ok(held) => {
+                let response = next.run(request);
+                Box::pin(async move { response.await.map(|inner| Body::new(ResponseGuard::new(inner, held))) })
             }
-            Err(problem) => {
-                let answer = error_response(problem, &call);
-                Box::pin(async move { answer })
-            }
+            Err(problem) => refused(problem),
         }
     }
 }

@@ -1,19 +1,15 @@
 //! The deadline of a call. Ours answers DEADLINE_EXCEEDED: tonic's own timeout answers CANCELLED, which meshes retry even
 //! on writes.
 
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, Request};
-use http_body::Frame;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tonic::Status;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
+use super::ending_body::EndingBody;
 use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Deadline as Settings;
 use crate::context::CallContext;
@@ -27,17 +23,8 @@ use contract::command::Safety;
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Settings);
 
-/// A response stream that ends at the deadline, or with its connection.
-struct Bounded {
-    inner: Body,
-    sleep: Pin<Box<Sleep>>,
-    leaving: Pin<Box<WaitForCancellationFutureOwned>>,
-    call: CallContext,
-    over: bool,
-}
-
-/// What a batch has to tell how far it came, when it is cut off.
-const LAST_WORDS: Duration = Duration::from_millis(50);
+/// How long a batch may take to report how far it came, when it is cut off.
+const REPORT_TIME: Duration = Duration::from_millis(50);
 /// Longer than any process runs.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
@@ -64,7 +51,7 @@ impl Middleware for Deadline {
             let response = tokio::select! {
                 response = &mut answer => response,
                 () = sleep_until(deadline) => return error_response(too_late(&call), &call),
-                () = leaving.cancelled() => match timeout(LAST_WORDS, answer).await {
+                () = leaving.cancelled() => match timeout(REPORT_TIME, answer).await {
                     Ok(response) => response,
                     Err(_) => return error_response(cut_off(&call), &call),
                 },
@@ -72,8 +59,15 @@ impl Middleware for Deadline {
             if !stream {
                 return response;
             }
-            let (sleep, leaving) = (Box::pin(sleep_until(deadline)), Box::pin(leaving.cancelled_owned()));
-            response.map(|inner| Body::new(Bounded { inner, sleep, leaving, call, over: false }))
+            let ended = call.clone();
+            let end = async move {
+                tokio::select! {
+                    biased;
+                    () = leaving.cancelled() => cut_off(&ended),
+                    () = sleep_until(deadline) => too_late(&ended),
+                }
+            };
+            response.map(|inner| Body::new(EndingBody::new(inner, call, end)))
         })
     }
 }
@@ -137,37 +131,6 @@ fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, ()> {
         _ => return Err(()),
     };
     Ok(Some(timeout))
-}
-
-impl http_body::Body for Bounded {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = self.get_mut();
-        if this.over {
-            return Poll::Ready(None);
-        }
-        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        let problem = if this.leaving.as_mut().poll(cx).is_ready() {
-            cut_off(&this.call)
-        } else {
-            std::task::ready!(this.sleep.as_mut().poll(cx));
-            too_late(&this.call)
-        };
-        this.over = true;
-        // The handler's stream ends here, and with it whatever it still does upstream.
-        this.inner = Body::empty();
-        let status = problem.request_id(this.call.request_id()).into_status();
-        let mut trailers = HeaderMap::new();
-        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.over || self.inner.is_end_stream()
-    }
 }
 
 #[cfg(test)]

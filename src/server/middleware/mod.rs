@@ -1,11 +1,14 @@
 //! The layers that every call passes, and their order.
 
-mod admission;
+pub mod admission;
 mod authenticate;
 mod caller_quota;
 mod catch_panic;
 mod complete_errors;
 mod deadline;
+mod ending_body;
+mod inflate;
+mod memory_room;
 mod observe;
 mod request_id;
 mod request_memory;
@@ -23,6 +26,7 @@ use super::observers::call_metrics::CallMetrics;
 use super::observers::span::SpanStatusObserver;
 use crate::config::Config;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::sampler::Sampler;
 use admission::Admission;
 use authenticate::Authenticate;
 use catch_panic::CatchPanic;
@@ -40,9 +44,13 @@ pub fn layers(
     catalog: Arc<Catalog>,
     authenticator: Option<Arc<Authenticator>>,
     metrics: &Metrics,
+    refused_calls: Arc<Sampler>,
 ) -> Vec<Box<dyn Middleware>> {
-    let observers: Vec<Box<dyn CallObserver>> =
-        vec![Box::new(SpanStatusObserver), Box::new(CallMetrics::new(&catalog, &metrics.server)), Box::new(AccessLog)];
+    let observers: Vec<Box<dyn CallObserver>> = vec![
+        Box::new(SpanStatusObserver),
+        Box::new(CallMetrics::new(&catalog, &metrics.server)),
+        Box::new(AccessLog { refused: refused_calls }),
+    ];
     let limits = config.server.limits;
     // Without authentication all callers look like one.
     let (calls_each, memory_each) = match &authenticator {
@@ -82,7 +90,7 @@ mod tests {
         let flags = BTreeMap::from([("sandbox".to_owned(), "true".to_owned())]);
         let config = Config::load(&flags, &BTreeMap::new(), None).unwrap();
         let catalog = Arc::new(Catalog::new(&[], &[]).unwrap());
-        let layers = layers(&config, catalog, None, &Metrics::new());
+        let layers = layers(&config, catalog, None, &Metrics::new(), Arc::new(Sampler::new("calls")));
         let names: Vec<_> = layers.iter().map(|layer| layer.name()).collect();
         let expected = [
             // Whatever fails below is answered.

@@ -22,6 +22,8 @@ pub struct RequestId {
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Tells clients that no real application is behind the server.
 const SANDBOX: HeaderName = HeaderName::from_static("x-tim-sandbox");
+/// The encodings that requests may have; sent with every response, for a client cannot ask.
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const LONGEST: usize = 128;
 
 impl Middleware for RequestId {
@@ -42,6 +44,7 @@ impl Middleware for RequestId {
         Box::pin(async move {
             let mut response = answer.await;
             response.headers_mut().insert(REQUEST_ID, id);
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip,identity"));
             if sandbox {
                 response.headers_mut().insert(SANDBOX, HeaderValue::from_static("true"));
             }

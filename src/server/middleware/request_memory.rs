@@ -2,96 +2,77 @@
 //! size, made of the smallest items, and take its time over it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, Request};
 use http_body::{Frame, SizeHint};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::admission::PAUSE;
-use super::caller_quota::{CallerQuota, Lease};
+use super::inflate::{Inflate, InflateError};
+use super::memory_room::{Incoming, MemoryRoom};
 use super::response_guard::ResponseGuard;
 use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Limits;
 use crate::context::CallContext;
 use crate::server::catalog::{Family, Kind};
+use crate::server::connection::Peer;
 use crate::server::message_scanner::{MessageScanner, Scanned};
 use crate::status::Problem;
 use contract::footprint::Footprint;
 use contract::pb::ErrorReason;
 
-/// Takes room for every message as soon as its length is announced, more when it turns out to hold many items, and refuses
-/// the call when there is none. All of that is before the message is decoded.
+/// Takes room for every message as its bytes come, more when it turns out to hold many items, and refuses the call when
+/// there is none. All of that is before the message is decoded. Messages are decompressed here, so that what counts is
+/// what they really hold.
 #[derive(Clone)]
 pub struct RequestMemory {
-    room: Arc<Semaphore>,
-    most: usize,
-    callers: CallerQuota,
+    room: MemoryRoom,
     /// Longer messages are refused anyway.
     largest: usize,
     /// How long a request may take until it is complete where the deadline of its call is that of a stream.
     patience: Duration,
 }
 
-/// The room that one call has taken; nothing before its first message.
-#[derive(Default)]
-struct Taken(Mutex<Option<(OwnedSemaphorePermit, Lease)>>);
-
 /// A request whose messages take room.
-struct Weighed {
+struct WeighedRequest {
     inner: Body,
     scanner: MessageScanner,
-    /// Of the message that is coming in.
-    footprint: Option<Footprint>,
-    call: CallContext,
-    step: RequestMemory,
-    taken: Arc<Taken>,
+    weigher: Weigher,
     late: Option<Pin<Box<Sleep>>>,
+    revoked: Pin<Box<WaitForCancellationFutureOwned>>,
     over: bool,
 }
+
+/// Takes room for one message after the other.
+struct Weigher {
+    call: CallContext,
+    layer: RequestMemory,
+    incoming: Arc<Incoming>,
+    gzip: bool,
+    /// Of the message that is coming in.
+    footprint: Option<Footprint>,
+    inflate: Option<Inflate>,
+}
+
+/// Why a request is refused.
+enum Refusal {
+    Problem(Problem),
+    Inflate(InflateError),
+}
+
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 impl RequestMemory {
     /// Room as the limits say, `most_per_caller` of it for each caller.
     pub fn new(limits: Limits, most_per_caller: usize, patience: Duration) -> Self {
-        let most = limits.max_request_memory;
-        Self {
-            room: Arc::new(Semaphore::new(most)),
-            most,
-            callers: CallerQuota::new(most_per_caller),
-            largest: limits.max_request_bytes,
-            patience,
-        }
-    }
-
-    /// Takes so many bytes more for a call.
-    fn take(&self, call: &CallContext, taken: &Taken, bytes: u64) -> Result<(), Problem> {
-        let most = self.callers.limit().min(self.most);
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        if taken.bytes().saturating_add(bytes) > most {
-            let message = format!("the request takes more than {most} bytes of memory: send fewer items at once");
-            return Err(Problem::new(Code::ResourceExhausted, ErrorReason::RequestTooLarge, message).not_executed());
-        }
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let permit = self.room.clone().try_acquire_many_owned(permits).map_err(|_| {
-            let message =
-                format!("requests that take {} bytes of memory are being served; no more are taken", self.most);
-            Problem::overloaded("gateway", message, PAUSE)
-        })?;
-        let caller = call.caller_name();
-        let lease = self.callers.take(&caller, bytes).ok_or_else(|| {
-            let most = self.callers.limit();
-            let message =
-                format!("requests of this caller that take {most} bytes of memory are being served; no more are taken");
-            Problem::overloaded(format!("caller:{caller}"), message, PAUSE)
-        })?;
-        taken.add(permit, lease);
-        Ok(())
+        let room = MemoryRoom::new(limits.max_request_memory, most_per_caller);
+        Self { room, largest: limits.max_request_bytes, patience }
     }
 }
 
@@ -100,71 +81,128 @@ impl Middleware for RequestMemory {
         "request_memory"
     }
 
-    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
+    fn handle(&self, mut request: Request<Body>, next: Next<'_>) -> ResponseFuture {
         let call = CallContext::of(request.extensions());
         // The messages of the other services are tiny, by their own bound.
         if call.method().family() != Family::Contract {
             return next.run(request);
         }
-        let taken = Arc::new(Taken::default());
-        let kept = taken.clone();
+        let peer = request.extensions().get().map(|peer: &Peer| peer.address.ip());
+        let incoming = self.room.begin(peer);
         let late = (call.method().kind != Kind::Unary).then(|| Box::pin(sleep_until(call.started() + self.patience)));
-        let step = self.clone();
-        let (scanner, footprint) = (MessageScanner::default(), None);
-        let weighed = |inner| Weighed { inner, scanner, footprint, call, step, taken, late, over: false };
-        let answer = next.run(request.map(|inner| Body::new(weighed(inner))));
-        // A handler may use what it was asked to the end of its answer.
-        Box::pin(async move { answer.await.map(|inner| Body::new(ResponseGuard::new(inner, kept))) })
+        let gzip = take_gzip(request.headers_mut());
+        let revoked = Box::pin(incoming.revoked().clone().cancelled_owned());
+        let kept = incoming.clone();
+        let weigher = Weigher { call, layer: self.clone(), incoming, gzip, footprint: None, inflate: None };
+        let scanner = MessageScanner::default();
+        let weighed = |inner| WeighedRequest { inner, scanner, weigher, late, revoked, over: false };
+        let response = next.run(request.map(|inner| Body::new(weighed(inner))));
+        // A handler may use what it was asked to the end of its response.
+        Box::pin(async move { response.await.map(|inner| Body::new(ResponseGuard::new(inner, kept))) })
     }
 }
 
-impl Taken {
-    fn bytes(&self) -> usize {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.as_ref().map_or(0, |(permit, _)| permit.num_permits())
+/// Whether messages may be compressed. What is behind this layer sees them as they are.
+fn take_gzip(headers: &mut HeaderMap) -> bool {
+    let gzip = headers.get(&ENCODING).is_some_and(|encoding| encoding.as_bytes() == b"gzip");
+    if gzip {
+        headers.remove(&ENCODING);
     }
+    gzip
+}
 
-    fn add(&self, permit: OwnedSemaphorePermit, more: Lease) {
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *taken {
-            Some((before, lease)) => {
-                before.merge(permit);
-                lease.merge(more);
-            }
-            nothing => *nothing = Some((permit, more)),
+impl Weigher {
+    /// Takes room for what these bytes bring, and returns them as the handler is to see them.
+    fn weigh(&mut self, scanner: &mut MessageScanner, data: &Bytes) -> Result<Bytes, Problem> {
+        if !self.gzip {
+            let mut result = Ok(());
+            scanner.scan(data, |found| {
+                if result.is_ok() {
+                    result = self.plain(found);
+                }
+            });
+            return result.map(|()| data.clone());
         }
+        let (mut out, mut result) = (BytesMut::new(), Ok(()));
+        scanner.scan(data, |found| {
+            if result.is_ok() {
+                result = self.decompress(found, &mut out);
+            }
+        });
+        result.map(|()| out.freeze()).map_err(|refusal| refusal.into_problem(self.layer.largest))
+    }
+
+    fn plain(&mut self, found: Scanned<'_>) -> Result<(), Problem> {
+        match found {
+            Scanned::Begins { length, .. } => self.begin(length),
+            Scanned::Bytes(bytes) => self.take(bytes)?,
+            Scanned::Ends => {}
+        }
+        Ok(())
+    }
+
+    fn decompress(&mut self, found: Scanned<'_>, out: &mut BytesMut) -> Result<(), Refusal> {
+        match found {
+            Scanned::Begins { compressed: true, length } if length as usize > self.layer.largest => {
+                return Err(InflateError::TooLarge.into());
+            }
+            Scanned::Begins { compressed: true, .. } => {
+                self.begin(u32::try_from(self.layer.largest).unwrap_or(u32::MAX));
+                self.inflate = Some(Inflate::new(self.layer.largest));
+            }
+            Scanned::Begins { compressed: false, length } => {
+                self.begin(length);
+                prefix(out, length);
+            }
+            Scanned::Bytes(bytes) => match self.inflate.take() {
+                Some(mut inflate) => {
+                    inflate.push(bytes, |more| self.take(more).map_err(Refusal::Problem))?;
+                    self.inflate = Some(inflate);
+                }
+                None => {
+                    self.take(bytes).map_err(Refusal::Problem)?;
+                    out.put_slice(bytes);
+                }
+            },
+            Scanned::Ends => {
+                if let Some(inflate) = self.inflate.take() {
+                    let message = inflate.finish(|more| self.take(more).map_err(Refusal::Problem))?;
+                    prefix(out, u32::try_from(message.len()).unwrap_or(u32::MAX));
+                    out.put_slice(&message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, length: u32) {
+        let rule = self.call.method().rule.filter(|_| length as usize <= self.layer.largest);
+        self.footprint = rule.map(|rule| Footprint::new(rule.request, length));
+    }
+
+    /// Takes room for bytes of a message; nothing for one that is refused anyway.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        let Some(footprint) = &mut self.footprint else { return Ok(()) };
+        let weight = (bytes.len() as u64 * Footprint::COPIES as u64).saturating_add(footprint.see(bytes));
+        self.layer.room.take(&self.call, &self.incoming, weight, bytes.len())
     }
 }
 
-impl Weighed {
-    /// Takes room for what these bytes bring.
-    fn weigh(&mut self, data: &[u8]) -> Result<(), Problem> {
-        let Self { scanner, footprint, step, call, taken, .. } = self;
-        let mut weight = 0u64;
-        scanner.scan(data, |found| match found {
-            Scanned::Begins { length, .. } if length as usize <= step.largest => {
-                weight += u64::from(length) * Footprint::COPIES as u64;
-                *footprint = call.method().rule.map(|rule| Footprint::new(rule.request, length));
-            }
-            Scanned::Begins { .. } => *footprint = None,
-            Scanned::Bytes(bytes) => {
-                let added = footprint.as_mut().map_or(0, |footprint| footprint.see(bytes));
-                weight = weight.saturating_add(added);
-            }
-            Scanned::Ends => {}
-        });
-        if weight == 0 { Ok(()) } else { step.take(call, taken, weight) }
-    }
+fn prefix(out: &mut BytesMut, length: u32) {
+    out.put_u8(0);
+    out.put_u32(length);
+}
 
+impl WeighedRequest {
     fn refuse(&mut self, problem: Problem) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         self.over = true;
         // What has come so far is of no use any more.
         self.inner = Body::empty();
-        Poll::Ready(Some(Err(problem.request_id(self.call.request_id()).into_status())))
+        Poll::Ready(Some(Err(problem.request_id(self.weigher.call.request_id()).into_status())))
     }
 }
 
-impl http_body::Body for Weighed {
+impl http_body::Body for WeighedRequest {
     type Data = Bytes;
     type Error = Status;
 
@@ -173,19 +211,33 @@ impl http_body::Body for Weighed {
         if this.over {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                let weighed = frame.data_ref().map_or(Ok(()), |data| this.weigh(data));
-                match weighed {
-                    Ok(()) => Poll::Ready(Some(Ok(frame))),
-                    Err(problem) => this.refuse(problem),
-                }
+        if this.revoked.as_mut().poll(cx).is_ready() {
+            return this.refuse(MemoryRoom::too_slow());
+        }
+        let frame = match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => frame,
+            Poll::Ready(other) => {
+                this.weigher.incoming.complete();
+                return Poll::Ready(other);
             }
-            Poll::Ready(other) => Poll::Ready(other),
-            Poll::Pending => match this.late.as_mut().map(|late| late.as_mut().poll(cx)) {
-                Some(Poll::Ready(())) => this.refuse(Problem::request_too_slow()),
-                _ => Poll::Pending,
-            },
+            Poll::Pending => {
+                return match this.late.as_mut().map(|late| late.as_mut().poll(cx)) {
+                    Some(Poll::Ready(())) => this.refuse(Problem::request_too_slow()),
+                    _ => Poll::Pending,
+                };
+            }
+        };
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => return Poll::Ready(Some(Ok(frame))),
+        };
+        let weighed = this.weigher.weigh(&mut this.scanner, &data);
+        if this.inner.is_end_stream() {
+            this.weigher.incoming.complete();
+        }
+        match weighed {
+            Ok(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Err(problem) => this.refuse(problem),
         }
     }
 
@@ -194,6 +246,28 @@ impl http_body::Body for Weighed {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        if self.weigher.gzip { SizeHint::default() } else { self.inner.size_hint() }
+    }
+}
+
+impl Refusal {
+    fn into_problem(self, largest: usize) -> Problem {
+        match self {
+            Self::Problem(problem) => problem,
+            Self::Inflate(InflateError::TooLarge) => {
+                let message = format!("the request holds more than {largest} bytes once it is decompressed: split it");
+                Problem::new(Code::ResourceExhausted, ErrorReason::RequestTooLarge, message).not_executed()
+            }
+            Self::Inflate(InflateError::Broken) => {
+                let message = "the request is not compressed as grpc-encoding says";
+                Problem::new(Code::InvalidArgument, ErrorReason::InvalidArgument, message).not_executed()
+            }
+        }
+    }
+}
+
+impl From<InflateError> for Refusal {
+    fn from(error: InflateError) -> Self {
+        Self::Inflate(error)
     }
 }

@@ -1,17 +1,27 @@
 //! One line for each call. No body, no metadata, no query ever gets into it.
 
+use std::sync::Arc;
+
 use tonic::Code;
 
 use super::{CallObserver, ObservedCall, Outcome, code_label};
+use crate::context::CallContext;
 use crate::server::catalog::Family;
+use crate::telemetry::sampler::Sampler;
 
 /// Writes the line when the call has ended.
-#[derive(Debug, Clone, Copy)]
-pub struct AccessLog;
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    /// Bounds the lines of calls that were refused to nobody known.
+    pub refused: Arc<Sampler>,
+}
 
 impl CallObserver for AccessLog {
     fn ended(&self, observed: &ObservedCall, outcome: &Outcome) {
         let (call, trace_id) = (&observed.context, observed.trace_id.as_deref());
+        if is_strangers(call, outcome.code) && !self.refused.admit() {
+            return;
+        }
         let ms = call.started().elapsed().as_secs_f64() * 1000.0;
         let ms = (ms * 1000.0).round() / 1000.0;
         // A macro, because the level of an event is fixed where it stands.
@@ -41,4 +51,10 @@ impl CallObserver for AccessLog {
             _ => line!(tracing::Level::INFO),
         }
     }
+}
+
+/// Whether anybody who reaches the port can cause the line at no cost: a call of nobody known that was refused before
+/// anything was done.
+fn is_strangers(call: &CallContext, code: Code) -> bool {
+    code != Code::Ok && call.is_anonymous() && call.command().is_none()
 }

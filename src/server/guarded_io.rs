@@ -1,4 +1,5 @@
-//! Bounds the time until a new connection shows what it speaks, so that silent ones cannot pile up.
+//! Bounds the time until a new connection shows what it speaks, so that silent ones cannot pile up, and ends connections
+//! that flood the server with frames.
 
 use std::io;
 use std::pin::Pin;
@@ -7,10 +8,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A stream whose first bytes must come in time.
+use super::frame_budget::FrameBudget;
+
+/// A stream whose first bytes must come in time, and whose frames are counted.
 #[derive(Debug)]
-pub struct Preface<I> {
+pub struct GuardedIo<I> {
     inner: I,
+    frames: FrameBudget,
     missing: usize,
     deadline: Pin<Box<Sleep>>,
 }
@@ -18,14 +22,21 @@ pub struct Preface<I> {
 /// The length of HTTP/2's connection preface; no HTTP/1.1 request is shorter.
 const LENGTH: usize = 24;
 
-impl<I> Preface<I> {
+impl<I> GuardedIo<I> {
     /// Gives the stream until `deadline`.
     pub fn new(inner: I, deadline: Instant) -> Self {
-        Self { inner, missing: LENGTH, deadline: Box::pin(sleep_until(deadline)) }
+        Self { inner, frames: FrameBudget::new(), missing: LENGTH, deadline: Box::pin(sleep_until(deadline)) }
+    }
+
+    fn wrote(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &polled {
+            self.frames.sent(*bytes);
+        }
+        polled
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Preface<I> {
+impl<I: AsyncRead + Unpin> AsyncRead for GuardedIo<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -36,13 +47,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Preface<I> {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
+        if let Err(flood) = this.frames.received(&buf.filled()[before..]) {
+            return Poll::Ready(Err(io::Error::other(flood)));
+        }
         polled
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Preface<I> {
+impl<I: AsyncWrite + Unpin> AsyncWrite for GuardedIo<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_write(cx, buf);
+        this.wrote(polled)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -58,7 +74,9 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Preface<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_write_vectored(cx, bufs);
+        this.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
