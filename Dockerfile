@@ -1,14 +1,15 @@
 # syntax=docker/dockerfile:1
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
+# .dockerignore lets through what the binary is built from.
 COPY . .
-# The caches keep what is built between builds; the binary is copied out of them.
+# The caches keep downloads and what is compiled between builds; the binary is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --features redis \
+    cargo build --locked --release --package tencent-im-grpc --features redis \
     && install -D target/release/tencent-im-grpc /out/tencent-im-grpc
 
-# No shell, no package manager, root certificates, a user without rights (65532).
+# No shell, no package manager; root certificates and a user without rights (65532).
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/tencent-im-grpc /usr/local/bin/tencent-im-grpc
 EXPOSE 50051 9090

@@ -1,11 +1,12 @@
 //! The gateway: Tencent Cloud IM's group REST API as one typed gRPC service.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod cli;
 pub mod config;
+mod context;
 pub mod gateway;
 mod loopback;
-pub mod serve;
 pub mod server;
 pub mod status;
 pub mod telemetry;

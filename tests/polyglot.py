@@ -34,6 +34,7 @@ PINS = {
     "Java": [("java/.java-version", r"^(\d+)", "mvn -v", r"Java version: (\d+)", "Debian's openjdk-17-jdk-headless, and JAVA_HOME")],
     "Python": [("python/.python-version", r"^(\d+\.\d+)", "python3 -V", r"Python (\d+\.\d+)", "https://www.python.org")],
     "Node": [("node/.nvmrc", r"^(\d+)", "node -v", r"v(\d+)", "https://nodejs.org or nvm")],
+    "Rust": [("rust/Cargo.toml", r'^rust-version = "(\d+\.\d+)"', "rustc --version", r"^rustc (\d+\.\d+)", "https://rustup.rs")],
     "C++": [
         ("cpp/toolchain.cmake", r"CXX_COMPILER g\+\+-(\d+)", "g++-12 -dumpversion", r"^(\d+)", "Debian 12's g++"),
         ("cpp/toolchain.cmake", r"protobuf (\d+\.\d+)", "pkg-config --modversion protobuf", r"^(\d+\.\d+)", "Debian 12's libprotobuf-dev"),
@@ -146,6 +147,6 @@ def run(languages, work, not_run=None):
             print(f"{line}\n{wrong}" if wrong else line, flush=True)
             if "SUMMARY" in os.environ:
                 with open(os.environ["SUMMARY"], "a", encoding="utf-8") as summary:
-                    summary.write(f"{line}\n")
+                    summary.write(f"  {line}\n")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     sys.exit(1 if failed else 0)

@@ -2,15 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
+use std::time::Duration;
 
-use tencent_im_grpc::config::Config;
-use tencent_im_grpc::config::table::SETTINGS;
+use contract::batches::Batch;
+use tencent_im_grpc::config::table::{SETTINGS, Shape};
+use tencent_im_grpc::config::{Config, ConfigErrors, GONE};
 
 use crate::support::process::KEY;
 
 fn run(args: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tencent-im-grpc"));
     command.args(args).env_clear().envs(environment.iter().copied()).output().unwrap()
+}
+
+/// What is said of these flags, in a configuration that is right without them.
+fn load(flags: &[(&str, &str)], file: &str) -> Result<Config, ConfigErrors> {
+    let path = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(path.path(), file).unwrap();
+    let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let sandbox = BTreeMap::from([("TIM_SANDBOX".to_owned(), "true".to_owned())]);
+    Config::load(&flags, &sandbox, Some(path.path()))
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -44,7 +55,7 @@ fn all_files_are_checked_at_once() {
     let (code, told) = check(&[&jwt[..], &tls, &["--limits-max-in-flight", "none"]].concat());
     assert_eq!(code, Some(64));
     for what in [
-        "6 problems",
+        "6 errors",
         "identity `https://a/b`",
         "`reads` is no scope",
         "jwt.jwks_file: ",
@@ -58,7 +69,7 @@ fn all_files_are_checked_at_once() {
     std::fs::write(callers.path(), entry("uri = \"spiffe://a/b\"\napps = [\"default\", \"typo\"]")).unwrap();
     let (code, told) = check(&[]);
     assert_eq!(code, Some(64));
-    assert!(told.contains("1 problem") && told.contains("identity `spiffe://a/b`: there is no application `typo`"));
+    assert!(told.contains("1 error ") && told.contains("identity `spiffe://a/b`: there is no application `typo`"));
     std::fs::write(callers.path(), entry("uri = \"spiffe://a/b\"\napps = [\"*\", \"default\"]")).unwrap();
     assert_eq!(check(&[]), (Some(0), String::new()));
 }
@@ -148,16 +159,16 @@ fn flags_beat_the_environment_and_the_environment_beats_the_file() {
     let config = Config::load(&flags, &environment, Some(file.path())).unwrap();
     let app = &config.apps.by_name["default"].upstream;
     assert_eq!((app.sdk_app_id, app.identifier.as_str()), (2, "flag"));
-    assert_eq!(app.base_urls[0], "https://adminapijpn.im.qcloud.com");
+    assert_eq!(app.base_urls[0].as_str(), "https://adminapijpn.im.qcloud.com");
 
     std::fs::write(file.path(), "sdk_app_idd = 1\n").unwrap();
-    let problems = Config::load(&flags, &environment, Some(file.path())).unwrap_err().to_string();
-    assert!(problems.contains("sdk_app_idd"), "{problems}");
+    let errors = Config::load(&flags, &environment, Some(file.path())).unwrap_err().to_string();
+    assert!(errors.contains("sdk_app_idd: is not a setting; did you mean `sdk_app_id`?"), "{errors}");
 }
 
 /// Who looks at settings that do not work sees them all the same, and then what is wrong.
 #[test]
-fn wrong_settings_are_shown_with_their_problems() {
+fn wrong_settings_are_shown_with_their_errors() {
     let environment = [
         ("TIM_SECRET_KEY", KEY),
         ("TIM_LIMITS_MAX_IN_FLIGHT", "12"),
@@ -196,9 +207,9 @@ fn a_number_that_is_none_is_called_so() {
         ("upstream.retry_budget", "half", "`half` is not a number"),
     ] {
         let flags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
-        let problems = Config::load(&flags, &BTreeMap::new(), None).unwrap_err();
-        // An SDKAppID that is not there is another problem.
-        assert!(problems.0.iter().any(|problem| problem.setting == key && problem.what == what), "{problems}");
+        let errors = Config::load(&flags, &BTreeMap::new(), None).unwrap_err();
+        // An SDKAppID that is not there is another error.
+        assert!(errors.0.iter().any(|error| error.setting == key && error.what == what), "{errors}");
     }
 }
 
@@ -215,4 +226,120 @@ fn an_address_that_is_taken_is_told_with_its_setting() {
         let said = text(output.stderr);
         assert!(said.contains(&taken) && said.contains(told), "{said}");
     }
+}
+
+/// Whoever upgrades finds out what takes the place of a setting, wherever it is set.
+#[test]
+fn a_setting_that_is_gone_is_refused_with_what_replaces_it() {
+    for gone in GONE {
+        let (flag, variable) = (gone.key.replace(['.', '_'], "-"), gone.key.replace('.', "_").to_uppercase());
+        let (section, name) = gone.key.split_once('.').unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("[{section}]\n{name} = 1\n")).unwrap();
+        let check = ["config", "check", "--sandbox"];
+        let by_flag = run(&[&check[..], &[&format!("--{flag}"), "1"]].concat(), &[]);
+        let by_variable = run(&check, &[(&format!("TIM_{variable}"), "1")]);
+        let by_file = run(&[&check[..], &["--config", file.path().to_str().unwrap()]].concat(), &[]);
+        for (name, output) in
+            [(format!("--{flag}"), by_flag), (format!("TIM_{variable}"), by_variable), (gone.key.to_owned(), by_file)]
+        {
+            assert_eq!(output.status.code(), Some(64), "{name}");
+            let said = text(output.stderr);
+            let line = said.lines().find_map(|line| line.strip_prefix(&format!("  {name}: ")));
+            let line = line.unwrap_or_else(|| panic!("{name} in {said}"));
+            let fix = line.strip_prefix("is not a setting any more; ").unwrap();
+            let replaced = fix.strip_prefix("set `").and_then(|rest| rest.split('`').next());
+            match replaced.map(|key| SETTINGS.iter().find(|setting| setting.key == key).unwrap()) {
+                Some(by) => assert!(fix.contains(&format!("(--{}, {})", by.flag(), by.env())), "{fix}"),
+                None => assert!(fix.starts_with("remove it: "), "{fix}"),
+            }
+        }
+        // It is not shown to those who never had it.
+        let help = text(run(&["serve", "--help"], &[]).stdout);
+        assert!(!help.contains(&format!("--{flag} ")) && !help.contains(&format!("--{flag}\n")), "{flag}");
+    }
+}
+
+#[test]
+fn every_default_can_be_read() {
+    let config = load(&[], "").unwrap();
+    assert_eq!(config.server.deadline.default, Duration::from_secs(15));
+    for setting in SETTINGS {
+        let key = setting.key;
+        if setting.default.is_empty() || setting.is_secret() || key == "sandbox" {
+            continue;
+        }
+        load(&[(key, setting.default)], "").unwrap_or_else(|errors| panic!("{key}: {errors}"));
+    }
+}
+
+#[test]
+fn caps_and_rates_are_tables_of_the_file_and_pairs_elsewhere() {
+    let file = "[batch.caps]\nBatchAddMembers = 300\n[upstream.rates]\nsend_group_msg = 400\n\"im_open/x\" = 0.5\n";
+    let flags = [("batch.caps", "BatchAddMembers=300"), ("upstream.rates", "send_group_msg = 400, im_open/x=0.5")];
+    for config in [load(&[], file).unwrap(), load(&flags, "").unwrap()] {
+        assert_eq!((config.batch.cap(Batch::AddMembers), config.batch.cap(Batch::GetRoles)), (300, 500));
+        let rates = &config.apps.by_name["default"].upstream.rates;
+        assert_eq!((rates["send_group_msg"], rates["im_open/x"]), (400.0, 0.5));
+    }
+    for (key, value, said) in [
+        ("batch.caps", "BatchAddMember=300", "`BatchAddMember` is not a batch; did you mean `BatchAddMembers`?"),
+        ("batch.caps", "BatchAddMembers=0", "BatchAddMembers: `0` is out of range; write a number from 1 to 10000"),
+        ("batch.caps", "BatchAddMembers", "`BatchAddMembers` is not a name and a number"),
+        ("batch.caps", "BatchGetRoles=1,BatchGetRoles=2", "`BatchGetRoles` is there twice"),
+        ("upstream.rates", "send_group_mgs=1", "not a command of the contract; did you mean `send_group_msg`?"),
+        ("upstream.rates", "/x=1", "is not a command of the contract"),
+    ] {
+        let errors = load(&[(key, value)], "").unwrap_err().to_string();
+        assert!(errors.contains(said), "{errors}");
+    }
+}
+
+/// A word that is nearly right is answered with the right one, for an application's table too.
+#[test]
+fn unknown_keys_are_answered_with_what_was_probably_meant() {
+    for (file, said) in [
+        ("[deadlin]\ndefault = \"1s\"\n", "deadlin.default: is not a setting; did you mean `deadline.default`?"),
+        ("[log]\nlevle = \"info\"\n", "log.levle: is not a setting; did you mean `log.level`?"),
+        ("[apps.shop]\nsecretkeyfile = \"x\"\n", "did you mean `apps.shop.secret_key_file`?"),
+        ("limits = 5\n", "limits: is a table; write [limits] above its settings"),
+        ("nonsense = 1\n", "nonsense: is not a setting; remove it"),
+        ("\"a\\nb\" = 1\n", "a\\nb: is not a setting"),
+    ] {
+        let errors = load(&[], file).unwrap_err().to_string();
+        assert!(errors.contains(said), "{said} in {errors}");
+    }
+}
+
+#[test]
+fn help_begins_with_the_settings_that_most_users_set() {
+    let short = text(run(&["serve", "-h"], &[]).stdout);
+    let flags = short.lines().filter(|line| line.trim_start().starts_with("--")).count();
+    assert_eq!(flags, 10, "{short}");
+    let long = text(run(&["serve", "--help"], &[]).stdout);
+    let (common, rest) = long.split_once("\nServing:\n").unwrap();
+    assert!(common.contains("--secret-key-file") && !common.contains("--drain-pause"), "{common}");
+    for setting in SETTINGS {
+        assert_eq!(long.contains(&format!("--{}", setting.flag())), !setting.is_secret(), "{}", setting.key);
+        let heading = format!("\n{}:\n", setting.heading);
+        assert!(long.contains(&heading) || rest.contains(&heading), "{heading}");
+    }
+    assert!(SETTINGS.iter().any(|setting| setting.shape == Shape::Map));
+}
+
+/// The reasons of the system come without their numbers, and once.
+#[test]
+fn what_cannot_be_reached_or_read_is_said_in_plain_words() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let said = |args: &[&str]| {
+        let output = run(args, &[]);
+        assert_ne!(output.status.code(), Some(0));
+        text(output.stderr)
+    };
+    let told = said(&["healthcheck", "--addr", &closed]);
+    assert_eq!(told, format!("cannot connect to {closed}: Connection refused\n"));
+    let told = said(&["healthcheck", "--addr", "http://a b"]);
+    assert_eq!(told, "`http://a b` is not an address; write one such as 127.0.0.1:50051\n");
+    let told = said(&["config", "check", "--sandbox", "--auth-callers-file", "/nowhere"]);
+    assert!(told.contains("auth.callers_file: /nowhere: No such file or directory; correct the file"), "{told}");
 }

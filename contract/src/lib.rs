@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "json")]
+pub mod batches;
+#[cfg(feature = "json")]
 pub mod codes;
 #[cfg(feature = "json")]
 pub mod command;

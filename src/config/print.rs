@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use super::key::{Shape, env_name, flag_name};
 use super::sources::{Source, Values};
-use super::table::{APP_KEYS, SETTINGS, Setting, env_name, flag_name};
+use super::table::{APP_SETTINGS, SECRET_KEY, SETTINGS};
 
 /// What every setting is and where it came from. Secrets are dropped when it is made.
 #[derive(Debug, Clone)]
@@ -29,9 +30,12 @@ impl Effective {
             let secret = !text.is_empty() && (secret || pasted || has_password(text));
             Line { text: if secret { REDACTED.to_owned() } else { without_queries(text) }, source, key }
         };
-        let mut lines: Vec<_> = SETTINGS.iter().map(|setting| line(setting.key.to_owned(), setting.secret)).collect();
+        let mut lines: Vec<_> =
+            SETTINGS.iter().map(|setting| line(setting.key.to_owned(), setting.is_secret())).collect();
         for app in values.apps() {
-            lines.extend(APP_KEYS.iter().map(|key| line(format!("apps.{app}.{key}"), *key == "secret_key")));
+            lines.extend(
+                APP_SETTINGS.iter().map(|setting| line(format!("apps.{app}.{}", setting.key), setting.is_secret())),
+            );
         }
         Self(lines)
     }
@@ -66,8 +70,10 @@ impl fmt::Display for Effective {
 
 /// Whether a setting names the file of a secret.
 fn is_secret_file(key: &str) -> bool {
-    let secret = |key: &str| key == "secret_key" || SETTINGS.iter().any(|setting| setting.secret && setting.key == key);
-    key.strip_suffix("_file").is_some_and(|key| secret(key) || key.starts_with("apps.") && key.ends_with(".secret_key"))
+    let secret = |name: &str| SETTINGS.iter().any(|setting| setting.is_secret() && setting.key == name);
+    key.strip_suffix("_file").is_some_and(|key| {
+        secret(key) || key.starts_with("apps.") && key.rsplit('.').next() == Some(SECRET_KEY.setting.key)
+    })
 }
 
 fn has_password(text: &str) -> bool {
@@ -83,19 +89,29 @@ fn without_queries(text: &str) -> String {
     urls.collect::<Vec<_>>().join(",")
 }
 
-/// The table of all settings in Markdown, for the documentation.
+/// All settings as Markdown, a table for each heading, for the documentation.
+#[must_use]
 pub fn reference() -> String {
-    let mut text = String::from("| setting | flag | environment | default | meaning |\n|---|---|---|---|---|\n");
+    let mut text = String::new();
+    let mut heading = "";
     for setting in SETTINGS {
-        let Setting { key, default, value, help, secret } = setting;
-        let flag = match *value {
-            _ if *secret => "never".to_owned(),
+        if setting.heading != heading {
+            heading = setting.heading;
+            let before = if text.is_empty() { "" } else { "\n" };
+            text += &format!("{before}### {heading}\n\n");
+            text += "| setting | flag | environment | default | meaning |\n|---|---|---|---|---|\n";
+        }
+        let flag = match setting.shape {
+            Shape::Secret => "never".to_owned(),
             // Its value can be left out, and then means true; so it must be joined to the flag.
-            "BOOL" => format!("`--{}[=BOOL]`", setting.flag()),
-            value => format!("`--{} {value}`", setting.flag()),
+            Shape::Switch => format!("`--{}[=BOOL]`", setting.flag()),
+            Shape::Plain | Shape::Map => format!("`--{} {}`", setting.flag(), setting.value),
         };
-        let default = if default.is_empty() { "not set".to_owned() } else { format!("`{default}`") };
-        text += &format!("| `{key}` | {flag} | `{}` | {default} | {help} |\n", setting.env());
+        let default = match setting.default {
+            "" => "not set".to_owned(),
+            default => format!("`{default}`"),
+        };
+        text += &format!("| `{}` | {flag} | `{}` | {default} | {} |\n", setting.key, setting.env(), setting.help);
     }
     text
 }

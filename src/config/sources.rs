@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::Problem;
-use super::table::{APP_KEYS, SETTINGS, env_name, find};
+use super::error::{ConfigError, reason};
+use super::gone;
+use super::key::{Shape, env_name, flag_name};
+use super::suggest::nearest;
+use super::table::{APP_SETTINGS, SETTINGS, find};
 
 /// Where a value came from; the later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,24 +30,27 @@ pub struct Values {
 }
 
 impl Values {
-    /// Merges the sources. Problems (unknown keys, an unreadable file) are added to `problems`, so that all are told at
-    /// once.
+    /// Merges the sources. What is wrong with them (unknown keys, an unreadable file) is added to `errors`, so that
+    /// everything is said at once.
     pub fn collect(
         flags: &BTreeMap<String, String>,
         env: &BTreeMap<String, String>,
         file: Option<&Path>,
-        problems: &mut Vec<Problem>,
+        errors: &mut Vec<ConfigError>,
     ) -> Self {
         let mut values = Self::default();
         for setting in SETTINGS {
             values.set(setting.key, setting.default, Source::Default);
         }
         if let Some(path) = file {
-            values.read_file(path, problems);
+            values.read_file(path, errors);
         }
-        values.read_env(env, problems);
+        values.read_env(env, errors);
         for (key, value) in flags {
-            values.set(key, value, Source::Flag);
+            match find(key) {
+                Some(_) => values.set(key, value, Source::Flag),
+                None => errors.push(unknown(&format!("--{}", flag_name(key)), key)),
+            }
         }
         values
     }
@@ -63,53 +69,57 @@ impl Values {
         self.values.insert(key.to_owned(), (value.to_owned(), source));
     }
 
-    fn read_file(&mut self, path: &Path, problems: &mut Vec<Problem>) {
+    fn read_file(&mut self, path: &Path, errors: &mut Vec<ConfigError>) {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                let what = format!("cannot read {}: {error}", path.display());
-                return problems.push(Problem::new("config", what, "name a readable TOML file"));
+                let what = format!("cannot read {}: {}", path.display(), reason(&error));
+                return errors.push(ConfigError::new("config", what, "name a readable TOML file"));
             }
         };
         match text.parse::<toml::Table>() {
-            Ok(table) => self.read_table("", &table, problems),
+            Ok(table) => self.read_table("", &table, errors),
             Err(error) => {
                 // Only the place and the reason: the parser's own text quotes the line, and that may hold a secret.
                 let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
                 let what = format!("{} is not TOML, line {line}: {}", path.display(), error.message());
-                problems.push(Problem::new("config", what, "correct the line"));
+                errors.push(ConfigError::new("config", what, "correct the line"));
             }
         }
     }
 
-    fn read_table(&mut self, prefix: &str, table: &toml::Table, problems: &mut Vec<Problem>) {
+    fn read_table(&mut self, prefix: &str, table: &toml::Table, errors: &mut Vec<ConfigError>) {
         for (name, value) in table {
             let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            match value {
-                toml::Value::Table(inner) => {
+            match (shape(&key), value) {
+                (Some(Shape::Map), toml::Value::Table(entries)) => match map_of(entries) {
+                    Some(text) => self.set(&key, &text, Source::File),
+                    None => errors.push(ConfigError::new(&key, "has a value of the wrong kind", "write numbers")),
+                },
+                (None, toml::Value::Table(inner)) if !is_gone(&key) => {
                     if let Some(app) = key.strip_prefix("apps.").filter(|app| !app.contains('.')) {
                         self.apps.insert(app.to_owned());
                     }
-                    self.read_table(&key, inner, problems);
+                    self.read_table(&key, inner, errors);
                 }
-                value if is_known(&key) => match text_of(value) {
+                (Some(_), value) => match text_of(value) {
                     Some(text) => self.set(&key, &text, Source::File),
-                    None => problems.push(Problem::new(
+                    None => errors.push(ConfigError::new(
                         &key,
                         "has a value of the wrong kind",
-                        "write a text, number or list",
+                        "write a text, a number or a list",
                     )),
                 },
-                _ => problems.push(Problem::new(&key, "is not a setting", &suggestion(&key))),
+                (None, _) => errors.push(unknown(&key, &key)),
             }
         }
     }
 
-    fn read_env(&mut self, env: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
+    fn read_env(&mut self, env: &BTreeMap<String, String>, errors: &mut Vec<ConfigError>) {
         let mut known: BTreeMap<String, String> = SETTINGS.iter().map(|s| (s.env(), s.key.to_owned())).collect();
         for app in &self.apps {
-            for key in APP_KEYS {
-                let key = format!("apps.{app}.{key}");
+            for setting in APP_SETTINGS {
+                let key = format!("apps.{app}.{}", setting.key);
                 known.insert(env_name(&key), key);
             }
         }
@@ -118,19 +128,26 @@ impl Values {
                 Some(key) => self.set(&key.clone(), value, Source::Env),
                 None if name == "TIM_CONFIG" || !name.starts_with("TIM_") || is_service_link(name) => {}
                 None => {
+                    let gone = gone::GONE.iter().find(|gone| env_name(gone.key) == *name);
                     let key = name.trim_start_matches("TIM_").to_ascii_lowercase();
-                    problems.push(Problem::new(name, "is not a setting", &suggestion(&key)));
+                    errors.push(unknown(name, gone.map_or(&key, |gone| gone.key)));
                 }
             }
         }
     }
 }
 
-fn is_known(key: &str) -> bool {
-    if let Some(rest) = key.strip_prefix("apps.") {
-        return rest.split_once('.').is_some_and(|(_, key)| APP_KEYS.contains(&key));
-    }
-    find(key).is_some()
+/// How the setting of a key is written; `None` when there is none.
+fn shape(key: &str) -> Option<Shape> {
+    let setting = match key.strip_prefix("apps.").and_then(|rest| rest.split_once('.')) {
+        Some((_, key)) => APP_SETTINGS.iter().find(|setting| setting.key == key),
+        None => find(key),
+    };
+    setting.map(|setting| setting.shape)
+}
+
+fn is_gone(key: &str) -> bool {
+    gone::find(key).is_some()
 }
 
 fn text_of(value: &toml::Value) -> Option<String> {
@@ -144,6 +161,17 @@ fn text_of(value: &toml::Value) -> Option<String> {
     }
 }
 
+/// A table of numbers, as it is written in a flag.
+fn map_of(table: &toml::Table) -> Option<String> {
+    let entry = |(name, value): (&String, &toml::Value)| match value {
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::String(_) => {
+            Some(format!("{name}={}", text_of(value)?))
+        }
+        _ => None,
+    };
+    table.iter().map(entry).collect::<Option<Vec<_>>>().map(|entries| entries.join(","))
+}
+
 /// Kubernetes puts such variables into every pod for a service whose name starts with `tim`.
 fn is_service_link(name: &str) -> bool {
     name.ends_with("_SERVICE_HOST")
@@ -152,28 +180,24 @@ fn is_service_link(name: &str) -> bool {
         || name.ends_with("_PORT")
 }
 
-fn suggestion(key: &str) -> String {
-    let plain = |key: &str| key.replace(['.', '_', '-'], "");
-    let wanted = plain(key);
-    let near = SETTINGS.iter().map(|s| s.key).min_by_key(|candidate| distance(&plain(candidate), &wanted));
-    match near.filter(|candidate| distance(&plain(candidate), &wanted) <= 3) {
-        Some(near) => format!("did you mean `{near}`? `tencent-im-grpc config reference` lists all settings"),
-        None => "remove it; `tencent-im-grpc config reference` lists all settings".to_owned(),
+/// What to say of a key that is not a setting; `name` is what it was called where it is set.
+fn unknown(name: &str, key: &str) -> ConfigError {
+    const ALL: &str = "`tencent-im-grpc config reference` lists all settings";
+    if let Some(gone) = gone::find(key) {
+        return gone.error(name);
     }
-}
-
-/// Levenshtein's edit distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
-        }
+    let section = format!("{key}.");
+    if SETTINGS.iter().any(|setting| setting.key.starts_with(&section)) {
+        return ConfigError::new(name, "is a table", format!("write [{key}] above its settings; {ALL}"));
     }
-    row[b.len()]
+    // The keys of an application are fewer, and those of the top level are none of them.
+    let (prefix, key, settings) = match key.strip_prefix("apps.").and_then(|rest| rest.split_once('.')) {
+        Some((app, key)) => (format!("apps.{app}."), key, APP_SETTINGS),
+        None => (String::new(), key, SETTINGS),
+    };
+    let fix = match nearest(key, settings.iter().map(|setting| setting.key)) {
+        Some(near) => format!("did you mean `{prefix}{near}`? {ALL}"),
+        None => format!("remove it; {ALL}"),
+    };
+    ConfigError::new(name, "is not a setting", fix)
 }

@@ -1,9 +1,9 @@
 //! Settings of TLS on the gRPC listener.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::reader::Reader;
+use super::table;
 
 /// TLS from files.
 #[derive(Debug, Clone)]
@@ -14,8 +14,6 @@ pub struct Tls {
     pub key_file: PathBuf,
     /// Whose certificates clients must show; `None` asks for none.
     pub clients: Option<Clients>,
-    /// How often the files are looked at.
-    pub reload_interval: Duration,
 }
 
 /// Client certificates.
@@ -29,26 +27,20 @@ pub struct Clients {
 
 impl Tls {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let required = match reader.text("tls.client_auth").as_deref() {
-            Some("optional") => false,
-            Some("required") => true,
-            _ => {
-                reader.problem("tls.client_auth", "is not a mode", "write required or optional");
-                true
-            }
-        };
-        let clients = reader.path("tls.client_ca_file").map(|ca_file| Clients { ca_file, required });
-        let reload_interval = reader.positive("tls.reload_interval");
-        match (reader.path("tls.cert_file"), reader.path("tls.key_file")) {
-            (Some(cert_file), Some(key_file)) => Some(Self { cert_file, key_file, clients, reload_interval }),
+        let required = reader.get(&table::TLS_CLIENT_AUTH);
+        let clients = reader.get(&table::TLS_CLIENT_CA_FILE).map(|ca_file| Clients { ca_file, required });
+        match (reader.get(&table::TLS_CERT_FILE), reader.get(&table::TLS_KEY_FILE)) {
+            (Some(cert_file), Some(key_file)) => Some(Self { cert_file, key_file, clients }),
             (None, None) if clients.is_none() => None,
             (Some(_), None) => {
-                reader.problem("tls.key_file", "is missing beside `tls.cert_file`", "name the private key's file");
+                let what = "is missing beside `tls.cert_file`";
+                reader.wrong(&table::TLS_KEY_FILE, what, "name the private key's file");
                 None
             }
             (None, key) => {
                 let beside = if key.is_some() { "`tls.key_file`" } else { "`tls.client_ca_file`" };
-                reader.problem("tls.cert_file", format!("is missing beside {beside}"), "name the certificate's file");
+                let what = format!("is missing beside {beside}");
+                reader.wrong(&table::TLS_CERT_FILE, what, "name the certificate's file");
                 None
             }
         }

@@ -1,9 +1,6 @@
 //! What the settings allow and nobody is likely to want.
 
-use reqwest::Url;
-
-use super::Config;
-use crate::loopback::is_loopback;
+use super::load::Config;
 
 impl Config {
     /// What to warn of. Whoever runs all of it in a closed network may go on.
@@ -15,12 +12,11 @@ impl Config {
                 "`admin_listen` ({address}) can be reached from other machines and has no authentication"
             ));
         }
-        let upstreams = self.apps.by_name.values().flat_map(|app| &app.upstream.base_urls);
-        for url in upstreams.filter_map(|url| Url::parse(url).ok()) {
-            if url.scheme() == "http" && !is_loopback(&url) {
+        for url in self.apps.by_name.values().flat_map(|app| &app.upstream.base_urls) {
+            if url.is_clear_text() && !url.is_loopback() {
                 warnings.push(format!(
                     "`base_urls`: the signatures of the application's admin go in clear text to {}; use https",
-                    url.host_str().unwrap_or_default()
+                    url.host()
                 ));
             }
         }

@@ -289,6 +289,14 @@ fn not_attempted() -> BatchItemStatus {
     }
 }
 
+/// Another batch for the same group kept the turn until the deadline was near.
+pub fn no_turn() -> BatchItemStatus {
+    BatchItemStatus {
+        error_message: "not begun: another import into this group did not end in time".to_owned(),
+        ..not_attempted()
+    }
+}
+
 /// The connection is closed by force, before or after a write was sent.
 fn cut_off(sent: bool) -> BatchItemStatus {
     let (state, reason, message) = match sent {

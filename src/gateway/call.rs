@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Extensions, Status};
 
 use crate::config;
-use crate::server::{CallContext, Peer};
+use crate::context::CallContext;
 use crate::status::{Problem, Violation};
 use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, UpstreamError};
 use contract::command::{Command, Method, Safety};
@@ -19,6 +19,7 @@ use contract::validate::{self, Validate};
 use contract::wire::{self, JsonMessage, Reply};
 
 use super::Gateway;
+use super::turns::Turns;
 
 /// A request that maps to one Tencent command. Implemented by the generator.
 pub trait Mapped: JsonMessage + Validate + Clone + 'static {
@@ -53,8 +54,6 @@ pub struct Call {
     priority: Priority,
     /// Kept back from the caller's deadline.
     margin: Duration,
-    /// Cancelled shortly before the connection is closed by force.
-    ending: CancellationToken,
     /// Becomes true when a write of this part of a call is sent.
     part_sent: Option<Arc<AtomicBool>>,
     /// At what sizes batches are split.
@@ -63,6 +62,8 @@ pub struct Call {
     pub(super) largest_reply: usize,
     /// Whether commands may be called by name.
     pub(super) raw: bool,
+    /// Imports of messages follow each other.
+    pub(super) imports: Arc<Turns>,
 }
 
 /// Why a call of Tencent failed within a call of a caller.
@@ -86,11 +87,11 @@ impl Call {
             context,
             priority: Priority::Interactive,
             margin: Duration::ZERO,
-            ending: extensions.get().map(|peer: &Peer| peer.ending.clone()).unwrap_or_default(),
             part_sent: None,
             batch: gateway.batch,
             largest_reply: gateway.largest_reply,
             raw: gateway.raw,
+            imports: gateway.imports.clone(),
         })
     }
 
@@ -120,7 +121,13 @@ impl Call {
     /// Cancelled when the call must be answered at once, because its connection will be closed by force.
     #[must_use]
     pub fn ending(&self) -> &CancellationToken {
-        &self.ending
+        self.context.ending()
+    }
+
+    /// Name of the Tencent application that the call is for.
+    #[must_use]
+    pub fn app(&self) -> &str {
+        self.context.app()
     }
 
     /// When calls of Tencent must have ended.

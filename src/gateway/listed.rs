@@ -8,6 +8,7 @@ use tonic::Status;
 
 use super::pages::{Fetch, Page};
 use super::{Call, anchored, batch};
+use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
 
@@ -75,7 +76,7 @@ impl Fetch<pb::GroupResult> for Listed {
     async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<pb::GroupResult>, Status> {
         let filter = self.filter.clone();
         let page = self.open(call, token).await?;
-        let ids: Vec<String> = page.ids.iter().take(CALLS * call.batch.get_groups).cloned().collect();
+        let ids: Vec<String> = page.ids.iter().take(CALLS * call.batch.cap(Batch::GetGroups)).cloned().collect();
         let items = profiles(call, &ids, &filter).await?;
         // Only now: when the profiles cannot be read, the same ids are tried again.
         page.ids.drain(..ids.len());
@@ -112,8 +113,10 @@ fn split(token: &str) -> (&str, Vec<&str>) {
 pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> Result<Vec<pb::GroupResult>, Status> {
     let read = |ids: &[String]| pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
     let send = |call: Call, request: pb::GetGroupsRequest| async move { call.send(request).await };
-    let parts =
-        batch::in_parts(call, ids, call.batch.get_groups, read, send, too_large, |part, reply| (part, reply)).await;
+    let parts = batch::in_parts(call, ids, call.batch.cap(Batch::GetGroups), read, send, too_large, |part, reply| {
+        (part, reply)
+    })
+    .await;
     let mut found: HashMap<String, pb::GroupResult> = HashMap::with_capacity(ids.len());
     for (part, reply) in parts {
         let results = match (part, reply) {

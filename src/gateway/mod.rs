@@ -8,6 +8,7 @@ mod listed;
 mod pages;
 mod random;
 mod tokens;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use contract::validate::Validate;
 use contract::wire::paging;
 use random::message_random;
 use tokens::{List, Page, Paged};
+use turns::Turns;
 
 /// A streamed reply.
 pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
@@ -40,6 +42,8 @@ pub struct Gateway {
     largest_reply: usize,
     /// Whether commands may be called by name.
     raw: bool,
+    /// Imports of messages follow each other.
+    imports: Arc<Turns>,
 }
 
 /// How large one gRPC message may be, in bytes.
@@ -56,7 +60,7 @@ impl Gateway {
     /// bytes.
     #[must_use]
     pub fn new(apps: BTreeMap<String, Arc<Upstream>>, batch: config::Batch, largest_reply: usize) -> Self {
-        Self { apps: Arc::new(apps), batch, largest_reply, raw: false }
+        Self { apps: Arc::new(apps), batch, largest_reply, raw: false, imports: Arc::default() }
     }
 
     /// Whether RawService calls commands by name; it does not unless told so.

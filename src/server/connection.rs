@@ -157,6 +157,8 @@ pub fn farewell(bound: Duration) -> Duration {
     (bound / 10).min(Duration::from_secs(1))
 }
 
+/// How much of a response is buffered for a slow reader, for each call.
+const SEND_BUFFER: usize = 256 << 10;
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 fn or_forever(duration: Duration) -> Duration {
@@ -178,7 +180,7 @@ fn builder(settings: &Settings) -> Builder<Streams> {
         .keep_alive_timeout(settings.connection.keepalive_timeout)
         .max_concurrent_streams(settings.limits.max_concurrent_streams)
         .max_header_list_size(settings.limits.max_header_bytes)
-        .max_send_buf_size(settings.limits.max_send_buffer_bytes);
+        .max_send_buf_size(SEND_BUFFER);
     // HTTP/1.1 is only there for gRPC-Web.
     if settings.grpc_web { builder } else { builder.http2_only() }
 }

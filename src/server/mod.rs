@@ -3,20 +3,18 @@
 mod admin;
 pub mod auth;
 pub mod catalog;
-pub mod chain;
 mod connection;
-pub mod context;
-mod health;
-mod messages;
+mod credentials;
+mod error_response;
+mod file_watcher;
+pub mod health;
+mod message_scanner;
+mod middleware;
+mod observers;
 mod open_files;
-pub mod outcome;
 mod post_only;
 mod preface;
 mod probe;
-pub mod refusal;
-mod reload;
-mod reloads;
-mod steps;
 mod streams;
 mod tls;
 mod web;
@@ -37,31 +35,17 @@ use tonic::body::Body;
 use tonic::service::Routes;
 use tower::Service;
 
-use crate::config::table::{env_name, flag_name};
-use crate::config::{Config, Problem, Problems};
+use crate::config::{Config, ConfigErrors, env_name, flag_name};
 use crate::telemetry::logs::LevelHandle;
-use crate::telemetry::metrics::{Metrics, ServerMetrics};
+use crate::telemetry::metrics::Metrics;
 use admin::Admin;
-use auth::Authenticator;
 use catalog::Catalog;
-use chain::{Chain, Step};
 use connection::Connections;
-pub use connection::Peer;
-pub use context::{CallContext, Identity};
 use contract::command::Method;
+pub use credentials::Credentials;
 use health::Health;
+use middleware::stack::Stack;
 pub use probe::{ProbeTls, probe};
-use reloads::Reloads;
-use steps::access_log::AccessLog;
-use steps::admission::Admission;
-use steps::authenticate::Authenticate;
-use steps::catch_panic::CatchPanic;
-use steps::deadline::Deadline;
-use steps::explain::Explain;
-use steps::request_id::RequestId;
-use steps::request_memory::RequestMemory;
-use steps::slow_reader::SlowReader;
-use steps::trace::Trace;
 use tls::Tls;
 
 /// What is served.
@@ -86,7 +70,7 @@ pub struct Application {
 pub enum Error {
     /// The settings are wrong.
     #[error(transparent)]
-    Settings(#[from] Problems),
+    Settings(#[from] ConfigErrors),
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {source}; `{setting}` (--{}, {}) chooses another address", flag_name(.setting), env_name(.setting))]
     Listen {
@@ -113,9 +97,9 @@ pub struct Server {
     health: Health,
     admin: Option<(TcpListener, Admin)>,
     metrics: Arc<Metrics>,
-    chain: Chain,
+    stack: Stack,
     tls: Option<Arc<Tls>>,
-    reloads: Vec<BoxFuture<'static, ()>>,
+    watchers: Vec<BoxFuture<'static, ()>>,
     shutdown: Shutdown,
 }
 
@@ -128,53 +112,30 @@ pub struct Shutdown {
     urgent: CancellationToken,
 }
 
-/// Checks the files that the settings name, and says everything that is wrong with them. Callers who may use an
-/// application that is not there are no reason not to serve, but `strict` tells of them too.
-pub async fn check(config: &Config, methods: &'static [Method], strict: bool) -> Vec<Problem> {
-    let mut reloads = Reloads::new(ServerMetrics::default());
-    let mut problems = Vec::new();
-    match reloads.authenticator(config, methods).await {
-        Ok(Some(authenticator)) if strict => {
-            let apps = config.apps.by_name.keys().cloned().collect();
-            let told = |what| Problem {
-                setting: "auth.callers_file".to_owned(),
-                what,
-                fix: "correct the name, or add the application".to_owned(),
-            };
-            problems.extend(authenticator.unknown_apps(&apps).into_iter().map(told));
-        }
-        Ok(_) => {}
-        Err(Problems(wrong)) => problems.extend(wrong),
-    }
-    if let Err(Problems(wrong)) = reloads.tls(config).await {
-        problems.extend(wrong);
-    }
-    problems
-}
-
 /// Serves until SIGTERM, SIGINT or SIGHUP asks to stop.
 ///
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
-pub async fn run(config: Config, application: Application) -> Result<(), Error> {
+pub async fn run(config: Config, credentials: Credentials, application: Application) -> Result<(), Error> {
     let most_connections = config.server.limits.max_connections;
     // Before anybody can connect.
     open_files::raise(most_connections);
-    let server = Server::bind(config, application).await?;
+    let server = Server::bind(config, credentials, application).await?;
     let shutdown = server.shutdown();
     let signals = Signals::new().map_err(Error::Signals)?;
     let waiting = tokio::spawn(signals.forward(shutdown));
-    server.serve().await;
+    server.run().await;
     waiting.abort();
     Ok(())
 }
 
 impl Server {
-    /// Checks what is left to check, builds the layers and listens.
+    /// Builds the layers and listens.
     ///
     /// # Errors
-    /// When files that the settings name cannot be used or a port cannot be bound.
-    pub async fn bind(config: Config, application: Application) -> Result<Self, Error> {
+    /// When a port cannot be bound.
+    pub async fn bind(config: Config, credentials: Credentials, application: Application) -> Result<Self, Error> {
+        let Credentials { authenticator, tls, watchers } = credentials;
         let config = Arc::new(config);
         let catalog = catalog(&application)?;
         let health = Health::new(application.services).await;
@@ -183,10 +144,7 @@ impl Server {
             routes = with_reflection(routes, application.descriptors)?;
         }
         let metrics = application.metrics;
-        let mut reloads = Reloads::new(metrics.server.clone());
-        let authenticator = reloads.authenticator(&config, application.methods).await?;
-        let tls = reloads.tls(&config).await?;
-        let chain = Chain::new(steps(&config, catalog, authenticator, &metrics), routes);
+        let stack = Stack::new(middleware::layers(&config, catalog, authenticator, &metrics), routes);
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
@@ -200,9 +158,8 @@ impl Server {
             }
             None => None,
         };
-        let reloads = reloads.tasks;
         let shutdown = Shutdown::default();
-        Ok(Self { listener, local_addr, config, health, admin, metrics, chain, tls, reloads, shutdown })
+        Ok(Self { listener, local_addr, config, health, admin, metrics, stack, tls, watchers, shutdown })
     }
 
     /// The address that gRPC is served on.
@@ -222,12 +179,12 @@ impl Server {
 
     /// Serves until it is asked to stop, then drains. It returns within `drain.pause` + `drain.timeout` of being asked,
     /// whatever clients do.
-    pub async fn serve(self) {
+    pub async fn run(self) {
         let settings = Arc::new(self.config.server.clone());
-        let service = web::wrap(&settings, self.chain);
+        let service = web::wrap(&settings, self.stack);
         let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));
         // Dropped, and thereby ended, when this function returns.
-        let mut background: JoinSet<()> = self.reloads.into_iter().collect();
+        let mut background: JoinSet<()> = self.watchers.into_iter().collect();
         if let Some((listener, admin)) = self.admin {
             // It answers to the end, so that probes and the last scrape see the drain.
             background.spawn(async move {
@@ -288,42 +245,6 @@ impl Shutdown {
             () = self.urgent.cancelled() => {}
         }
     }
-}
-
-fn steps(
-    config: &Config,
-    catalog: Arc<Catalog>,
-    authenticator: Option<Arc<Authenticator>>,
-    metrics: &Metrics,
-) -> Vec<Box<dyn Step>> {
-    let counting = steps::metrics::Metrics::new(&catalog, &metrics.server);
-    let limits = config.server.limits;
-    // Without authentication all callers look like one.
-    let (calls_each, memory_each) = match &authenticator {
-        Some(_) => (limits.max_in_flight_per_caller, limits.max_request_memory_per_caller),
-        None => (limits.max_in_flight, limits.max_request_memory),
-    };
-    vec![
-        // Twice: the outer one guards the layers, the inner one lets log and metrics see INTERNAL.
-        Box::new(CatchPanic),
-        Box::new(RequestId { catalog: catalog.clone(), sandbox: config.sandbox.is_some() }),
-        Box::new(SlowReader),
-        Box::new(Trace),
-        Box::new(counting),
-        Box::new(AccessLog),
-        Box::new(Authenticate {
-            authenticator,
-            open_reflection: config.server.auth.open_reflection,
-            apps: Arc::new(config.apps.by_name.keys().cloned().collect()),
-            default_app: config.apps.default.as_str().into(),
-            deadline: Deadline(config.server.deadline),
-        }),
-        Box::new(Explain { catalog }),
-        Box::new(Deadline(config.server.deadline)),
-        Box::new(Admission::new(limits, calls_each)),
-        Box::new(RequestMemory::new(limits, memory_each, config.server.deadline.max)),
-        Box::new(CatchPanic),
-    ]
 }
 
 fn catalog(application: &Application) -> Result<Arc<Catalog>, Error> {

@@ -1,5 +1,7 @@
 //! The client's side of a health check, for images that have no shell.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use tonic::Code;
@@ -7,6 +9,8 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+
+use crate::config::reason;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -21,13 +25,13 @@ pub struct ProbeTls {
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-impl From<ProbeTls> for ClientTlsConfig {
-    fn from(tls: ProbeTls) -> Self {
-        let mut config = Self::new().ca_certificate(Certificate::from_pem(tls.authority));
-        if let Some(name) = tls.name {
+impl ProbeTls {
+    fn config(&self) -> ClientTlsConfig {
+        let mut config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.authority));
+        if let Some(name) = &self.name {
             config = config.domain_name(name);
         }
-        match tls.identity {
+        match &self.identity {
             Some((certificate, key)) => config.identity(Identity::from_pem(certificate, key)),
             None => config,
         }
@@ -39,22 +43,32 @@ impl From<ProbeTls> for ClientTlsConfig {
 /// # Errors
 /// When it does not answer in three seconds, or its certificate is not the one wanted.
 pub async fn probe(address: &str, service: &str, tls: Option<ProbeTls>) -> Result<&'static str, String> {
+    let not_an_address = || format!("`{address}` is not an address; write one such as 127.0.0.1:50051");
+    if address.is_empty() || address.contains(['/', ' ']) {
+        return Err(not_an_address());
+    }
     let check = async {
-        // What a server with TLS answers to plain HTTP/2 says nothing of the cause.
-        let hint = if tls.is_some() { "" } else { "; if it serves TLS, name its authority by --tls-ca" };
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}")).map_err(|error| error.to_string())?;
-        if let Some(tls) = tls {
-            endpoint = endpoint.tls_config(tls.into()).map_err(|error| reasons(&error))?;
+        // What a server with TLS answers to plain HTTP/2 says nothing of the cause. Where nobody listens, it is no cause.
+        let hint = |cause: &str| match tls.is_none() && !cause.contains("refused") {
+            true => "; if it serves TLS, name its authority by --tls-ca",
+            false => "",
+        };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}")).map_err(|_| not_an_address())?;
+        if let Some(tls) = &tls {
+            endpoint = endpoint.tls_config(tls.config()).map_err(|error| cause(&error))?;
         }
-        let channel = endpoint
-            .connect()
-            .await
-            .map_err(|error| format!("cannot connect to {address}: {}{hint}", reasons(&error)))?;
+        let channel = endpoint.connect().await.map_err(|error| {
+            let cause = cause(&error);
+            format!("cannot connect to {address}: {cause}{}", hint(&cause))
+        })?;
         let request = HealthCheckRequest { service: service.to_owned() };
         let failed = |status: tonic::Status| match status.code() {
             Code::NotFound => format!("{address} has no service {service:?}"),
-            _ => format!("{address} did not answer: {}{hint}", reasons(&status)),
+            _ => {
+                let cause = cause(&status);
+                format!("{address} did not answer: {cause}{}", hint(&cause))
+            }
         };
         let reply = HealthClient::new(channel).check(request).await.map_err(failed)?;
         Ok(ServingStatus::try_from(reply.into_inner().status).unwrap_or(ServingStatus::Unknown).as_str_name())
@@ -62,13 +76,11 @@ pub async fn probe(address: &str, service: &str, tls: Option<ProbeTls>) -> Resul
     tokio::time::timeout(TIMEOUT, check).await.unwrap_or_else(|_| Err(format!("{address} did not answer in time")))
 }
 
-/// An error and what caused it; the innermost cause is the telling one.
-fn reasons(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
+/// The innermost cause of an error, which says most; without the system's number for it.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    text
+    cause.downcast_ref::<io::Error>().map_or_else(|| cause.to_string(), reason)
 }

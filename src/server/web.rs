@@ -1,4 +1,4 @@
-//! gRPC-Web and CORS around the chain, and what of HTTP does not get that far.
+//! gRPC-Web and CORS around the middleware, and what of HTTP does not get that far.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tower::layer::layer_fn;
 use tower::util::{Either, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 
-use super::chain::Chain;
+use super::middleware::stack::Stack;
 use super::post_only::PostOnly;
 use crate::config::Server as Settings;
 
-/// The chain with what browsers need.
+/// The middleware with what browsers need.
 pub type Web = Either<Cors<PostOnly<Translated>>, PostOnly<Translated>>;
-type Translated = Either<GrpcWebService<Chain>, Chain>;
+type Translated = Either<GrpcWebService<Stack>, Stack>;
 
 /// Headers that a page may read.
 const EXPOSED: [&str; 6] = [
@@ -27,13 +27,13 @@ const EXPOSED: [&str; 6] = [
     "x-tim-sandbox",
 ];
 
-/// Wraps the chain as the settings say.
-pub fn wrap(settings: &Settings, chain: Chain) -> Web {
+/// Wraps the middleware as the settings say.
+pub fn wrap(settings: &Settings, stack: Stack) -> Web {
     let web = settings.grpc_web.then(GrpcWebLayer::new);
     let cors = (settings.grpc_web && !settings.cors_origins.is_empty()).then(|| cors(&settings.cors_origins));
     // CORS answers the OPTIONS requests of browsers.
     let post_only = layer_fn(PostOnly);
-    ServiceBuilder::new().layer(option_layer(cors)).layer(post_only).layer(option_layer(web)).service(chain)
+    ServiceBuilder::new().layer(option_layer(cors)).layer(post_only).layer(option_layer(web)).service(stack)
 }
 
 fn cors(origins: &[String]) -> CorsLayer {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +15,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::histograms::{Buckets, seconds};
 use super::upstream::UpstreamMetrics;
 use crate::upstream::Upstream;
 use contract::wire;
@@ -103,12 +103,6 @@ pub struct FileLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Label(pub Arc<str>);
 
-/// Makes histograms with bounds in seconds from 1 ms to 60 s.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Buckets;
-
-const BOUNDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
-
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -141,11 +135,6 @@ impl Metrics {
         text::encode(&mut out, &self.registry)?;
         Ok(out)
     }
-}
-
-/// Histograms of seconds.
-pub fn seconds<L: Clone + Eq + Hash>() -> Family<L, Histogram, Buckets> {
-    Family::new_with_constructor(Buckets)
 }
 
 impl Default for ServerMetrics {
@@ -241,11 +230,5 @@ fn now() -> f64 {
 impl prometheus_client::encoding::EncodeLabelValue for Label {
     fn encode(&self, encoder: &mut prometheus_client::encoding::LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
         fmt::Write::write_str(encoder, &self.0)
-    }
-}
-
-impl prometheus_client::metrics::family::MetricConstructor<Histogram> for Buckets {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new(BOUNDS)
     }
 }

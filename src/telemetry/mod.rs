@@ -1,5 +1,6 @@
 //! Logs, metrics and traces.
 
+mod histograms;
 pub mod logs;
 pub mod metrics;
 pub mod traces;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::metrics::{Buckets, seconds};
+use super::histograms::{Buckets, seconds};
 use crate::upstream::{AttemptResult, Observer};
 use contract::codes;
 use contract::command::methods::METHODS;

@@ -13,4 +13,5 @@ pub mod usersig;
 pub use call::{Call, Priority};
 pub use client::{SetupError, Upstream};
 pub use error::{Fault, Outcome, UpstreamError};
+pub use hosts::{BaseUrl, NotABaseUrl};
 pub use observer::{AttemptResult, NoObserver, Observer};

@@ -1,15 +1,18 @@
 //! What the upstream client needs to know, validated by `config` before it gets here.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::hosts::BaseUrl;
+
 /// One Tencent application and how to reach it.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Base URLs without a trailing slash, such as `https://console.tim.qq.com`; the second and later ones are backups
-    /// that are tried when the first cannot be reached.
-    pub base_urls: Vec<String>,
+    /// Base URLs such as `https://console.tim.qq.com`; the second and later ones are backups that are tried when the
+    /// first cannot be reached.
+    pub base_urls: Vec<BaseUrl>,
     /// The application's number.
     pub sdk_app_id: u64,
     /// UserID of the app admin in whose name calls are made.
@@ -20,8 +23,6 @@ pub struct Settings {
     pub usersig_ttl: Duration,
     /// Longest time for one HTTP attempt; the caller's deadline may shorten it.
     pub attempt_timeout: Duration,
-    /// How long an idle connection stays in the pool.
-    pub pool_idle_timeout: Duration,
     /// Attempts of one call, the first included.
     pub max_attempts: u32,
     /// Share of calls that may be retries, over a sliding window (0.2 = one retry for five calls).
@@ -32,4 +33,6 @@ pub struct Settings {
     pub pacing: bool,
     /// Factor on all documented rates, for apps whose limits Tencent raised.
     pub rate_factor: f64,
+    /// Calls per second of single commands in place of the documented rates: by name, or by `service/name`.
+    pub rates: BTreeMap<String, f64>,
 }

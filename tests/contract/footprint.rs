@@ -9,8 +9,7 @@ use prost_reflect::{DynamicMessage, Value};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::contract::properties;
-use crate::support::dynamic;
+use crate::support::{arbitrary, dynamic};
 
 /// The weight of a message that comes in pieces of this size.
 fn weight(method: &Method, bytes: &[u8], piece: usize) -> u64 {
@@ -39,7 +38,7 @@ fn every_item_of_every_request_counts() {
     for method in METHODS {
         let input = dynamic::method(&pool, method.path).input();
         for _ in 0..20 {
-            let message = properties::arbitrary(&mut random, &input, 0);
+            let message = arbitrary::message(&mut random, &input, 0);
             let (bytes, items) = (message.encode_to_vec(), items(&message));
             let weight = weight(method, &bytes, bytes.len().max(1));
             assert!(weight >= items * 128, "{}: {weight} for {items} items of {message:?}", method.path);
@@ -59,7 +58,7 @@ fn broken_requests_weigh_what_can_be_decoded_of_them() {
     for method in METHODS {
         let input = dynamic::method(&pool, method.path).input();
         for _ in 0..40 {
-            let mut bytes = properties::arbitrary(&mut random, &input, 0).encode_to_vec();
+            let mut bytes = arbitrary::message(&mut random, &input, 0).encode_to_vec();
             for _ in 0..random.random_range(1..4) {
                 if !bytes.is_empty() {
                     let place = random.random_range(0..bytes.len());

@@ -2,8 +2,7 @@
 //! Tencent gets, Tencent's reply, and the gRPC reply. Run through the real server, with Tencent's place taken by a server
 //! that records.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -13,45 +12,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::command::methods::METHODS;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
-use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Gateway, dynamic};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Golden {
-    pub method: String,
-    pub cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    name: String,
-    pub grpc_request: Value,
-    upstream_request: Value,
-    upstream_reply: Value,
-    grpc_reply: Value,
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-/// Command name and file.
-pub fn goldens() -> BTreeMap<String, Golden> {
-    let mut all = BTreeMap::new();
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let command = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let golden = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        all.insert(command, golden);
-    }
-    all
-}
+use crate::support::goldens::goldens;
+use crate::support::{Gateway, dynamic, servers};
 
 /// What Tencent's place was asked last, and what it answers.
 #[derive(Default)]
@@ -90,11 +55,8 @@ fn seal_token(message: &mut DynamicMessage, field: &str, seal: &[u8]) {
 #[tokio::test]
 async fn every_case_is_translated_both_ways() {
     let shared = Shared::default();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base_url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().route("/v4/{service}/{command}", axum::routing::post(record)).with_state(shared.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let gateway = Gateway::start(&base_url, &[]).await;
+    let gateway = Gateway::start(&servers::serve(router).await, &[]).await;
     let channel = gateway.channel().await;
     let pool = dynamic::pool();
 

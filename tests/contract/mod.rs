@@ -1,5 +1,5 @@
 //! The contract: its translation to Tencent's JSON, field by field, and the weight of requests.
 
 mod footprint;
-pub mod golden;
-pub mod properties;
+mod golden;
+mod properties;

@@ -9,28 +9,28 @@ use contract::command::methods::METHODS;
 /// Method of the Go SDK's group package, the RPC that replaces it, and the test that shows it.
 const GO_SDK: &[(&str, &str, &str)] = &[
     ("FetchGroupIds", "GroupService/ListGroupIds", "golden"),
-    ("FetchGroups", "GroupService/ListGroups", "regressions::more_than_fifty_groups_come_in_one_listing"),
-    ("PullGroups", "GroupService/StreamGroups", "streams::every_group_is_streamed_once"),
+    ("FetchGroups", "GroupService/ListGroups", "gateway::regressions::more_than_fifty_groups_come_in_one_listing"),
+    ("PullGroups", "GroupService/StreamGroups", "gateway::streams::every_group_is_streamed_once"),
     ("CreateGroup", "GroupService/CreateGroup", "golden"),
-    ("GetGroup", "GroupService/GetGroup", "regressions::a_missing_group_is_an_error_that_names_it"),
+    ("GetGroup", "GroupService/GetGroup", "gateway::regressions::a_missing_group_is_an_error_that_names_it"),
     ("GetGroups", "GroupService/GetGroups", "golden"),
     ("FetchMembers", "MemberService/ListMembers", "golden"),
-    ("PullMembers", "MemberService/StreamMembers", "regressions::lists_do_not_end_at_the_first_page"),
+    ("PullMembers", "MemberService/StreamMembers", "gateway::regressions::lists_do_not_end_at_the_first_page"),
     ("UpdateGroup", "GroupService/UpdateGroup", "golden"),
     ("AddMembers", "MemberService/AddMembers", "golden"),
     ("DeleteMembers", "MemberService/RemoveMembers", "golden"),
     ("UpdateMember", "MemberService/UpdateMember", "golden"),
     ("DestroyGroup", "GroupService/DestroyGroup", "golden"),
     ("FetchMemberGroups", "GroupService/ListJoinedGroups", "golden"),
-    ("PullMemberGroups", "GroupService/StreamJoinedGroups", "streams::every_joined_group_is_streamed_once"),
+    ("PullMemberGroups", "GroupService/StreamJoinedGroups", "gateway::streams::every_joined_group_is_streamed_once"),
     ("GetRolesInGroup", "MemberService/GetRoles", "golden"),
     ("ForbidSendMessage", "MemberService/MuteMembers", "golden"),
-    ("AllowSendMessage", "MemberService/UnmuteMembers", "regressions::a_mute_can_be_lifted"),
+    ("AllowSendMessage", "MemberService/UnmuteMembers", "gateway::regressions::a_mute_can_be_lifted"),
     ("GetShuttedUpMembers", "MemberService/ListMutedMembers", "golden"),
     ("SendMessage", "MessageService/SendMessage", "golden"),
     ("SendNotification", "MessageService/SendSystemNotification", "golden"),
     ("ChangeGroupOwner", "GroupService/ChangeGroupOwner", "golden"),
-    ("RevokeMessage", "MessageService/RecallMessage", "streams::one_message_is_recalled_or_says_why_not"),
+    ("RevokeMessage", "MessageService/RecallMessage", "gateway::streams::one_message_is_recalled_or_says_why_not"),
     ("RevokeMessages", "MessageService/RecallMessages", "golden"),
     ("ImportGroup", "ImportService/ImportGroup", "golden"),
     ("ImportMessages", "ImportService/ImportMessages", "golden"),
@@ -38,19 +38,23 @@ const GO_SDK: &[(&str, &str, &str)] = &[
     ("SetMemberUnreadMsgNum", "ImportService/SetUnreadCount", "golden"),
     ("RevokeMemberMessages", "MessageService/RecallMessagesBySender", "golden"),
     ("FetchMessages", "MessageService/ListMessages", "golden"),
-    ("PullMessages", "MessageService/StreamMessages", "regressions::history_reaches_message_one_and_stops_there"),
+    (
+        "PullMessages",
+        "MessageService/StreamMessages",
+        "gateway::regressions::history_reaches_message_one_and_stops_there",
+    ),
     ("GetOnlineMemberNum", "LiveRoomService/GetOnlineMemberCount", "golden"),
 ];
 
 /// The tests of the RPCs that are compositions; all streams and all batches have one test each.
 const COMPOSITIONS: &[(&str, &str)] = &[
-    ("GroupService/GetGroup", "regressions::a_missing_group_is_an_error_that_names_it"),
-    ("GroupService/ListGroups", "regressions::more_than_fifty_groups_come_in_one_listing"),
-    ("MemberService/UnmuteMembers", "regressions::a_mute_can_be_lifted"),
-    ("MessageService/RecallMessage", "streams::one_message_is_recalled_or_says_why_not"),
-    ("RawService/Call", "raw::a_command_called_by_name_does_what_the_typed_method_does"),
-    ("/Stream", "every_stream::each_is_complete_through_faults_and_breaks"),
-    ("/Batch", "every_batch::each_has_one_result_per_item_in_order_and_a_failed_part_marks_its_own"),
+    ("GroupService/GetGroup", "gateway::regressions::a_missing_group_is_an_error_that_names_it"),
+    ("GroupService/ListGroups", "gateway::regressions::more_than_fifty_groups_come_in_one_listing"),
+    ("MemberService/UnmuteMembers", "gateway::regressions::a_mute_can_be_lifted"),
+    ("MessageService/RecallMessage", "gateway::streams::one_message_is_recalled_or_says_why_not"),
+    ("RawService/Call", "gateway::raw::a_command_called_by_name_does_what_the_typed_method_does"),
+    ("/Stream", "gateway::every_stream::each_is_complete_through_faults_and_breaks"),
+    ("/Batch", "gateway::every_batch::each_has_one_result_per_item_in_order_and_a_failed_part_marks_its_own"),
 ];
 
 fn root() -> PathBuf {
@@ -110,8 +114,9 @@ fn the_coverage_page_is_fresh() {
 fn the_named_tests_exist() {
     let tests = GO_SDK.iter().map(|(_, _, test)| test).chain(COMPOSITIONS.iter().map(|(_, test)| test));
     for test in tests.filter(|test| **test != "golden") {
-        let (file, name) = test.split_once("::").unwrap();
-        let text = std::fs::read_to_string(root().join(format!("tests/gateway/{file}.rs"))).unwrap();
+        let (module, name) = test.rsplit_once("::").unwrap();
+        let file = format!("tests/{}.rs", module.replace("::", "/"));
+        let text = std::fs::read_to_string(root().join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert!(text.contains(&format!("async fn {name}()")), "{test} is not there");
     }
 }

@@ -169,12 +169,4 @@ async fn tokens_open_the_applications_of_their_claim() {
     let two = Two::start(&base).await;
     let token_ = token(&signer, "tim_apps", Some(json!("bank")));
     assert_eq!(two.serves(&[("authorization", &token_), ("x-tim-app", "bank")]).await, refused());
-
-    // Scopes and applications of one claim, told apart by their prefixes.
-    let shared = [("jwt.app_claim", "scope"), ("jwt.app_prefix", "tim-app:")];
-    let two = Two::start(&[&base[..], &shared].concat()).await;
-    two.create_groups(&token(&signer, "scope", Some(json!("admin tim-app:*")))).await;
-    let of_scope = |scope: &str| token(&signer, "scope", Some(json!(scope)));
-    assert_eq!(two.all(("authorization", &of_scope("read shop tim-app:bank"))).await, of_bank());
-    assert_eq!(two.all(("authorization", &of_scope("read shop bank"))).await, of_none());
 }

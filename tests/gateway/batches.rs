@@ -1,9 +1,11 @@
 //! Batches: where they are split, what becomes of the items when a part fails or time runs out, and who goes first.
 
+use contract::batches::Batch;
 use contract::pb;
 use serde_json::json;
 
 use crate::support::sandboxed::Sandboxed;
+use crate::support::settings;
 
 fn users(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("u{number:05}")).collect()
@@ -19,7 +21,7 @@ fn states<'a>(statuses: impl Iterator<Item = &'a Option<pb::BatchItemStatus>>) -
 
 #[tokio::test]
 async fn failed_parts_in_the_middle_mark_their_items_and_the_others_stand() {
-    let s = Sandboxed::start_with(&[("batch.mute_members", "100")]).await;
+    let s = Sandboxed::start_with(&[("batch.caps", "BatchMuteMembers=100")]).await;
     s.group("g").await;
     s.fault(json!({"command": "forbid_send_msg", "probability": 0.2, "seed": 4, "action": {"type": "error", "code": 10007}}))
         .await;
@@ -67,7 +69,8 @@ async fn a_batch_for_a_group_that_is_not_there_ends_soon() {
 /// What does not fit into a message is not read, and nothing that was read is thrown away.
 #[tokio::test]
 async fn a_batch_reads_as_far_as_its_reply_has_room() {
-    let s = Sandboxed::start_with(&[("batch.get_groups", "10"), ("limits.max_response_bytes", "128KiB")]).await;
+    let s =
+        Sandboxed::start_with(&[("batch.caps", "BatchGetGroups=10"), ("limits.max_response_bytes", "128KiB")]).await;
     let group_ids: Vec<String> = (0..1_000).map(|number| format!("g{number:03}")).collect();
     for group_id in &group_ids[..300] {
         s.group(group_id).await;
@@ -92,7 +95,7 @@ async fn a_batch_reads_as_far_as_its_reply_has_room() {
 
 #[tokio::test]
 async fn caps_are_settings_and_their_defaults_are_the_documented_ones() {
-    let s = Sandboxed::start_with(&[("batch.recall_messages", "3")]).await;
+    let s = Sandboxed::start_with(&[("batch.caps", "BatchRecallMessages=3")]).await;
     s.group("g").await;
     let mut seqs = Vec::new();
     for number in 0..7 {
@@ -104,27 +107,26 @@ async fn caps_are_settings_and_their_defaults_are_the_documented_ones() {
     assert_eq!(s.count("group_msg_recall").await, 3);
 
     let documented = [
-        ("add_members", "20"),
-        ("remove_members", "100"),
-        ("mute_members", "500"),
-        ("get_roles", "500"),
-        ("get_members", "50"),
-        ("get_groups", "50"),
-        ("recall_messages", "10"),
-        ("ban_members", "20"),
-        ("import_members", "300"),
-        ("import_messages", "7"),
+        ("BatchAddMembers", 20),
+        ("BatchRemoveMembers", 100),
+        ("BatchMuteMembers", 500),
+        ("BatchGetRoles", 500),
+        ("BatchGetMembers", 50),
+        ("BatchGetGroups", 50),
+        ("BatchRecallMessages", 10),
+        ("BatchBanMembers", 20),
+        ("BatchUnbanMembers", 20),
+        ("BatchImportMembers", 20),
+        ("BatchImportMessages", 7),
     ];
-    for (name, cap) in documented {
-        let setting = tencent_im_grpc::config::table::find(&format!("batch.{name}")).unwrap();
-        assert_eq!(setting.default, cap, "{name}");
-    }
+    let by_default = settings(&[("base_urls", "http://127.0.0.1:1")]).batch;
+    assert_eq!(Batch::ALL.map(|batch| (batch.method(), by_default.cap(batch))), documented);
 }
 
 #[tokio::test]
 async fn a_deadline_that_is_too_short_tells_what_was_done_and_what_was_not() {
     // The server's own deadline: a client with one would often be the first to end the call.
-    let s = Sandboxed::start_with(&[("batch.get_roles", "10"), ("deadline.default", "5s")]).await;
+    let s = Sandboxed::start_with(&[("batch.caps", "BatchGetRoles=10"), ("deadline.default", "5s")]).await;
     s.group("g").await;
     s.fault(json!({"command": "get_role_in_group", "action": {"type": "latency", "ms": 500}})).await;
     let results = s.members().batch_get_roles(roles(3_000)).await.unwrap().into_inner().results;
@@ -145,7 +147,7 @@ async fn a_batch_at_full_speed_lets_interactive_calls_go_first() {
     let more = [
         ("upstream.pacing", "true"),
         ("upstream.rate_factor", "0.01"),
-        ("batch.get_roles", "1"),
+        ("batch.caps", "BatchGetRoles=1"),
         ("batch.concurrency", "100"),
         ("deadline.default", "1h"),
         ("deadline.max", "1h"),
@@ -170,7 +172,7 @@ async fn a_batch_at_full_speed_lets_interactive_calls_go_first() {
 
 #[tokio::test]
 async fn a_batch_ends_with_its_caller() {
-    let s = Sandboxed::start_with(&[("batch.get_roles", "1")]).await;
+    let s = Sandboxed::start_with(&[("batch.caps", "BatchGetRoles=1")]).await;
     s.group("g").await;
     s.fault(json!({"command": "*", "action": {"type": "latency", "ms": 20}})).await;
     let mut client = s.members();
@@ -202,15 +204,15 @@ async fn imports_of_any_number_keep_their_order() {
     };
     s.imports().import_group(request).await.unwrap();
     let member = |user_id| pb::MemberToImport { user_id, ..Default::default() };
-    // The first of three parts fails.
+    // The first of the parts fails.
     s.fault(json!({"command": "import_group_member", "times": 1, "action": {"type": "error", "code": 10007}})).await;
     let members: Vec<_> = users(700).into_iter().map(member).collect();
     let request = pb::BatchImportMembersRequest { group_id: "old".into(), members };
     let results = s.imports().batch_import_members(request).await.unwrap().into_inner().results;
     assert!(results.iter().map(|result| &result.user_id).eq(&users(700)));
     let states = states(results.iter().map(|result| &result.status));
-    assert!(states[..300].iter().all(|state| *state == pb::BatchState::Failed), "the first part was refused");
-    assert!(states[300..].iter().all(|state| *state == pb::BatchState::Done), "the others stand");
+    assert!(states[..20].iter().all(|state| *state == pb::BatchState::Failed), "the first part was refused");
+    assert!(states[20..].iter().all(|state| *state == pb::BatchState::Done), "the others stand");
 }
 
 #[tokio::test]
@@ -268,4 +270,41 @@ async fn batches_of_messages_for_one_group_take_turns() {
     let earlier = earlier.await.unwrap().unwrap().into_inner().results;
     let seqs: Vec<u64> = earlier.iter().chain(&later).map(|result| result.seq).collect();
     assert_eq!(seqs, (1..=280).collect::<Vec<u64>>());
+}
+
+/// What waits for its turn until the deadline is near is not sent after all: it would overtake what is under way.
+#[tokio::test]
+async fn a_batch_that_does_not_get_its_turn_sends_nothing() {
+    let s = Sandboxed::start().await;
+    let old =
+        json!({"type": "GROUP_TYPE_PUBLIC", "group_id": "old", "name": "n", "create_time": "2019-01-01T00:00:00Z"});
+    s.ok("ImportService/ImportGroup", old).await;
+    s.fault(json!({"command": "import_group_msg", "action": {"type": "latency", "ms": 2_500}})).await;
+    let message = |number: i64| pb::MessageToImport {
+        sender_user_id: "bob".into(),
+        send_time: Some(prost_types::Timestamp { seconds: 1_600_000_000 + number, nanos: 0 }),
+        elements: vec![pb::MessageElement {
+            element: Some(pb::message_element::Element::Text(pb::TextElement { text: number.to_string() })),
+        }],
+        ..Default::default()
+    };
+    let batch = |numbers: std::ops::Range<i64>| pb::BatchImportMessagesRequest {
+        group_id: "old".into(),
+        messages: numbers.map(message).collect(),
+        ..Default::default()
+    };
+    let (mut first, mut second) = (s.imports(), s.imports());
+    let (earlier, mut later) = (batch(0..8), tonic::Request::new(batch(8..9)));
+    let earlier = tokio::spawn(async move { first.batch_import_messages(earlier).await });
+    // The first of its two parts is done, the second takes its time.
+    while s.count("import_group_msg").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    later.set_timeout(std::time::Duration::from_millis(1_000));
+    let later = second.batch_import_messages(later).await.unwrap().into_inner().results;
+    let status = later[0].status.as_ref().unwrap();
+    assert_eq!((status.state(), status.reason()), (pb::BatchState::NotAttempted, pb::ErrorReason::DeadlineExceeded));
+    assert!(status.error_message.contains("another import"), "{status:?}");
+    earlier.await.unwrap().unwrap();
+    assert_eq!(s.count("import_group_msg").await, 2);
 }

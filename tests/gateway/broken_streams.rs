@@ -8,8 +8,8 @@ use contract::pb;
 use serde_json::{Value, json};
 use tonic::Streaming;
 
-use crate::support::Gateway;
 use crate::support::sandboxed::Sandboxed;
+use crate::support::{Gateway, servers};
 
 const MEMBERS: &str = "get_group_member_info";
 
@@ -28,7 +28,7 @@ fn ids(chunk: pb::StreamMembersResponse) -> impl Iterator<Item = String> {
 }
 
 async fn with_members(count: usize) -> Sandboxed {
-    let s = Sandboxed::start_with(&[("batch.add_members", "300")]).await;
+    let s = Sandboxed::start_with(&[("batch.caps", "BatchAddMembers=300")]).await;
     s.group("g").await;
     s.members_of("g", users(count)).await;
     s
@@ -108,11 +108,8 @@ async fn a_list_that_leads_in_a_circle_is_an_error() {
                 json!({"ErrorCode": 0, "MemberNum": 9, "MemberList": members, "Next": format!("{}", page % cycle + 1)}),
             )
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let fake = Router::new().route("/v4/group_open_http_svc/get_group_member_info", post(answer));
-        tokio::spawn(async move { axum::serve(listener, fake).await });
-        let gateway = Gateway::start(&format!("http://{address}"), &[]).await;
+        let gateway = Gateway::start(&servers::serve(fake).await, &[]).await;
         let mut client = pb::member_service_client::MemberServiceClient::new(gateway.channel().await);
         let request = pb::StreamMembersRequest { group_id: "@TGS#_c".into(), ..Default::default() };
         let mut stream = client.stream_members(request).await.unwrap().into_inner();

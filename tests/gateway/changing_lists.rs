@@ -8,8 +8,8 @@ use contract::pb;
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
-use crate::support::Gateway;
 use crate::support::sandboxed::Sandboxed;
+use crate::support::{Gateway, servers};
 
 fn users(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("u{number:03}")).collect()
@@ -112,10 +112,7 @@ async fn large_groups() -> Gateway {
     let app = Router::new()
         .route("/v4/group_open_http_svc/get_appid_group_list", post(list))
         .route("/v4/group_open_http_svc/get_group_info", post(info));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await });
-    Gateway::start(&url, &[]).await
+    Gateway::start(&servers::serve(app).await, &[]).await
 }
 
 #[tokio::test]

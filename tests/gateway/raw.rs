@@ -204,6 +204,35 @@ async fn it_shares_the_rate_of_the_typed_method() {
     assert_eq!(raw.seen().await, 1);
 }
 
+/// Batch import, delete and check of accounts: 100 a second; unlike most commands.
+#[tokio::test]
+async fn accounts_are_paced_at_the_rate_of_their_commands() {
+    let raw = Raw::start(&[("raw_service", "true"), ("upstream.pacing", "true")]).await;
+    let body = to_struct(json!({"Accounts": ["u"]}));
+    raw.call("im_open_login_svc", "multiaccount_import", body).await.unwrap();
+    let left = raw.gateway.metric(r#"tim_upstream_quota_left{app="default",command="raw"}"#).await.unwrap();
+    assert!((90.0..=100.0).contains(&left), "{left}");
+}
+
+/// What is longer than any group's id names no group, and is not kept in mind as one.
+#[tokio::test]
+async fn a_text_of_any_length_is_not_taken_for_a_group() {
+    // One call in three seconds for the command, one in thirteen for a group.
+    let slow = [("raw_service", "true"), ("upstream.pacing", "true"), ("upstream.rate_factor", "0.002")];
+    let raw = Raw::start(&slow).await;
+    let mut client = RawServiceClient::new(raw.gateway.channel().await);
+    let long = "g".repeat(100_000);
+    for _ in 0..2 {
+        let body = Some(to_struct(json!({"GroupId": long})));
+        let request = pb::CallRequest { service: GROUPS.into(), command: "send_group_msg".into(), body };
+        let mut request = Request::new(request);
+        request.set_timeout(std::time::Duration::from_secs(10));
+        let status = client.call(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    }
+    assert_eq!(raw.seen().await, 2);
+}
+
 /// Whoever may call any command may do everything: it takes a scope that no other method needs.
 #[test]
 fn raw_calls_need_a_scope_of_their_own() {

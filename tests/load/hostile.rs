@@ -22,11 +22,11 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
-use crate::contract::{golden, properties};
-use crate::crowded_replies;
-use crate::support::dynamic;
+use crate::large_replies::list_reply;
+use crate::support::goldens::goldens;
 use crate::support::process::Process;
 use crate::support::raw::Raw;
+use crate::support::{arbitrary, dynamic, servers};
 
 const REQUESTS: usize = 100_000;
 /// Those of them that meet an upstream as hostile; the others meet a sandbox.
@@ -66,7 +66,7 @@ struct Hostile {
 impl Maker {
     fn new() -> Self {
         let pool = dynamic::pool();
-        let goldens = golden::goldens();
+        let goldens = goldens();
         let cases = goldens.values().flat_map(|golden| golden.cases.iter().map(|case| (&golden.method, case)));
         let right = cases.map(|(path, case)| {
             let message = dynamic::message(&dynamic::method(&pool, path).input(), &case.grpc_request);
@@ -109,7 +109,7 @@ fn payload(random: &mut StdRng, input: &MessageDescriptor, choice: u32) -> Vec<u
             bytes.resize(bytes.len() + length, b'a');
             bytes
         }
-        _ => properties::arbitrary(random, input, 0).encode_to_vec(),
+        _ => arbitrary::message(random, input, 0).encode_to_vec(),
     }
 }
 
@@ -179,7 +179,7 @@ async fn reply(number: u64) -> Response {
         }
         12 if number.is_multiple_of(50) => {
             let lists = ["MemberList", "GroupInfo", "RspMsgList", "GroupIdList"];
-            crowded_replies::crowd(lists[random.random_range(0..lists.len())], "{}", 300_000).into()
+            list_reply(lists[random.random_range(0..lists.len())], "{}", 300_000).into()
         }
         _ => br#"{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","MemberList":[{}],"GroupInfo":[{"ErrorCode":7}],"Next":"x"}"#.to_vec(),
     };
@@ -188,11 +188,7 @@ async fn reply(number: u64) -> Response {
 
 async fn upstream() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let router = Router::new().fallback(|| reply(NUMBER.fetch_add(1, Ordering::Relaxed)));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    servers::serve(Router::new().fallback(|| reply(NUMBER.fetch_add(1, Ordering::Relaxed)))).await
 }
 
 /// Sends requests of these numbers, has each answer judged, and counts their codes. Tells what the gateway took after the
@@ -270,11 +266,11 @@ async fn no_request_is_blamed_on_somebody_else() {
 fn no_reply_makes_the_decoder_panic() {
     let pool = dynamic::pool();
     let mut random = StdRng::seed_from_u64(7);
-    let messages: Vec<_> = properties::messages().into_iter().collect();
+    let messages: Vec<_> = arbitrary::messages().into_iter().collect();
     for _ in 0..REPLIES {
         let (name, (_, read)) = &messages[random.random_range(0..messages.len())];
         let descriptor = pool.get_message_by_name(&format!("tencentim.group.v1.{name}")).unwrap();
-        let mut bytes = properties::hostile(&mut random, &descriptor, 0).to_string().into_bytes();
+        let mut bytes = arbitrary::json(&mut random, &descriptor, 0).to_string().into_bytes();
         if random.random_bool(0.5) {
             let place = random.random_range(0..bytes.len());
             bytes[place] = random.random();

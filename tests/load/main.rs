@@ -3,10 +3,9 @@
 
 mod chaos;
 mod hostile;
+mod large_replies;
+mod request_memory;
+mod sandbox_model;
+#[expect(dead_code, reason = "the other suites use more of it")]
 #[path = "../support/mod.rs"]
 mod support;
-
-#[path = "../contract/mod.rs"]
-mod contract;
-#[path = "../gateway/crowded_replies.rs"]
-mod crowded_replies;

@@ -1,31 +1,9 @@
 //! The sandbox: every statement of the reference about the emulated API, and the control API.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod attributes;
-mod bans;
 mod client;
-mod clients;
-mod community_examples;
+mod commands;
 mod control;
-mod counters;
-mod crash;
-mod documentation;
 mod examples;
-mod examples_live;
-mod examples_messages;
-mod extensions;
-mod groups;
-mod imports;
-mod kept;
-mod live_rooms;
-mod members;
-mod message_changes;
-mod messages;
-mod model;
-mod permission_groups;
-mod platform;
-mod receipts;
-mod robots;
-mod strictness;
-mod topics;
-mod webhooks;
+mod requests;
+mod storage;

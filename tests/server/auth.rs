@@ -77,7 +77,7 @@ async fn health_passes_always_and_reflection_as_configured() {
 async fn a_changed_file_counts_and_a_broken_one_does_not() {
     let mut callers = Callers::new();
     let first = callers.key("first", &["read"], &[]);
-    let gateway = callers.gateway(&[("auth.reload_interval", "20ms")]).await;
+    let gateway = callers.gateway(&[("reload_interval", "20ms")]).await;
     let channel = gateway.channel().await;
     assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unavailable);
 

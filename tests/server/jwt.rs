@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -20,11 +21,11 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::support::Gateway;
 use crate::support::callers::{Callers, NOWHERE, ask, reason};
 use crate::support::http2::Connection;
 use crate::support::process::PATIENCE;
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, b64, claims, file, now, set};
+use crate::support::{Gateway, settings};
 
 fn changed(key: &str, value: Value) -> Value {
     let mut claims = claims();
@@ -39,10 +40,21 @@ fn without(key: &str) -> Value {
 }
 
 async fn gateway(more: &[(&str, &str)]) -> Gateway {
-    let mut all = vec![("jwt.issuer", ISSUER), ("jwt.audiences", "other, tim-gateway"), ("upstream.max_attempts", "1")];
-    all.extend_from_slice(more);
-    Gateway::start(NOWHERE, &all).await
+    gateway_with_pause(Duration::from_secs(10), more).await
 }
+
+/// One that waits so long between two readings of the key set that tokens cause.
+async fn gateway_with_pause(pause: Duration, more: &[(&str, &str)]) -> Gateway {
+    let mut all = vec![("jwt.issuer", ISSUER), ("jwt.audiences", "other, tim-gateway"), ("upstream.max_attempts", "1")];
+    all.extend([("base_urls", NOWHERE), ("upstream.pacing", "false"), ("deadline.default", "60s")]);
+    all.extend_from_slice(more);
+    let mut config = settings(&all);
+    config.server.auth.jwt.as_mut().unwrap().refresh_pause = pause;
+    Gateway::serve(config).await
+}
+
+/// Shorter than anything that happens in a test.
+const EAGER: Duration = Duration::from_millis(1);
 
 async fn code(channel: &Channel, token: &str) -> Code {
     ask(channel, &[("authorization", token)]).await.code()
@@ -204,8 +216,8 @@ async fn a_new_key_counts_at_once_and_made_up_ones_cause_no_flood() {
     let (old, new) = (Signer::ec(), Signer::ed());
     let server = KeyServer::start(Some(set(&[old.jwk("old")]))).await;
     // The pause is longer than any test: what is read again is read for a reason.
-    let patient = [("jwt.jwks_url", server.url.as_str()), ("jwt.refresh_pause", "1h"), ("jwt.refresh_interval", "1h")];
-    let gateway_ = gateway(&patient).await;
+    let hourly = [("jwt.jwks_url", server.url.as_str()), ("jwt.refresh_interval", "1h")];
+    let gateway_ = gateway_with_pause(Duration::from_secs(3600), &hourly).await;
     let channel = gateway_.channel().await;
     assert_eq!(code(&channel, &old.token("old", &claims())).await, PASSED);
     let before = server.asked();
@@ -214,8 +226,7 @@ async fn a_new_key_counts_at_once_and_made_up_ones_cause_no_flood() {
     }
     assert_eq!(server.asked(), before);
 
-    let eager = [("jwt.jwks_url", server.url.as_str()), ("jwt.refresh_pause", "1ms"), ("jwt.refresh_interval", "1h")];
-    let gateway = gateway(&eager).await;
+    let gateway = gateway_with_pause(EAGER, &hourly).await;
     let channel = gateway.channel().await;
     assert_eq!(code(&channel, &old.token("old", &claims())).await, PASSED);
     server.keys.send(Some(set(&[new.jwk("new")]))).unwrap();
@@ -228,13 +239,12 @@ async fn a_key_server_that_is_away_keeps_nobody_else_out() {
     let (signer, mut callers) = (Signer::ec(), Callers::new());
     let key = callers.key("batch", &["read"], &[]);
     let server = KeyServer::start(None).await;
-    let gateway = gateway(&[
-        ("jwt.jwks_url", &server.url),
+    let more = [
+        ("jwt.jwks_url", server.url.as_str()),
         ("jwt.refresh_interval", "20ms"),
-        ("jwt.refresh_pause", "1ms"),
         ("auth.callers_file", callers.path()),
-    ])
-    .await;
+    ];
+    let gateway = gateway_with_pause(EAGER, &more).await;
     let channel = gateway.channel().await;
     assert_eq!(code(&channel, &key).await, PASSED);
     let token = signer.token("a", &claims());
@@ -280,13 +290,11 @@ async fn raw(connection: &Connection, token: &str, deadline: &str) -> Status {
     connection.call("/tencentim.group.v1.GroupService/GetGroup", &headers, &message).await
 }
 
-const EAGER: [(&str, &str); 2] = [("jwt.refresh_pause", "1ms"), ("jwt.refresh_interval", "1h")];
-
 #[tokio::test]
 async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
     let signer = Signer::ec();
     let (url, _asked) = falls_silent(set(&[signer.jwk("known")])).await;
-    let gateway = gateway(&[&EAGER[..], &[("jwt.jwks_url", &url)]].concat()).await;
+    let gateway = gateway_with_pause(EAGER, &[("jwt.refresh_interval", "1h"), ("jwt.jwks_url", &url)]).await;
     let connection = Connection::open(&gateway.address.to_string()).await;
     let (known, unknown) = (signer.token("known", &claims()), signer.token("made-up", &claims()));
     assert_eq!(raw(&connection, &known, "60S").await.code(), PASSED);
@@ -325,7 +333,9 @@ async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
 async fn who_waits_for_a_key_is_told_that_the_connection_ends() {
     let signer = Signer::ec();
     let (url, mut asked) = falls_silent(set(&[signer.jwk("known")])).await;
-    let gateway = gateway(&[&EAGER[..], &[("jwt.jwks_url", &url), ("drain.timeout", "1h")]].concat()).await;
+    let gateway =
+        gateway_with_pause(EAGER, &[("jwt.refresh_interval", "1h"), ("jwt.jwks_url", &url), ("drain.timeout", "1h")])
+            .await;
     let connection = Connection::open(&gateway.address.to_string()).await;
     let unknown = signer.token("made-up", &claims());
     let waiting = async {
@@ -418,6 +428,6 @@ async fn a_token_does_not_share_the_limits_of_a_key_with_its_name() {
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .chain([("sandbox".to_owned(), "true".to_owned())]);
     let config = Config::load(&flags.collect(), &Default::default(), None).unwrap();
-    let problems = tencent_im_grpc::server::check(&config, &[], false).await;
+    let problems = tencent_im_grpc::server::Credentials::check(&config, &[]).await;
     assert!(problems.iter().any(|problem| problem.what.contains("`jwt:`")), "{problems:?}");
 }

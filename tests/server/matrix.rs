@@ -6,14 +6,14 @@ use contract::command::{Method, Scope};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use sandbox::{Running, Settings};
 use serde_json::json;
-use tencent_im_grpc::serve;
+use tencent_im_grpc::app;
 use tencent_im_grpc::server::Application;
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 
-use crate::server::tls::{Pair, Pki, healthy};
-use crate::support::callers::{Callers, NOWHERE, reason, with};
+use crate::support::callers::{Callers, NOWHERE, healthy, reason, with};
+use crate::support::pki::{Pair, Pki};
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, claims, file, now};
 use crate::support::{Gateway, dynamic, settings};
 
@@ -244,8 +244,8 @@ async fn a_method_without_a_scope_is_closed() {
     let key = callers.key("everything", &names(|_| true), &[]);
     let config = settings(&[("base_urls", NOWHERE), ("auth.callers_file", callers.path())]);
     let metrics = Metrics::new();
-    let apps = serve::clients(&config, &metrics).unwrap();
-    let application = serve::application(&config, apps, std::sync::Arc::new(metrics));
+    let apps = app::clients(&config, &metrics).unwrap();
+    let application = app::application(&config, apps, std::sync::Arc::new(metrics));
     let gateway = Gateway::serve_application(config, Application { methods: NONE, ..application }).await;
     let channel = gateway.channel().await;
     for method in contract() {

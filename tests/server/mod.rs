@@ -7,4 +7,4 @@ mod limits;
 mod matrix;
 mod request_memory;
 mod serving;
-pub mod tls;
+mod tls;

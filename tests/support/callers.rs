@@ -10,6 +10,8 @@ use tencent_im_grpc::server::auth::keys;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
 use super::Gateway;
@@ -83,6 +85,11 @@ pub async fn ask(channel: &Channel, metadata: &[(&'static str, &str)]) -> Status
     let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
     let request = Request::from_parts(with(metadata), Default::default(), message);
     GroupServiceClient::new(channel.clone()).get_group(request).await.unwrap_err()
+}
+
+/// Whether the gateway's health can be asked.
+pub async fn healthy(channel: &Channel) -> bool {
+    HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.is_ok()
 }
 
 /// The reason in an error's details.

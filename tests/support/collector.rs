@@ -9,9 +9,8 @@ use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message;
-use tokio::net::TcpListener;
 
-use super::watch;
+use super::{servers, watch};
 
 /// A collector, until the test's runtime ends.
 pub struct Collector {
@@ -22,11 +21,8 @@ pub struct Collector {
 impl Collector {
     pub async fn start() -> Self {
         let taken = Arc::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&taken));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, taken }
+        Self { url: servers::serve(router).await, taken }
     }
 
     /// All that came so far, as it came.

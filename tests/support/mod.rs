@@ -1,11 +1,15 @@
 //! What the tests share: the real server on a real port, and calls by the contract's own descriptors.
 
+pub mod arbitrary;
 pub mod callers;
 pub mod collector;
 pub mod dynamic;
+pub mod goldens;
 pub mod http2;
+pub mod pki;
 pub mod process;
 pub mod raw;
+pub mod servers;
 // The tests of the sandbox alone use more of it.
 #[allow(dead_code)]
 #[path = "../sandbox/client.rs"]
@@ -20,9 +24,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tencent_im_grpc::app;
 use tencent_im_grpc::config::Config;
-use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Application, Server, Shutdown};
+use tencent_im_grpc::server::{Application, Credentials, Server, Shutdown};
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tonic::transport::Channel;
 
@@ -62,9 +66,9 @@ impl Gateway {
     /// Starts a gateway with these settings.
     pub async fn serve(config: Config) -> Self {
         let mut metrics = Metrics::new();
-        let apps = serve::clients(&config, &metrics).unwrap();
+        let apps = app::clients(&config, &metrics).unwrap();
         metrics.watch_apps(apps.clone());
-        let application = serve::application(&config, apps, Arc::new(metrics));
+        let application = app::application(&config, apps, Arc::new(metrics));
         Self::serve_application(config, application).await
     }
 
@@ -73,9 +77,10 @@ impl Gateway {
         watch::watch();
         let metrics = application.metrics.clone();
         let routes = watch::listen(application.routes.clone());
-        let server = Server::bind(config, Application { routes, ..application }).await.unwrap();
+        let credentials = Credentials::load(&config, application.methods, &application.metrics.server).await.unwrap();
+        let server = Server::bind(config, credentials, Application { routes, ..application }).await.unwrap();
         let (address, admin, shutdown) = (server.local_addr(), server.admin_addr(), server.shutdown());
-        tokio::spawn(server.serve());
+        tokio::spawn(server.run());
         Self { address, admin: admin.unwrap(), shutdown, metrics }
     }
 

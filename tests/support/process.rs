@@ -102,12 +102,8 @@ impl Process {
         self.status("VmRSS:")
     }
 
-    /// The most memory that was ever in use, in KiB.
-    pub fn peak_memory(&self) -> usize {
-        self.status("VmHWM:")
-    }
-
-    fn status(&self, key: &str) -> usize {
+    /// A line of its status, in KiB: `VmRSS:` is the memory in use, `VmHWM:` the most that was ever in use.
+    pub fn status(&self, key: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(key)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()

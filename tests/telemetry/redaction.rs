@@ -8,9 +8,9 @@ use std::time::Duration;
 use contract::pb;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
-use tencent_im_grpc::config::{Log, LogFormat};
-use tencent_im_grpc::serve;
-use tencent_im_grpc::server::{Application, Server};
+use tencent_im_grpc::app;
+use tencent_im_grpc::config::{Log, LogFormat, parse_filter};
+use tencent_im_grpc::server::{Application, Credentials, Server};
 use tencent_im_grpc::telemetry::logs;
 use tencent_im_grpc::telemetry::metrics::Metrics;
 use tencent_im_grpc::telemetry::traces::Traces;
@@ -214,16 +214,18 @@ async fn a_handler_panics() {
     if std::env::var_os(CHILD).is_none() {
         return;
     }
-    logs::init(&Log { filter: "trace,h2=trace".to_owned(), format: LogFormat::Json }, &Traces::default()).unwrap();
+    logs::init(&Log { filter: parse_filter("trace,h2=trace").unwrap(), format: LogFormat::Json }, &Traces::default())
+        .unwrap();
     let config = settings(&[("base_urls", NOWHERE)]);
     let metrics = Arc::new(Metrics::new());
-    let apps = serve::clients(&config, &metrics).unwrap();
-    let application = serve::application(&config, apps, metrics);
+    let apps = app::clients(&config, &metrics).unwrap();
+    let application = app::application(&config, apps, metrics);
     let panicking = axum::routing::any(panics);
     let routes = Routes::from(axum::Router::new().route("/tencentim.group.v1.GroupService/GetGroup", panicking));
-    let server = Server::bind(config, Application { routes, ..application }).await.unwrap();
+    let credentials = Credentials::load(&config, application.methods, &application.metrics.server).await.unwrap();
+    let server = Server::bind(config, credentials, Application { routes, ..application }).await.unwrap();
     let address = server.local_addr();
-    tokio::spawn(server.serve());
+    tokio::spawn(server.run());
     let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
     let status = ask(&channel, "1", MetadataMap::new()).await;
     assert_eq!(status.code(), Code::Internal);

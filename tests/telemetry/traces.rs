@@ -13,11 +13,11 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use tokio::net::TcpListener;
 use tonic::Request;
 
 use crate::support::collector::Collector;
 use crate::support::process::Process;
+use crate::support::servers;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
@@ -30,11 +30,7 @@ struct Tencent {
 
 impl Tencent {
     async fn start(&self) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().route("/v4/{*path}", post(answer)).with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        url
+        servers::serve(Router::new().route("/v4/{*path}", post(answer)).with_state(self.clone())).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use tencent_im_grpc::upstream::usersig::verify;
-use tencent_im_grpc::upstream::{Fault, Upstream};
+use tencent_im_grpc::upstream::{BaseUrl, Fault, Upstream};
 use tokio::time::Instant;
 
 use super::server::{Act, Server, code, success};
@@ -166,8 +166,9 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn settings_that_make_no_client_are_refused() {
-    for urls in [vec![], vec!["console.tim.qq.com".to_owned()], vec!["ftp://x".to_owned()]] {
-        assert!(Upstream::new(&settings(urls)).is_err());
+    assert!(Upstream::new(&settings([])).is_err());
+    for text in ["console.tim.qq.com", "ftp://x", "https://u:p@x", "https://x?a=1", "https://x#a", ""] {
+        assert!(text.parse::<BaseUrl>().is_err(), "{text}");
     }
     let identifier = "admin\nTLS.sdkappid:1".to_owned();
     let forged = Settings { identifier, ..settings(["http://127.0.0.1:1".to_owned()]) };

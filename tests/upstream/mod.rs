@@ -11,6 +11,7 @@ mod shared_quota;
 mod status;
 mod usersig;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,18 +29,18 @@ const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccdde
 
 fn settings(base_urls: impl IntoIterator<Item = String>) -> Settings {
     Settings {
-        base_urls: base_urls.into_iter().collect(),
+        base_urls: base_urls.into_iter().map(|url| url.parse().unwrap()).collect(),
         sdk_app_id: APP,
         identifier: "administrator".to_owned(),
         secret_key: SecretString::from(KEY),
         usersig_ttl: Duration::from_secs(604_800),
         attempt_timeout: Duration::from_secs(30),
-        pool_idle_timeout: Duration::from_secs(30),
         max_attempts: 3,
         retry_budget: 1.0,
         replicas: 1,
         pacing: false,
         rate_factor: 1.0,
+        rates: BTreeMap::new(),
     }
 }
 

@@ -258,5 +258,6 @@ async fn idle_groups_are_forgotten() {
     for n in 0..20_000 {
         pacer.acquire(ticket(&SEND, &format!("g{n}"), "a")).await.unwrap();
     }
-    assert!(pacer.group_lanes() < 3_000, "{}", pacer.group_lanes());
+    // No more than were busy within the last second or so.
+    assert!(pacer.group_lanes() < 500, "{}", pacer.group_lanes());
 }

@@ -8,7 +8,7 @@ use rcgen::SanType;
 use sandbox::Settings;
 use serde_json::{Value, json};
 
-use crate::server::tls::Pki;
+use crate::support::pki::Pki;
 use crate::support::sandbox_client::{Sandbox, unpaced};
 
 fn pki() -> Pki {

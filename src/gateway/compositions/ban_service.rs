@@ -6,6 +6,7 @@ use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::follow;
 use crate::gateway::{Call, Replies};
+use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
 
@@ -46,10 +47,11 @@ pub(in crate::gateway) async fn batch_ban_members(
         duration: request.duration,
         description: request.description.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, call.batch.ban_members, Order::Any, ban, |users, reply| {
-        each(users, reply.map(drop))
-    })
-    .await;
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.cap(Batch::BanMembers), Order::Any, ban, |users, reply| {
+            each(users, reply.map(drop))
+        })
+        .await;
     Ok(pb::BatchBanMembersResponse { results })
 }
 
@@ -61,10 +63,11 @@ pub(in crate::gateway) async fn batch_unban_members(
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
     };
-    let results = batch::run(&call, &request.user_ids, call.batch.ban_members, Order::Any, unban, |users, reply| {
-        each(users, reply.map(drop))
-    })
-    .await;
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.cap(Batch::UnbanMembers), Order::Any, unban, |users, reply| {
+            each(users, reply.map(drop))
+        })
+        .await;
     Ok(pb::BatchUnbanMembersResponse { results })
 }
 

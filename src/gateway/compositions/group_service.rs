@@ -9,6 +9,7 @@ use crate::gateway::batch::{self, Order};
 use crate::gateway::listed::{self, Listed, id};
 use crate::gateway::pages::follow;
 use crate::gateway::{Call, Replies};
+use contract::batches::Batch;
 use contract::pb;
 
 /// Groups of a page of ListGroups when the caller does not say.
@@ -43,13 +44,15 @@ pub(in crate::gateway) async fn batch_get_groups(
     let read =
         |group_ids: &[String]| pb::GetGroupsRequest { group_ids: group_ids.to_vec(), filter: request.filter.clone() };
     let results =
-        batch::run(&call, &request.group_ids, call.batch.get_groups, Order::Any, read, |ids, reply| match reply {
-            Ok(reply) => {
-                let found: HashMap<String, pb::GroupResult> =
-                    reply.results.into_iter().map(|result| (id(&result).to_owned(), result)).collect();
-                ids.iter().map(|id| one(id, found.get(id).cloned())).collect()
+        batch::run(&call, &request.group_ids, call.batch.cap(Batch::GetGroups), Order::Any, read, |ids, reply| {
+            match reply {
+                Ok(reply) => {
+                    let found: HashMap<String, pb::GroupResult> =
+                        reply.results.into_iter().map(|result| (id(&result).to_owned(), result)).collect();
+                    ids.iter().map(|id| one(id, found.get(id).cloned())).collect()
+                }
+                Err(status) => ids.iter().map(|id| failed(id, status.clone())).collect(),
             }
-            Err(status) => ids.iter().map(|id| failed(id, status.clone())).collect(),
         });
     Ok(pb::BatchGetGroupsResponse { results: results.await })
 }

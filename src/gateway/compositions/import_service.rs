@@ -2,24 +2,15 @@
 //! sent, for one that overtakes an earlier one makes Tencent refuse the earlier for its time.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
-use tokio::sync::Mutex;
-use tokio::time::timeout;
 use tonic::Status;
 
 use super::member_service::judged;
 use crate::gateway::Call;
 use crate::gateway::batch::{self, Order};
+use crate::gateway::turns::Key;
+use contract::batches::Batch;
 use contract::pb;
-
-/// Turns of the groups whose messages are imported. Some groups share one, so that these never grow in number.
-static TURNS: [Mutex<()>; 256] = [const { Mutex::const_new(()) }; 256];
-
-fn turn(group_id: &str, topic_id: &str) -> &'static Mutex<()> {
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((group_id, topic_id));
-    &TURNS[(hash % TURNS.len() as u64) as usize]
-}
 
 pub(in crate::gateway) async fn batch_import_members(
     call: Call,
@@ -29,8 +20,13 @@ pub(in crate::gateway) async fn batch_import_members(
         group_id: request.group_id.clone(),
         members: members.to_vec(),
     };
-    let results =
-        batch::run(&call, &request.members, call.batch.import_members, Order::InTurn, import, |members, reply| {
+    let results = batch::run(
+        &call,
+        &request.members,
+        call.batch.cap(Batch::ImportMembers),
+        Order::InTurn,
+        import,
+        |members, reply| {
             let told = reply.map(|reply| {
                 reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
             });
@@ -42,7 +38,8 @@ pub(in crate::gateway) async fn batch_import_members(
                 pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
             };
             members.iter().map(result).collect()
-        });
+        },
+    );
     Ok(pb::BatchImportMembersResponse { results: results.await })
 }
 
@@ -56,11 +53,21 @@ pub(in crate::gateway) async fn batch_import_messages(
         update_recent_contacts: request.update_recent_contacts,
         topic_id: request.topic_id.clone(),
     };
-    // One batch after the other for a group, in the order in which they came. Who waits in vain attempts nothing.
     let call = batch::in_time(&call);
-    let _turn = timeout(call.remaining(), turn(&request.group_id, &request.topic_id).lock()).await;
-    let results =
-        batch::run(&call, &request.messages, call.batch.import_messages, Order::Strict, import, |messages, reply| {
+    // One batch after the other for a group, in the order in which they came to this replica.
+    let key =
+        Key { app: call.app().to_owned(), group_id: request.group_id.clone(), topic_id: request.topic_id.clone() };
+    let Some(_turn) = call.imports.acquire(key, call.deadline()).await else {
+        let result = pb::BatchImportMessagesResult { status: Some(batch::no_turn()), seq: 0 };
+        return Ok(pb::BatchImportMessagesResponse { results: vec![result; request.messages.len()] });
+    };
+    let results = batch::run(
+        &call,
+        &request.messages,
+        call.batch.cap(Batch::ImportMessages),
+        Order::Strict,
+        import,
+        |messages, reply| {
             let told = reply.map(|reply| reply.results);
             let result = |index: usize| {
                 let (status, seq) = match &told {
@@ -74,6 +81,7 @@ pub(in crate::gateway) async fn batch_import_messages(
                 pb::BatchImportMessagesResult { status: Some(status), seq }
             };
             (0..messages.len()).map(result).collect()
-        });
+        },
+    );
     Ok(pb::BatchImportMessagesResponse { results: results.await })
 }

@@ -9,6 +9,7 @@ use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
+use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
 
@@ -71,18 +72,19 @@ pub(in crate::gateway) async fn batch_add_members(
         members: user_ids.iter().map(|user_id| pb::MemberToAdd { user_id: user_id.clone() }).collect(),
         silent: request.silent,
     };
-    let results = batch::run(&call, &request.user_ids, call.batch.add_members, Order::Any, add, |users, reply| {
-        let told =
-            reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
-        let result = |user_id: &String| {
-            let (status, outcome) = match &told {
-                Err(status) => (status.clone(), 0),
-                Ok(told) => judged(told.get(user_id).copied(), pb::AddMemberOutcome::Failed.into()),
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.cap(Batch::AddMembers), Order::Any, add, |users, reply| {
+            let told =
+                reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
+            let result = |user_id: &String| {
+                let (status, outcome) = match &told {
+                    Err(status) => (status.clone(), 0),
+                    Ok(told) => judged(told.get(user_id).copied(), pb::AddMemberOutcome::Failed.into()),
+                };
+                pb::BatchAddMembersResult { user_id: user_id.clone(), status: Some(status), outcome }
             };
-            pb::BatchAddMembersResult { user_id: user_id.clone(), status: Some(status), outcome }
-        };
-        users.iter().map(result).collect()
-    });
+            users.iter().map(result).collect()
+        });
     Ok(pb::BatchAddMembersResponse { results: results.await })
 }
 
@@ -96,14 +98,20 @@ pub(in crate::gateway) async fn batch_remove_members(
         silent: request.silent,
         reason: request.reason.clone(),
     };
-    let results =
-        batch::run(&call, &request.user_ids, call.batch.remove_members, Order::Any, remove, |users, reply| {
+    let results = batch::run(
+        &call,
+        &request.user_ids,
+        call.batch.cap(Batch::RemoveMembers),
+        Order::Any,
+        remove,
+        |users, reply| {
             let status = batch::whole(reply.map(drop));
             users
                 .iter()
                 .map(|user_id| pb::BatchRemoveMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
                 .collect()
-        });
+        },
+    );
     Ok(pb::BatchRemoveMembersResponse { results: results.await })
 }
 
@@ -130,13 +138,14 @@ pub(in crate::gateway) async fn batch_mute_members(
         duration: request.duration,
         topic_id: request.topic_id.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, call.batch.mute_members, Order::Any, mute, |users, reply| {
-        let status = batch::whole(reply.map(drop));
-        users
-            .iter()
-            .map(|user_id| pb::BatchMuteMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
-            .collect()
-    });
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.cap(Batch::MuteMembers), Order::Any, mute, |users, reply| {
+            let status = batch::whole(reply.map(drop));
+            users
+                .iter()
+                .map(|user_id| pb::BatchMuteMembersResult { user_id: user_id.clone(), status: Some(status.clone()) })
+                .collect()
+        });
     Ok(pb::BatchMuteMembersResponse { results: results.await })
 }
 
@@ -146,17 +155,18 @@ pub(in crate::gateway) async fn batch_get_roles(
 ) -> Result<pb::BatchGetRolesResponse, Status> {
     let ask =
         |user_ids: &[String]| pb::GetRolesRequest { group_id: request.group_id.clone(), user_ids: user_ids.to_vec() };
-    let results = batch::run(&call, &request.user_ids, call.batch.get_roles, Order::Any, ask, |users, reply| {
-        let told = reply.map(|reply| outcomes(reply.roles.into_iter().map(|role| (role.user_id, role.role))));
-        let result = |user_id: &String| {
-            let (status, role) = match &told {
-                Err(status) => (status.clone(), 0),
-                Ok(told) => judged(told.get(user_id).copied(), 0),
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.cap(Batch::GetRoles), Order::Any, ask, |users, reply| {
+            let told = reply.map(|reply| outcomes(reply.roles.into_iter().map(|role| (role.user_id, role.role))));
+            let result = |user_id: &String| {
+                let (status, role) = match &told {
+                    Err(status) => (status.clone(), 0),
+                    Ok(told) => judged(told.get(user_id).copied(), 0),
+                };
+                pb::BatchGetRolesResult { user_id: user_id.clone(), status: Some(status), role }
             };
-            pb::BatchGetRolesResult { user_id: user_id.clone(), status: Some(status), role }
-        };
-        users.iter().map(result).collect()
-    });
+            users.iter().map(result).collect()
+        });
     Ok(pb::BatchGetRolesResponse { results: results.await })
 }
 
@@ -171,18 +181,19 @@ pub(in crate::gateway) async fn batch_get_members(
         roles: request.roles.clone(),
         custom_data_keys: request.custom_data_keys.clone(),
     };
-    let results = batch::run(&call, &request.user_ids, call.batch.get_members, Order::Any, read, |users, reply| {
-        let (status, found) = match reply {
-            Ok(reply) => (batch::done(), reply.members.into_iter().map(|m| (m.user_id.clone(), m)).collect()),
-            Err(status) => (status, HashMap::new()),
-        };
-        let result = |user_id: &String| pb::BatchGetMembersResult {
-            user_id: user_id.clone(),
-            status: Some(status.clone()),
-            member: found.get(user_id).cloned(),
-        };
-        users.iter().map(result).collect()
-    });
+    let results =
+        batch::run(&call, &request.user_ids, call.batch.cap(Batch::GetMembers), Order::Any, read, |users, reply| {
+            let (status, found) = match reply {
+                Ok(reply) => (batch::done(), reply.members.into_iter().map(|m| (m.user_id.clone(), m)).collect()),
+                Err(status) => (status, HashMap::new()),
+            };
+            let result = |user_id: &String| pb::BatchGetMembersResult {
+                user_id: user_id.clone(),
+                status: Some(status.clone()),
+                member: found.get(user_id).cloned(),
+            };
+            users.iter().map(result).collect()
+        });
     Ok(pb::BatchGetMembersResponse { results: results.await })
 }
 

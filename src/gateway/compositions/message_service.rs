@@ -7,6 +7,7 @@ use tonic::Status;
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
+use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
 
@@ -43,20 +44,21 @@ pub(in crate::gateway) async fn batch_recall_messages(
         topic_id: request.topic_id.clone(),
         reason: request.reason.clone(),
     };
-    let results = batch::run(&call, &request.seqs, call.batch.recall_messages, Order::Any, recall, |seqs, reply| {
-        let told = reply.map(|reply| {
-            reply.results.into_iter().map(|result| (result.seq, result.error_code)).collect::<HashMap<_, _>>()
+    let results =
+        batch::run(&call, &request.seqs, call.batch.cap(Batch::RecallMessages), Order::Any, recall, |seqs, reply| {
+            let told = reply.map(|reply| {
+                reply.results.into_iter().map(|result| (result.seq, result.error_code)).collect::<HashMap<_, _>>()
+            });
+            let status = |seq: &u64| match &told {
+                Err(status) => status.clone(),
+                Ok(told) => match told.get(seq) {
+                    Some(0) => batch::done(),
+                    Some(code) => batch::refused((*code).into(), "the message was not recalled"),
+                    None => batch::unnamed(),
+                },
+            };
+            seqs.iter().map(|seq| pb::BatchRecallMessagesResult { seq: *seq, status: Some(status(seq)) }).collect()
         });
-        let status = |seq: &u64| match &told {
-            Err(status) => status.clone(),
-            Ok(told) => match told.get(seq) {
-                Some(0) => batch::done(),
-                Some(code) => batch::refused((*code).into(), "the message was not recalled"),
-                None => batch::unnamed(),
-            },
-        };
-        seqs.iter().map(|seq| pb::BatchRecallMessagesResult { seq: *seq, status: Some(status(seq)) }).collect()
-    });
     Ok(pb::BatchRecallMessagesResponse { results: results.await })
 }
 

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::config::reason;
 use crate::loopback::is_loopback;
 
 /// Keys in force, and where they come from.
@@ -65,7 +66,9 @@ impl Source {
 
     async fn read(&self) -> Result<Vec<u8>, String> {
         match self {
-            Self::File(path) => tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display())),
+            Self::File(path) => {
+                tokio::fs::read(path).await.map_err(|error| format!("{}: {}", path.display(), reason(&error)))
+            }
             Self::Url(client, url) => fetch(client, url.clone()).await,
         }
     }

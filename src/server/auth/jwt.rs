@@ -115,7 +115,7 @@ impl Tokens {
 
     /// A claim that names no application opens none: it was made to say which.
     fn apps(&self, claim: &Value) -> Vec<String> {
-        words(claim, &self.settings.app_prefix).into_iter().map(str::to_owned).collect()
+        words(claim, "").into_iter().map(str::to_owned).collect()
     }
 }
 

@@ -15,9 +15,10 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
 
 use super::connection::Peer;
-use crate::config::{Auth as Settings, Network};
+use crate::config::Auth as Settings;
 pub use callers::{Callers, Grant};
 use contract::command::Method;
 pub use jwks::{Jwks, Source};
@@ -29,7 +30,7 @@ pub use scopes::Permission;
 pub struct Authenticator {
     callers: ArcSwap<Callers>,
     tokens: Option<Tokens>,
-    xfcc_peers: Vec<Network>,
+    xfcc_peers: Vec<IpNet>,
 }
 
 /// Why a caller is not known. What it showed is never repeated.
@@ -127,7 +128,9 @@ impl Authenticator {
     }
 
     fn believes(&self, address: IpAddr) -> bool {
-        self.xfcc_peers.iter().any(|network| network.contains(address))
+        // An IPv4 address that came through an IPv6 socket counts as IPv4.
+        let address = address.to_canonical();
+        self.xfcc_peers.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -1,12 +1,14 @@
 //! One HTTP request to Tencent.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use opentelemetry::global;
 use opentelemetry::propagation::Injector;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, redirect};
 
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -14,8 +16,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::SetupError;
 use super::clock::TencentClock;
 use super::crowd::crowded;
-use crate::loopback::is_loopback;
 use crate::upstream::error::Fault;
+use crate::upstream::hosts::BaseUrl;
 use crate::upstream::settings::Settings;
 use crate::upstream::usersig::Signature;
 use contract::command::Command;
@@ -31,21 +33,18 @@ pub(super) struct Http {
 
 /// Tencent's replies end at 1 MB.
 const MAX_REPLY: usize = 1024 * 1024;
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
 /// Everything but the characters that RFC 3986 leaves unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Http {
     pub(super) fn new(settings: &Settings) -> Result<Self, SetupError> {
         if settings.base_urls.is_empty() {
-            return Err(SetupError::BaseUrl(String::new()));
+            return Err(SetupError::NoBaseUrl);
         }
-        let (mut local, mut plain) = (false, true);
-        for base in &settings.base_urls {
-            let url = Url::parse(base).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-            let url = url.ok_or_else(|| SetupError::BaseUrl(base.clone()))?;
-            local |= is_loopback(&url);
-            plain &= url.scheme() == "http";
-        }
+        let local = settings.base_urls.iter().any(BaseUrl::is_loopback);
+        let plain = settings.base_urls.iter().all(BaseUrl::is_clear_text);
         // reqwest takes the process's provider. The error says that there is one already, which is just as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // What serves on this machine is not reached by a proxy elsewhere.
@@ -55,7 +54,7 @@ impl Http {
         let client = builder
             // A dropped HTTP/1 request closes its connection, so that a cancelled call ends upstream too.
             .http1_only()
-            .pool_idle_timeout(settings.pool_idle_timeout)
+            .pool_idle_timeout(IDLE)
             // Where nobody answers, half the time is left for a backup.
             .connect_timeout(settings.attempt_timeout / 2)
             .tcp_nodelay(true)

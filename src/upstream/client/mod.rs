@@ -50,9 +50,9 @@ pub enum SetupError {
     /// The UserSig cannot be made.
     #[error(transparent)]
     Usersig(#[from] UsersigError),
-    /// There is no base URL, or one that is none.
-    #[error("`{0}` is not a base URL")]
-    BaseUrl(String),
+    /// There is no base URL.
+    #[error("there is no base URL to call")]
+    NoBaseUrl,
     /// The HTTP client cannot be made: most likely there are no root certificates.
     #[error("the HTTP client cannot be made: {0}")]
     Http(String),

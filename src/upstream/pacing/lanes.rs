@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::queue::Place;
@@ -19,6 +22,10 @@ pub struct LanePacer {
     quota: Arc<dyn Quota>,
     /// Factor on all documented rates.
     factor: f64,
+    /// This process's part of all rates.
+    share: f64,
+    /// Rates of single commands in place of the documented ones.
+    rates: BTreeMap<String, f64>,
     /// By service and command, with the command's label.
     commands: Mutex<Lanes<(String, &'static str)>>,
     /// By documented rate and group: the commands that share a limit are those with the same figure, as for a group's
@@ -26,14 +33,15 @@ pub struct LanePacer {
     groups: Mutex<Lanes<(u32, String)>>,
 }
 
-/// Lanes by key. Idle ones are forgotten now and then, so that groups come and go without growing it.
+/// Lanes by key. Idle ones are forgotten with time, so that groups come and go without growing it.
 #[derive(Debug)]
 struct Lanes<K> {
     by_key: HashMap<K, Arc<Lane>>,
-    sweep_at: usize,
+    swept: Instant,
 }
 
-const FEWEST_BEFORE_SWEEP: usize = 1_024;
+/// How long an idle lane may be kept.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Refusals that concern one group (or one message of it) and not the whole command.
 const GROUP_CODES: [i64; 3] = [10023, 10049, 23003];
 
@@ -45,6 +53,8 @@ impl LanePacer {
         Self {
             quota,
             factor: settings.rate_factor * share,
+            share,
+            rates: settings.rates.clone(),
             commands: Mutex::new(Lanes::new()),
             groups: Mutex::new(Lanes::new()),
         }
@@ -59,21 +69,26 @@ impl LanePacer {
     fn command_lane(&self, command: &Command<'_>) -> Arc<Lane> {
         let mut lanes = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{}/{}", command.service, command.name);
-        lanes.get((name.clone(), command.label), || self.lane(Limit::Command, &name, command.rate_per_second))
+        lanes.get((name.clone(), command.label), || self.lane(Limit::Command, &name, self.rate(command)))
     }
 
     fn group_lane(&self, command: &Command<'_>, group_id: Option<&str>) -> Option<Arc<Lane>> {
         let (rate, group_id) = command.group_rate_per_second.zip(group_id)?;
         let mut lanes = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(
-            lanes.get((rate, group_id.to_owned()), || {
-                self.lane(Limit::Group, &format!("group/{rate}/{group_id}"), rate)
-            }),
-        )
+        Some(lanes.get((rate, group_id.to_owned()), || {
+            let name = format!("group/{rate}/{group_id}");
+            self.lane(Limit::Group, &name, f64::from(rate) * self.factor)
+        }))
     }
 
-    fn lane(&self, limit: Limit, name: &str, rate: u32) -> Arc<Lane> {
-        let rate = f64::from(rate) * self.factor;
+    /// This process's calls per second of a command.
+    fn rate(&self, command: &Command<'_>) -> f64 {
+        let own = self.rates.get(command.name);
+        let own = own.or_else(|| self.rates.get(&format!("{}/{}", command.service, command.name)));
+        own.map_or(f64::from(command.rate_per_second) * self.factor, |rate| rate * self.share)
+    }
+
+    fn lane(&self, limit: Limit, name: &str, rate: f64) -> Arc<Lane> {
         let pace = Pace::within(rate);
         Lane::new(limit, rate, pace, self.quota.bucket(name, pace))
     }
@@ -112,14 +127,15 @@ impl Pacer for LanePacer {
 
 impl<K: Hash + Eq> Lanes<K> {
     fn new() -> Self {
-        Self { by_key: HashMap::new(), sweep_at: FEWEST_BEFORE_SWEEP }
+        Self { by_key: HashMap::new(), swept: Instant::now() }
     }
 
     fn get(&mut self, key: K, make: impl FnOnce() -> Arc<Lane>) -> Arc<Lane> {
-        if self.by_key.len() >= self.sweep_at {
+        if self.swept.elapsed() >= SWEEP_EVERY {
             // A lane that somebody else holds is about to be used.
             self.by_key.retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.idle());
-            self.sweep_at = FEWEST_BEFORE_SWEEP.max(self.by_key.len() * 2);
+            self.by_key.shrink_to(self.by_key.len() * 2);
+            self.swept = Instant::now();
         }
         self.by_key.entry(key).or_insert_with(make).clone()
     }

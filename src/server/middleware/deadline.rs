@@ -1,0 +1,199 @@
+//! The deadline of a call. Ours answers DEADLINE_EXCEEDED: tonic's own timeout answers CANCELLED, which meshes retry even
+//! on writes.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderName, Request};
+use http_body::Frame;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::Status;
+use tonic::body::Body;
+
+use super::stack::{Middleware, Next, ResponseFuture};
+use crate::config::Deadline as Settings;
+use crate::context::CallContext;
+use crate::server::catalog::{Family, Kind};
+use crate::server::connection::Peer;
+use crate::server::error_response::error_response;
+use crate::status::{Problem, Violation};
+use contract::command::Safety;
+
+/// Bounds every call in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Settings);
+
+/// A response stream that ends at the deadline, or with its connection.
+struct Bounded {
+    inner: Body,
+    sleep: Pin<Box<Sleep>>,
+    leaving: Pin<Box<WaitForCancellationFutureOwned>>,
+    call: CallContext,
+    over: bool,
+}
+
+/// What a batch has to tell how far it came, when it is cut off.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+/// Longer than any process runs.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+impl Middleware for Deadline {
+    fn name(&self) -> &'static str {
+        "deadline"
+    }
+
+    fn handle(&self, request: Request<Body>, next: Next<'_>) -> ResponseFuture {
+        let call = CallContext::of(request.extensions());
+        let deadline = match self.of(request.headers(), &call) {
+            Ok(deadline) => deadline,
+            Err(problem) => {
+                let answer = error_response(problem, &call);
+                return Box::pin(async move { answer });
+            }
+        };
+        let stream = call.method().kind != Kind::Unary;
+        call.set_deadline(deadline);
+        let leaving = leaving(request.extensions(), &call);
+        let mut answer = next.run(request);
+        Box::pin(async move {
+            let response = tokio::select! {
+                response = &mut answer => response,
+                () = sleep_until(deadline) => return error_response(too_late(&call), &call),
+                () = leaving.cancelled() => match timeout(LAST_WORDS, answer).await {
+                    Ok(response) => response,
+                    Err(_) => return error_response(cut_off(&call), &call),
+                },
+            };
+            if !stream {
+                return response;
+            }
+            let (sleep, leaving) = (Box::pin(sleep_until(deadline)), Box::pin(leaving.cancelled_owned()));
+            response.map(|inner| Body::new(Bounded { inner, sleep, leaving, call, over: false }))
+        })
+    }
+}
+
+impl Deadline {
+    /// When a call must have been answered.
+    pub(super) fn of(self, headers: &HeaderMap, call: &CallContext) -> Result<Instant, Problem> {
+        let given = grpc_timeout(headers).map_err(|()| {
+            let description = "must be a number of at most eight digits with a unit (H, M, S, m, u, n)".to_owned();
+            Problem::invalid_argument([Violation { field: GRPC_TIMEOUT.to_string(), description }])
+        })?;
+        let method = call.method();
+        let (default, most) = match method.family() {
+            // Whoever watches health may do so as long as the connection lasts.
+            Family::Health if method.is_endless() => (FOREVER, FOREVER),
+            Family::Health | Family::Reflection => (self.0.default, self.0.default),
+            Family::Contract if method.kind != Kind::Unary => (self.0.max_stream, self.0.max_stream),
+            Family::Contract => (self.0.default, self.0.max),
+        };
+        Ok(call.started() + given.unwrap_or(default).min(most))
+    }
+}
+
+/// Cancelled when the call must end because its connection does: shortly before that, for what has an end of its own, and
+/// at once for whoever watches health.
+fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
+    let token = |peer: &Peer| if call.method().is_endless() { peer.closing.clone() } else { peer.ending.clone() };
+    extensions.get().map(token).unwrap_or_default()
+}
+
+/// What was only read, or not sent yet, was not executed.
+fn too_late(call: &CallContext) -> Problem {
+    let problem = Problem::deadline_exceeded();
+    if call.write_sent().load(Ordering::Relaxed) { problem } else { problem.not_executed() }
+}
+
+fn cut_off(call: &CallContext) -> Problem {
+    if call.write_sent().load(Ordering::Relaxed) {
+        let safety = call.method().rule.map_or(Safety::Unsafe, |rule| rule.safety);
+        Problem::cut_off(call.command().unwrap_or_default(), safety)
+    } else {
+        Problem::shutting_down()
+    }
+}
+
+/// `TimeoutValue TimeoutUnit` of the gRPC protocol: up to eight digits and one letter.
+fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, ()> {
+    let Some(value) = headers.get(&GRPC_TIMEOUT) else { return Ok(None) };
+    let (unit, digits) = value.as_bytes().split_last().ok_or(())?;
+    if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(());
+    }
+    let number = digits.iter().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let timeout = match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return Err(()),
+    };
+    Ok(Some(timeout))
+}
+
+impl http_body::Body for Bounded {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        if this.over {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            return Poll::Ready(frame);
+        }
+        let problem = if this.leaving.as_mut().poll(cx).is_ready() {
+            cut_off(&this.call)
+        } else {
+            std::task::ready!(this.sleep.as_mut().poll(cx));
+            too_late(&this.call)
+        };
+        this.over = true;
+        // The handler's stream ends here, and with it whatever it still does upstream.
+        this.inner = Body::empty();
+        let status = problem.request_id(this.call.request_id()).into_status();
+        let mut trailers = HeaderMap::new();
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.inner.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &'static str) -> Result<Option<Duration>, ()> {
+        let mut headers = HeaderMap::new();
+        headers.insert(GRPC_TIMEOUT, http::HeaderValue::from_static(text));
+        grpc_timeout(&headers)
+    }
+
+    #[test]
+    fn every_unit_of_the_protocol_is_known() {
+        assert_eq!(parse("2H"), Ok(Some(Duration::from_secs(7200))));
+        assert_eq!(parse("3M"), Ok(Some(Duration::from_secs(180))));
+        assert_eq!(parse("5S"), Ok(Some(Duration::from_secs(5))));
+        assert_eq!(parse("250m"), Ok(Some(Duration::from_millis(250))));
+        assert_eq!(parse("7u"), Ok(Some(Duration::from_micros(7))));
+        assert_eq!(parse("99999999n"), Ok(Some(Duration::from_nanos(99_999_999))));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in ["", "S", "5", "5s", "-5S", "123456789S", "5 S", "0x5S"] {
+            assert_eq!(parse(text), Err(()), "{text}");
+        }
+    }
+}
