@@ -201,17 +201,17 @@ impl Call {
     /// # Errors
     /// INVALID_ARGUMENT with all violations.
     pub fn check<R: Validate>(&self, request: &R) -> Result<(), Status> {
-        let faults = validate::check(request);
-        if faults.is_empty() {
+        let found = validate::check(request);
+        if found.is_empty() {
             return Ok(());
         }
-        let mut violations: Vec<Violation> = faults
+        let mut violations: Vec<Violation> = found
             .listed()
             .iter()
-            .map(|fault| Violation { field: fault.field.clone(), description: fault.description.clone() })
+            .map(|found| Violation { field: found.field.clone(), description: found.description.clone() })
             .collect();
-        if faults.more() > 0 {
-            let description = format!("{} more violations are not listed", faults.more());
+        if found.more() > 0 {
+            let description = format!("{} more violations are not listed", found.more());
             violations.push(Violation { field: String::new(), description });
         }
         Err(self.problem(Problem::invalid_argument(violations)))

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::check_rules;
 use crate::model::{Card, Enum, Field, Kind, Message, Method, Model, Service, pascal};
-use crate::options::{FieldRule, JsonRule, Shape};
+use crate::options::{JsonRule, Shape};
 
 /// Scope numbers that the checks know by name.
 const SCOPE_READ: i32 = 1;
@@ -137,11 +138,18 @@ fn check_paging(method: &Method, request: &Message, response: &Message, place: &
 
 fn check_message(model: &Model, message: &Message, faults: &mut Faults) {
     let mut keys: BTreeMap<String, &Field> = BTreeMap::new();
+    if let Some(rule) = &message.rule {
+        for fault in check_rules::message(message, rule) {
+            faults.add(&message.name, &fault);
+        }
+    }
     for field in &message.fields {
         let place = format!("{}.{}", message.name, field.name);
         if let Some(rule) = &field.rule {
             faults.add_if(!message.in_request, &place, "a rule on a message that no request holds: redundant");
-            check_rule(field, rule, &place, faults);
+            for fault in check_rules::field(model, message, field, rule) {
+                faults.add(&place, &fault);
+            }
         }
         if !message.in_json {
             faults.add_if(field.json.is_some(), &place, "a json option on a message that no command uses: redundant");
@@ -266,29 +274,6 @@ fn check_kind(model: &Model, field: &Field, place: &str, faults: &mut Faults) {
         }
         _ => {}
     }
-}
-
-fn check_rule(field: &Field, rule: &FieldRule, place: &str, faults: &mut Faults) {
-    let many = matches!(field.card, Card::Repeated | Card::Map);
-    let numeric = matches!(field.kind, Kind::Int(_) | Kind::Duration | Kind::Float);
-    faults.add_if(*rule == FieldRule::default(), place, "the rule says nothing: redundant");
-    faults.add_if(rule.max_bytes > 0 && field.kind != Kind::Text, place, "max_bytes is for strings");
-    faults.add_if(rule.max_items > 0 && !many, place, "max_items is for lists and maps");
-    faults.add_if(rule.unique && field.card != Card::Repeated, place, "unique is for lists");
-    faults.add_if(rule.max_key_bytes > 0 && field.card != Card::Map, place, "max_key_bytes is for maps");
-    faults.add_if(!rule.not_prefix.is_empty() && field.kind != Kind::Text, place, "not_prefix is for strings");
-    let bounded = rule.gte.is_some() || rule.lte.is_some();
-    faults.add_if(bounded && (!numeric || many), place, "gte and lte are for single numbers and durations");
-    let empty = matches!((rule.gte, rule.lte), (Some(low), Some(high)) if low > high);
-    faults.add_if(empty, place, "gte is above lte: nothing can satisfy both");
-    let always = field.kind == Kind::Bool && field.card == Card::Plain;
-    faults.add_if(rule.required && always, place, "a plain bool is always set: required contradicts it");
-    let zero = matches!(field.kind, Kind::Int(_) | Kind::Float) && field.card == Card::Plain;
-    faults.add_if(
-        rule.required && zero,
-        place,
-        "a required number must be optional, or 0 could not be told from unset",
-    );
 }
 
 fn check_enum(found: &Enum, faults: &mut Faults) {

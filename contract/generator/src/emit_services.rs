@@ -73,7 +73,7 @@ fn service_impl(model: &Model, service: &Service, out: &mut String) {
             (false, true) => "page",
             (false, false) => "composed",
         };
-        let body = if method.command.is_some() {
+        let body = if method.command.as_ref().is_some_and(|command| !command.by_hand) {
             "|call, message| async move { call.send(message).await }".to_owned()
         } else {
             format!("|call, message| compositions::{module}::{name}(call, message)")

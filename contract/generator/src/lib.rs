@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod check_rules;
 mod emit_json;
 mod emit_rules;
 mod emit_services;

@@ -7,7 +7,7 @@ use prost_reflect::{
     MethodDescriptor, Value,
 };
 
-use crate::options::{CommandRule, FieldRule, JsonRule, OneofRule, Options, PagingRule, Shape, ValueRule};
+use crate::options::{CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Shape, ValueRule};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";
@@ -48,6 +48,7 @@ pub struct Message {
     pub name: String,
     pub fields: Vec<Field>,
     pub oneofs: Vec<Oneof>,
+    pub rule: Option<MessageRule>,
     /// Stands in the JSON of a command, in either direction.
     pub in_json: bool,
     /// Reachable from a request, so that its rules are checked.
@@ -241,7 +242,8 @@ fn read_message(options: &Options, message: &MessageDescriptor) -> Message {
         .filter(|o| !o.is_synthetic())
         .map(|o| Oneof { name: o.name().to_owned(), rule: options.oneof(&o) })
         .collect();
-    Message { name: local(message.full_name()), fields, oneofs, in_json: false, in_request: false, paging: None }
+    let (name, rule) = (local(message.full_name()), options.message(message));
+    Message { name, fields, oneofs, rule, in_json: false, in_request: false, paging: None }
 }
 
 fn read_field(options: &Options, field: &FieldDescriptor) -> Field {

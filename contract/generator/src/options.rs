@@ -1,8 +1,8 @@
 //! Reads the custom options of `tencentim.annotations.v1` into plain structs.
 
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, MethodDescriptor,
-    OneofDescriptor, ReflectMessage, ServiceDescriptor, Value,
+    DescriptorPool, DynamicMessage, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, MessageDescriptor,
+    MethodDescriptor, OneofDescriptor, ReflectMessage, ServiceDescriptor, Value,
 };
 
 /// `CommandRule`: the Tencent command of a method.
@@ -18,6 +18,8 @@ pub struct CommandRule {
     /// A field that makes the call safe to repeat: a string when it is set, an enum when it has `guarded_value`.
     pub guarded_by: String,
     pub guarded_value: String,
+    /// Implemented by hand on top of the command.
+    pub by_hand: bool,
 }
 
 /// `Paging`: how a list command pages.
@@ -64,7 +66,7 @@ pub enum Shape {
     ErrorReason,
 }
 
-/// `FieldRule`: what a request field must satisfy.
+/// `FieldRule`: what a request field must satisfy. A named rule is resolved to its parts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FieldRule {
     pub required: bool,
@@ -73,8 +75,54 @@ pub struct FieldRule {
     pub unique: bool,
     pub gte: Option<i64>,
     pub lte: Option<i64>,
+    pub or_in: Vec<i64>,
     pub max_key_bytes: u64,
+    pub max_total_bytes: u64,
+    pub characters: Characters,
+    pub key_characters: Characters,
+    pub prefix: String,
     pub not_prefix: String,
+    pub prefix_if: Option<Condition>,
+    pub extends: Option<Extends>,
+    pub allowed: Vec<String>,
+    pub not_allowed: Vec<String>,
+    pub absent_if: Option<Condition>,
+    pub absent_unless: Option<Condition>,
+    pub required_unless: Option<Condition>,
+    /// Parts that the field states although its named rule does.
+    pub repeated_parts: Vec<String>,
+}
+
+/// `Characters`: what a string may hold. Named as in the contract crate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Characters {
+    #[default]
+    Any,
+    PrintableAscii,
+    Word,
+    LowerWord,
+}
+
+/// `Condition`: something that is true of another field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub field: String,
+    /// Empty: whether the field is set.
+    pub value: String,
+}
+
+/// `Extends`: how an id is made out of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extends {
+    pub field: String,
+    pub joint: String,
+    pub not_contains: Vec<String>,
+}
+
+/// `MessageRule`: what a message must satisfy as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct MessageRule {
+    pub any_besides: Vec<String>,
 }
 
 /// `ValueRule`: how an enum value is spelled.
@@ -83,6 +131,8 @@ pub struct ValueRule {
     pub text: String,
     pub number: Option<i64>,
     pub aliases: Vec<String>,
+    pub read_only: bool,
+    pub alone: bool,
 }
 
 /// `OneofRule`: how a oneof is laid out.
@@ -100,6 +150,8 @@ pub struct Options {
     json: ExtensionDescriptor,
     rule: ExtensionDescriptor,
     value: ExtensionDescriptor,
+    message: ExtensionDescriptor,
+    parts: ExtensionDescriptor,
     oneof: ExtensionDescriptor,
 }
 
@@ -116,6 +168,8 @@ impl Options {
             json: find("json")?,
             rule: find("rule")?,
             value: find("value")?,
+            message: find("message")?,
+            parts: find("parts")?,
             oneof: find("oneof")?,
         })
     }
@@ -147,6 +201,7 @@ impl Options {
             scope: number(&m, "scope") as i32,
             guarded_by: text(&m, "guarded_by"),
             guarded_value: text(&m, "guarded_value"),
+            by_hand: flag(&m, "by_hand"),
         })
     }
 
@@ -175,28 +230,89 @@ impl Options {
         })
     }
 
+    /// The rule of a field, its named rule resolved.
     pub fn rule(&self, field: &FieldDescriptor) -> Option<FieldRule> {
-        let m = extension(&field.options(), &self.rule)?;
-        Some(FieldRule {
-            required: flag(&m, "required"),
-            max_bytes: number(&m, "max_bytes") as u64,
-            max_items: number(&m, "max_items") as u64,
-            unique: flag(&m, "unique"),
-            gte: optional(&m, "gte"),
-            lte: optional(&m, "lte"),
-            max_key_bytes: number(&m, "max_key_bytes") as u64,
-            not_prefix: text(&m, "not_prefix"),
-        })
+        let own = extension(&field.options(), &self.rule)?;
+        let mut both = self.parts(number(&own, "kind")).unwrap_or_else(|| DynamicMessage::new(own.descriptor()));
+        let mut repeated = Vec::new();
+        for (part, value) in own.fields().filter(|(part, _)| part.name() != "kind") {
+            if both.has_field(&part) {
+                repeated.push(part.name().to_owned());
+            }
+            both.set_field(&part, value.clone());
+        }
+        Some(FieldRule { repeated_parts: repeated, ..field_rule(&both) })
+    }
+
+    /// What a named rule stands for.
+    fn parts(&self, kind: i64) -> Option<DynamicMessage> {
+        let kinds = self.rule.parent_pool().get_enum_by_name("tencentim.annotations.v1.FieldRule.Kind")?;
+        let kind = kinds.get_value(i32::try_from(kind).ok()?)?;
+        extension(&kind.options(), &self.parts)
+    }
+
+    pub fn message(&self, message: &MessageDescriptor) -> Option<MessageRule> {
+        let m = extension(&message.options(), &self.message)?;
+        Some(MessageRule { any_besides: texts(&m, "any_besides") })
     }
 
     pub fn value(&self, value: &EnumValueDescriptor) -> Option<ValueRule> {
         let m = extension(&value.options(), &self.value)?;
-        Some(ValueRule { text: text(&m, "text"), number: optional(&m, "number"), aliases: texts(&m, "aliases") })
+        Some(ValueRule {
+            text: text(&m, "text"),
+            number: optional(&m, "number"),
+            aliases: texts(&m, "aliases"),
+            read_only: flag(&m, "read_only"),
+            alone: flag(&m, "alone"),
+        })
     }
 
     pub fn oneof(&self, oneof: &OneofDescriptor) -> Option<OneofRule> {
         let m = extension(&oneof.options(), &self.oneof)?;
         Some(OneofRule { required: flag(&m, "required"), tag: text(&m, "tag"), content: text(&m, "content") })
+    }
+}
+
+fn field_rule(m: &DynamicMessage) -> FieldRule {
+    FieldRule {
+        required: flag(m, "required"),
+        max_bytes: number(m, "max_bytes") as u64,
+        max_items: number(m, "max_items") as u64,
+        unique: flag(m, "unique"),
+        gte: optional(m, "gte"),
+        lte: optional(m, "lte"),
+        or_in: numbers(m, "or_in"),
+        max_key_bytes: number(m, "max_key_bytes") as u64,
+        max_total_bytes: number(m, "max_total_bytes") as u64,
+        characters: characters(m, "characters"),
+        key_characters: characters(m, "key_characters"),
+        prefix: text(m, "prefix"),
+        not_prefix: text(m, "not_prefix"),
+        prefix_if: condition(m, "prefix_if"),
+        extends: child(m, "extends").map(|e| Extends {
+            field: text(&e, "field"),
+            joint: text(&e, "joint"),
+            not_contains: texts(&e, "not_contains"),
+        }),
+        allowed: texts(m, "in"),
+        not_allowed: texts(m, "not_in"),
+        absent_if: condition(m, "absent_if"),
+        absent_unless: condition(m, "absent_unless"),
+        required_unless: condition(m, "required_unless"),
+        repeated_parts: Vec::new(),
+    }
+}
+
+fn condition(message: &DynamicMessage, name: &str) -> Option<Condition> {
+    child(message, name).map(|c| Condition { field: text(&c, "field"), value: text(&c, "value") })
+}
+
+fn characters(message: &DynamicMessage, name: &str) -> Characters {
+    match number(message, name) {
+        1 => Characters::PrintableAscii,
+        2 => Characters::Word,
+        3 => Characters::LowerWord,
+        _ => Characters::Any,
     }
 }
 
@@ -224,6 +340,11 @@ fn texts(message: &DynamicMessage, name: &str) -> Vec<String> {
     let value = get(message, name);
     let list = value.as_ref().and_then(Value::as_list).unwrap_or_default();
     list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+}
+
+fn numbers(message: &DynamicMessage, name: &str) -> Vec<i64> {
+    let value = get(message, name);
+    value.as_ref().and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_i64).collect()
 }
 
 fn flag(message: &DynamicMessage, name: &str) -> bool {

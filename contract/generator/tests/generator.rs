@@ -69,11 +69,32 @@ fn a_command_is_a_proto_edit_and_nothing_else() {
     let generated = generate(&proto).unwrap_or_else(|faults| panic!("{faults:?}"));
     assert!(generated.json.contains("impl JsonMessage for pb::MRequest"));
     assert!(generated.json.contains(r#"put::<_, Flag, M>(map, "Silence", value)"#), "{}", generated.json);
-    assert!(generated.rules.contains(r#"rules::required(self.group_id.is_empty(), at, "group_id", faults)"#));
+    assert!(generated.rules.contains(r"rules::required(self.group_id.is_empty(), &here, violations)"));
     assert!(generated.methods.contains(r#"name: "m", label: "m", safety: Safety::Unsafe, rate_per_second: 200"#));
     assert!(generated.shapes.contains("pub static M_REQUEST: Shape = Shape(&[]);"), "{}", generated.shapes);
     assert!(generated.services.contains("impl pb::s_server::S for Gateway"));
     assert!(generated.services.contains("impl Mapped for pb::MRequest"));
+}
+
+#[test]
+fn a_named_rule_stands_for_its_parts() {
+    let named = generate(&request(r"string a = 1 [(tencentim.annotations.v1.rule) = {kind: KIND_GROUP_ID}];"));
+    let written =
+        generate(&request(r"string a = 1 [(tencentim.annotations.v1.rule) = {required: true max_bytes: 48}];"));
+    let rules =
+        |generated: Result<Generated, Vec<String>>| generated.unwrap_or_else(|faults| panic!("{faults:?}")).rules;
+    assert_eq!(rules(named), rules(written));
+}
+
+#[test]
+fn what_only_replies_hold_is_not_among_the_allowed_values() {
+    let colours = COLOURS.replace(
+        "\"Red\"}];",
+        "\"Red\"}]; COLOUR_ROSE = 2 [(tencentim.annotations.v1.value) = {text: \"Rose\" read_only: true}];",
+    );
+    let generated =
+        generate(&contract("", "", "Colour a = 1;", "", &colours)).unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert!(generated.rules.contains(r#"&[(1, "COLOUR_RED"), ]"#), "{}", generated.rules);
 }
 
 #[test]
@@ -157,9 +178,41 @@ fn faulty() -> Vec<(String, &'static str, &'static str)> {
         (json("shape: SHAPE_UNKNOWN"), "MRequest.a", "arm of a tagged oneof"),
         (rule(""), "MRequest.a", "says nothing"),
         (rule("max_items: 3"), "MRequest.a", "for lists and maps"),
+        (rule("kind: KIND_GROUP_ID max_bytes: 3"), "MRequest.a", "the named rule states max_bytes already"),
+        (rule("key_characters: CHARACTERS_WORD"), "MRequest.a", "needs max_key_bytes"),
+        (rule("max_total_bytes: 3"), "MRequest.a", "for maps of strings"),
+        (rule("or_in: 3"), "MRequest.a", "or_in needs gte or lte"),
+        (rule("required: true required_unless: {field: \"a\"}"), "MRequest.a", "beside required"),
+        (rule("prefix_if: {field: \"a\"}"), "MRequest.a", "prefix_if needs"),
+        (rule("absent_if: {field: \"b\"}"), "MRequest.a", "names b, which the message does not have"),
+        (rule("absent_unless: {field: \"a\" value: \"x\"}"), "MRequest.a", "a is x, which it never is"),
+        (rule("extends: {field: \"b\" joint: \"-\"}"), "MRequest.a", "extends must name"),
+        (rule("in: \"COLOUR_RED\""), "MRequest.a", "not a value of the field's enum"),
+        (rule("in: \"A\" not_in: \"B\""), "MRequest.a", "contradict each other"),
+        (
+            request("uint32 a = 1 [(tencentim.annotations.v1.rule) = {characters: CHARACTERS_WORD}];"),
+            "MRequest.a",
+            "for strings",
+        ),
+        (
+            request("uint32 a = 1 [(tencentim.annotations.v1.rule) = {prefix: \"x\"}];"),
+            "MRequest.a",
+            "prefix is for strings",
+        ),
+        (
+            request("option (tencentim.annotations.v1.message) = {any_besides: \"b\"}; string a = 1;"),
+            "MRequest",
+            "any_besides names b",
+        ),
+        (request("option (tencentim.annotations.v1.message) = {}; string a = 1;"), "MRequest", "says nothing"),
+        (
+            contract("", "", "", "option (tencentim.annotations.v1.message) = {any_besides: \"a\"}; string a = 1;", ""),
+            "MResponse",
+            "no request holds",
+        ),
         (rule("unique: true"), "MRequest.a", "for lists"),
         (rule("max_key_bytes: 3"), "MRequest.a", "for maps"),
-        (rule("gte: 3"), "MRequest.a", "single numbers"),
+        (rule("gte: 3"), "MRequest.a", "for integers"),
         (request("uint32 a = 1 [(tencentim.annotations.v1.rule) = {gte: 3 lte: 2}];"), "MRequest.a", "above lte"),
         (request("uint32 a = 1 [(tencentim.annotations.v1.rule) = {max_bytes: 3}];"), "MRequest.a", "for strings"),
         (
@@ -361,7 +414,7 @@ fn every_fault_stops_the_build_and_names_its_place() {
     for (proto, place, words) in faulty() {
         let faults = generate(&proto).err().unwrap_or_default();
         if !faults.iter().any(|fault| fault.starts_with(&format!("{place}: ")) && fault.contains(words)) {
-            missed.push(format!("{place}: {words}\n  told: {faults:?}"));
+            missed.push(format!("{place}: {words}\n  found: {faults:?}"));
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));

@@ -7,9 +7,13 @@ use std::fmt;
 
 use crate::pb;
 use crate::wire::paging;
+use rules::Characters;
 
 /// Most violations that one answer lists: they travel in a header, and clients bound the size of those.
 pub const MAX_REPORTED: usize = 32;
+
+/// The violations of one answer are listed until their text has so many bytes.
+const MAX_REPORTED_BYTES: usize = 3072;
 
 /// Characters of a map's key that a path shows: answers must stay short.
 const LONGEST_KEY: usize = 64;
@@ -17,7 +21,7 @@ const LONGEST_KEY: usize = 64;
 /// A message whose rules can be checked. Implemented by the generator.
 pub trait Validate {
     /// Adds what is wrong with the message, which stands at `at`.
-    fn validate(&self, at: &Path<'_>, faults: &mut Faults);
+    fn validate(&self, at: &Path<'_>, violations: &mut Violations);
 }
 
 /// Where a message stands in the request. A list on the stack: a valid request allocates nothing.
@@ -70,8 +74,8 @@ impl fmt::Display for Path<'_> {
 
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Path of the field, such as `members[3].user_id` or `attributes["topic"]`.
+pub struct Violation {
+    /// Path of the field, such as `members[3].user_id` or `attributes["topic"]`; empty for the whole request.
     pub field: String,
     /// What is wrong and what would be right.
     pub description: String,
@@ -79,29 +83,27 @@ pub struct Fault {
 
 /// What is wrong with a request.
 #[derive(Debug, Default)]
-pub struct Faults {
-    listed: Vec<Fault>,
+pub struct Violations {
+    listed: Vec<Violation>,
+    bytes: usize,
     more: usize,
 }
 
-impl Faults {
-    /// Adds a fault of a field of the message at `at`.
-    pub fn add(&mut self, at: &Path<'_>, field: &'static str, description: impl fmt::Display) {
-        self.add_at(&at.field(field), description);
-    }
-
-    /// Adds a fault at a path.
-    pub fn add_at(&mut self, at: &Path<'_>, description: impl fmt::Display) {
-        if self.listed.len() < MAX_REPORTED {
-            self.listed.push(Fault { field: at.to_string(), description: description.to_string() });
-        } else {
+impl Violations {
+    /// Adds a violation of what stands at a path.
+    pub fn add(&mut self, at: &Path<'_>, description: impl fmt::Display) {
+        if self.listed.len() >= MAX_REPORTED || self.bytes >= MAX_REPORTED_BYTES {
             self.more += 1;
+            return;
         }
+        let violation = Violation { field: at.to_string(), description: description.to_string() };
+        self.bytes += violation.field.len() + violation.description.len();
+        self.listed.push(violation);
     }
 
-    /// The faults found, at most [`MAX_REPORTED`] of them.
+    /// The violations found, at most [`MAX_REPORTED`] of them.
     #[must_use]
-    pub fn listed(&self) -> &[Fault] {
+    pub fn listed(&self) -> &[Violation] {
         &self.listed
     }
 
@@ -120,10 +122,10 @@ impl Faults {
 
 /// Checks a whole request.
 #[must_use]
-pub fn check<T: Validate>(request: &T) -> Faults {
-    let mut faults = Faults::default();
-    request.validate(&Path::Root, &mut faults);
-    faults
+pub fn check<T: Validate>(request: &T) -> Violations {
+    let mut violations = Violations::default();
+    request.validate(&Path::Root, &mut violations);
+    violations
 }
 
 #[allow(clippy::all, clippy::pedantic)]

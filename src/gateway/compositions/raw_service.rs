@@ -1,8 +1,8 @@
 //! RawService: a command by name, for what Tencent added since.
 
 use bytes::Bytes;
+use prost_types::Struct;
 use prost_types::value::Kind;
-use prost_types::{Struct, Value};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_with::de::DeserializeAsWrap;
@@ -10,7 +10,7 @@ use serde_with::ser::SerializeAsWrap;
 use tonic::{Code, Status};
 
 use crate::gateway::Call;
-use crate::status::{Problem, Violation};
+use crate::status::Problem;
 use contract::command::{Command, Safety, methods};
 use contract::pb;
 use contract::pb::ErrorReason;
@@ -29,8 +29,6 @@ const RATES: [(&str, &str, u32); 3] = [
 ];
 /// The longest id that a group can have, in bytes. What is longer names no group, and must not be kept in mind as one.
 const LONGEST_GROUP_ID: usize = 48;
-/// 2^53: beyond it a double skips whole numbers.
-const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Result<pb::CallResponse, Status> {
     if !call.raw {
@@ -39,10 +37,6 @@ pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Re
         return Err(call.problem(problem));
     }
     let body = request.body.unwrap_or_default();
-    let violations = violations(&request.service, &request.command, &body);
-    if !violations.is_empty() {
-        return Err(call.problem(Problem::invalid_argument(violations)));
-    }
     let json = serde_json::to_vec(&SerializeAsWrap::<Struct, Object>::new(&body))
         .map_err(|_| call.problem(Problem::internal("the body cannot be written as JSON")))?;
     let command = command(&request.service, &request.command);
@@ -72,42 +66,6 @@ fn rate(service: &str, name: &str) -> u32 {
 fn group_id(body: &Struct) -> Option<&str> {
     match &body.fields.get("GroupId")?.kind {
         Some(Kind::StringValue(id)) if id.len() <= LONGEST_GROUP_ID => Some(id),
-        _ => None,
-    }
-}
-
-fn violations(service: &str, command: &str, body: &Struct) -> Vec<Violation> {
-    let mut found = Vec::new();
-    for (field, name) in [("service", service), ("command", command)] {
-        // The names become the URL's path.
-        if !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
-            let description = "has other characters than a-z, 0-9 and _".to_owned();
-            found.push(Violation { field: field.to_owned(), description });
-        }
-    }
-    found.extend(body.fields.iter().find_map(|(key, value)| inexact(value, &format!("body.{key}"))));
-    found
-}
-
-/// The first number that would not arrive as the caller meant it.
-fn inexact(value: &Value, path: &str) -> Option<Violation> {
-    match &value.kind {
-        Some(Kind::NumberValue(number)) => {
-            let description = if !number.is_finite() {
-                "is not a number that JSON can hold"
-            } else if number.fract() == 0.0 && number.abs() > LARGEST_EXACT {
-                "is a whole number beyond 2^53, which a Struct does not hold exactly"
-            } else {
-                return None;
-            };
-            Some(Violation { field: path.to_owned(), description: description.to_owned() })
-        }
-        Some(Kind::StructValue(object)) => {
-            object.fields.iter().find_map(|(key, value)| inexact(value, &format!("{path}.{key}")))
-        }
-        Some(Kind::ListValue(list)) => {
-            list.values.iter().enumerate().find_map(|(index, value)| inexact(value, &format!("{path}[{index}]")))
-        }
         _ => None,
     }
 }
