@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use http_body_util::StreamBody;
+use prost::encoding::encode_varint;
 use tencent_im_grpc::config::Config;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
