@@ -4,6 +4,7 @@ mod apps;
 mod batches;
 mod broken_streams;
 mod changing_lists;
+mod complete_lists;
 mod every_batch;
 mod every_stream;
 mod large_texts;
