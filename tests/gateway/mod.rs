@@ -6,6 +6,7 @@ mod broken_streams;
 mod changing_lists;
 mod every_batch;
 mod every_stream;
+mod imports;
 mod large_texts;
 mod lost_replies;
 mod page_tokens;
