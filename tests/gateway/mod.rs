@@ -7,6 +7,7 @@ mod changing_lists;
 mod complete_lists;
 mod every_batch;
 mod every_stream;
+mod imports;
 mod large_texts;
 mod lost_replies;
 mod page_tokens;
