@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::config::{App, Config, InProcessSandbox};
+use crate::config::{App, Config};
 use crate::gateway::{Gateway, MessageSizes, routes};
 use crate::server::{self, Application, Credentials};
 use crate::telemetry::logs::LevelHandle;
@@ -55,10 +55,7 @@ pub async fn run(mut config: Config, log_level: Option<LevelHandle>) -> Result<(
     let mut metrics = Metrics::new();
     // Before anything listens, the sandbox included.
     let credentials = Credentials::load(&config, METHODS, &metrics.server).await.map_err(server::Error::Settings)?;
-    let sandbox = match config.sandbox {
-        Some(sandbox) => Some(start_sandbox(sandbox, &mut config).await?),
-        None => None,
-    };
+    let sandbox = start_sandbox(&mut config).await?;
     let apps = clients(&config, &metrics)?;
     metrics.watch_apps(apps.clone());
     if sandbox.is_none() {
@@ -136,21 +133,22 @@ async fn self_test(name: String, upstream: Arc<Upstream>) {
 }
 
 /// A sandbox in this process.
-struct InProcess {
+pub(crate) struct InProcess {
     #[cfg(feature = "sandbox")]
     running: sandbox::Running,
 }
 
 impl InProcess {
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         #[cfg(feature = "sandbox")]
         self.running.shutdown().await;
     }
 }
 
-/// Starts the sandbox and points the sandbox application's client at it.
+/// Starts the sandbox, if the settings ask for one, and points the sandbox application's client at it.
 #[cfg(feature = "sandbox")]
-async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Result<InProcess, Error> {
+pub(crate) async fn start_sandbox(config: &mut Config) -> Result<Option<InProcess>, Error> {
+    let Some(addresses) = config.sandbox else { return Ok(None) };
     let settings = sandbox::Settings {
         listen: addresses.listen,
         control_listen: addresses.control_listen,
@@ -166,10 +164,13 @@ async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Resu
     for app in config.apps.by_name.values_mut() {
         app.upstream.base_urls = vec![base_url.clone()];
     }
-    Ok(InProcess { running })
+    Ok(Some(InProcess { running }))
 }
 
 #[cfg(not(feature = "sandbox"))]
-async fn start_sandbox(_addresses: InProcessSandbox, _config: &mut Config) -> Result<InProcess, Error> {
+pub(crate) async fn start_sandbox(config: &mut Config) -> Result<Option<InProcess>, Error> {
+    if config.sandbox.is_none() {
+        return Ok(None);
+    }
     Err(Error::Sandbox("this build has no sandbox; build it with the feature `sandbox`".to_owned()))
 }

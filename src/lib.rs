@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 mod context;
+pub mod doctor;
 pub mod gateway;
 mod loopback;
 pub mod server;

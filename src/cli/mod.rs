@@ -1,5 +1,6 @@
 //! The command line.
 
+mod doctor;
 mod exit;
 mod healthcheck;
 mod keys;
@@ -36,6 +37,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
         #[cfg(feature = "sandbox")]
         Some(("sandbox", matches)) => sandbox(matches),
+        Some(("doctor", matches)) => doctor::run(matches),
         Some(("healthcheck", matches)) => healthcheck::run(matches),
         Some(("keys", matches)) => match matches.subcommand() {
             Some(("new", matches)) => keys::new(matches),
@@ -73,6 +75,7 @@ fn gateway_command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(with_settings(Command::new("serve").about("Serves gRPC")))
+        .subcommand(doctor::command())
         .subcommand(healthcheck::command())
         .subcommand(group("keys", "Makes Bearer keys for callers").subcommand(keys::command()))
         .subcommand(

@@ -4,8 +4,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use contract::command::{Command, Safety, methods};
-use contract::pb::{DestroyGroupResponse, ErrorReason};
-use contract::{codes, wire};
+use contract::codes;
+use contract::pb::ErrorReason;
+use contract::wire::{self, Reply, Unreadable};
 
 use super::names::{GROUPS, Made, Names, ROBOT, USERS};
 use super::probe::call;
@@ -66,7 +67,8 @@ pub(super) async fn remove(upstream: &Upstream, names: &Names, made: &Made) -> V
             note(id, send(upstream, &command, &json!({"GroupId": id})).await);
         }
     }
-    for id in USERS.map(|user| names.id(user)) {
+    // The account of a robot stays when the robot goes.
+    for id in USERS.into_iter().chain(made.may_be_there(ROBOT).then_some(ROBOT)).map(|user| names.id(user)) {
         let item = json!({"DeleteItem": [{"UserID": id}]});
         note(id, send(upstream, &accounts("account_delete", "raw"), &item).await);
     }
@@ -83,6 +85,15 @@ fn is_gone(code: i64) -> bool {
 
 async fn send(upstream: &Upstream, command: &Command<'_>, body: &Value) -> Result<(), UpstreamError> {
     let call = call(command, Bytes::from(body.to_string()), command.safety, None);
-    // None of these replies has more than the envelope.
-    upstream.call(call, wire::decode_reply::<DestroyGroupResponse>).await.map(drop)
+    upstream.call(call, decode).await
+}
+
+/// Reads what became of the one thing that was named: the code of its item, where a reply has items, is the reply's.
+fn decode(json: &[u8]) -> Result<Reply<()>, Unreadable> {
+    let reply = wire::decode_verdict(json)?;
+    let items: Value = serde_json::from_slice(json).unwrap_or_default();
+    match items.pointer("/ResultItem/0/ResultCode").and_then(Value::as_i64) {
+        Some(code) if code != 0 && reply.error_code == 0 => Ok(Reply { error_code: code, ..reply }),
+        _ => Ok(reply),
+    }
 }

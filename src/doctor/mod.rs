@@ -5,6 +5,7 @@ mod cleanup;
 mod names;
 mod probe;
 mod probes;
+mod redactor;
 mod report;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use crate::upstream::{SetupError, Upstream};
 pub use cleanup::Leftover;
 pub use names::Names;
 pub use probe::Place;
-pub use report::{Redactor, Report, Verdict};
+pub use redactor::Redactor;
+pub use report::{Drifted, Report, Verdict};
 
 use names::Made;
 use probe::Answer;
@@ -88,7 +90,7 @@ impl Doctor {
             let verdict = if probe.reaches_everybody && !self.broadcast {
                 Verdict::NotCalled("it reaches all users of the application; `--broadcast` calls it".to_owned())
             } else {
-                match self.names.fill(probe.body, made) {
+                match self.names.fill(&probe, made) {
                     Err(missing) => Verdict::NotCalled(format!("it needs {missing}, which was not made")),
                     Ok(body) => {
                         made.begin(probe.makes);

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::RngExt as _;
 use serde_json::Value;
 
+use super::probe::Probe;
+
 /// The names of one examination. They follow from its prefix.
 #[derive(Debug, Clone)]
 pub struct Names {
@@ -72,19 +74,19 @@ impl Names {
         all
     }
 
-    /// A body with `$name` replaced by what it stands for.
+    /// The body of a probe, with `$name` replaced by what it stands for.
     ///
     /// # Errors
     /// The name of the thing that has not been made.
-    pub(super) fn fill(&self, body: &str, made: &Made) -> Result<String, String> {
-        let mut parts = body.split('$');
+    pub(super) fn fill(&self, probe: &Probe, made: &Made) -> Result<String, String> {
+        let mut parts = probe.body.split('$');
         let mut filled = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let end = part.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(part.len());
             let (name, rest) = part.split_at(end);
             let value = match made.kept.get(name) {
                 Some(value) => value,
-                None if made.has(name) => self.id(name),
+                None if made.has(name) || probe.makes == Some(name) => self.id(name),
                 None => return Err(name.to_owned()),
             };
             filled.push_str(value);

@@ -52,8 +52,7 @@ use hosts::AllowedHosts;
 use listener::Listener;
 use middleware::stack::Stack;
 pub use probe::{ProbeTls, probe};
-pub use shutdown::Shutdown;
-use shutdown::Signals;
+pub use shutdown::{Shutdown, Signals};
 use tls::Tls;
 
 /// What is served.

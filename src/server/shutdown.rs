@@ -64,6 +64,14 @@ impl Signals {
         shutdown.hurry();
     }
 
+    /// The same with tokens: the first signal cancels one, the second the other.
+    pub async fn cancel(mut self, stop: CancellationToken, at_once: CancellationToken) {
+        self.next().await;
+        stop.cancel();
+        self.next().await;
+        at_once.cancel();
+    }
+
     async fn next(&mut self) {
         tokio::select! {
             _ = self.term.recv() => {}
