@@ -18,11 +18,10 @@ use crate::upstream::{SetupError, Upstream};
 pub use cleanup::Leftover;
 pub use names::Names;
 pub use probe::Place;
-pub use redactor::Redactor;
-pub use report::{Drifted, Report, Verdict};
+pub use redactor::{Drifted, Redactor};
+pub use report::{Finding, Report, Verdict};
 
 use names::Made;
-use probe::Answer;
 
 /// The part of Tencent's rates that is used.
 const SHARE: f64 = 0.1;
@@ -35,17 +34,6 @@ pub struct Doctor {
     redactor: Redactor,
     /// Whether the command is called that reaches all users of the application.
     broadcast: bool,
-}
-
-/// What one probe found.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    /// The command, as `service/name`.
-    pub command: String,
-    /// The number of the probe among those of its command, from 1.
-    pub number: usize,
-    /// How it was answered.
-    pub verdict: Verdict,
 }
 
 impl Doctor {
@@ -104,22 +92,5 @@ impl Doctor {
             findings.push(Finding { command, number: *number, verdict });
         }
         findings
-    }
-}
-
-impl Made {
-    /// Remembers what a successful probe made or returned.
-    fn learn(&mut self, probe: &probe::Probe, answer: &Answer) {
-        if answer.result.is_err() {
-            return;
-        }
-        if let Some(name) = probe.makes {
-            self.finish(name);
-        }
-        if let Some((key, name)) = probe.keeps
-            && let Some(value) = answer.json.get(key)
-        {
-            self.keep(name, value);
-        }
     }
 }

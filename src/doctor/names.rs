@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt as _;
-use serde_json::Value;
-
-use super::probe::Probe;
+use super::probe::{Answer, Probe};
 
 /// The names of one examination. They follow from its prefix.
 #[derive(Debug, Clone)]
@@ -118,15 +116,17 @@ impl Made {
         self.begun.extend(name);
     }
 
-    /// Something was made.
-    pub(super) fn finish(&mut self, name: &'static str) {
-        self.finished.insert(name);
-    }
-
-    /// Keeps a value of a reply.
-    pub(super) fn keep(&mut self, name: &'static str, value: &Value) {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.kept.insert(name, text);
+    /// Remembers what a successful probe made or returned.
+    pub(super) fn learn(&mut self, probe: &Probe, answer: &Answer) {
+        if answer.result.is_err() {
+            return;
+        }
+        self.finished.extend(probe.makes);
+        if let Some((key, name)) = probe.keeps
+            && let Some(value) = answer.json.get(key)
+        {
+            self.kept.insert(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
     }
 
     /// What may have to be removed.

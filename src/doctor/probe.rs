@@ -146,6 +146,7 @@ async fn ask<R: Mapped>(upstream: &Upstream, command: &Command<'static>, body: S
         let what = |kind| match kind {
             DriftKind::LeftOut => "does not fit its field",
             DriftKind::Unknown => "is not in the contract",
+            DriftKind::Mended => "is no clean text",
         };
         let place = |entry: &wire::DriftEntry| Place {
             path: without_indices(&entry.path),
@@ -176,8 +177,16 @@ pub(super) fn call<'a>(command: &'a Command<'a>, body: Bytes, safety: Safety, gr
     }
 }
 
+/// The value at a path such as `MemberList[3].Role`.
+pub(super) fn value_at<'a>(json: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split(['.', '[']).filter(|key| !key.is_empty()).try_fold(json, |json, key| match key.strip_suffix(']') {
+        Some(index) => json.get(index.parse::<usize>().ok()?),
+        None => json.get(key),
+    })
+}
+
 /// `MemberList[3].Role` as `MemberList[].Role`: the same oddity of many items is one.
-fn without_indices(path: &str) -> String {
+pub(super) fn without_indices(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     let mut inside = false;
     for letter in path.chars() {

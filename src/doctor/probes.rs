@@ -148,18 +148,3 @@ fn ends() -> Vec<Probe> {
         Probe::of::<pb::DestroyGroupRequest>(r#"{"GroupId":"$public"}"#),
     ]
 }
-
-#[cfg(test)]
-mod tests {
-    use contract::command::methods::METHODS;
-
-    use super::*;
-
-    #[test]
-    fn every_command_has_a_probe() {
-        let probed: Vec<_> = probes().iter().map(|probe| (probe.command.service, probe.command.name)).collect();
-        let commands = METHODS.iter().filter_map(|method| method.command);
-        let missing: Vec<_> = commands.filter(|command| !probed.contains(&(command.service, command.name))).collect();
-        assert!(missing.is_empty(), "add a probe to src/doctor/probes.rs for each of {missing:?}");
-    }
-}

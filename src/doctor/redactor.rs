@@ -4,12 +4,29 @@ use serde_json::Value;
 
 use super::names::Names;
 use super::probe::{Place, Probe};
-use super::report::Drifted;
 
 /// The longest word that is no id.
 const LONGEST_WORD: usize = 32;
 /// The longest number that is no id: Tencent's codes have six digits.
 const MOST_DIGITS: usize = 6;
+/// How much of a value the terminal shows, in bytes.
+const MOST_SHOWN: usize = 80;
+
+/// A place in a reply, as the terminal and the report show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drifted {
+    /// The place.
+    pub place: Place,
+    /// The place and what came there, without anybody's data.
+    pub redacted: String,
+}
+
+impl Drifted {
+    /// The place and what came there as it stands, for the operator's own eyes.
+    pub(super) fn exactly(&self) -> String {
+        format!("{} {}: {}", self.place.path, self.place.what, shortened(&self.place.json))
+    }
+}
 
 /// Knows the ids of an examination.
 #[derive(Debug, Clone)]
@@ -83,4 +100,9 @@ fn is_plain(word: &str) -> bool {
     let mark = |c: char| c.is_ascii_punctuation() && !matches!(c, '@' | '%' | '=');
     let known = word.chars().all(|c| c.is_ascii_alphanumeric() || mark(c));
     known && word.len() <= LONGEST_WORD && (digits == 0 || (letters == 0 && digits <= MOST_DIGITS))
+}
+
+fn shortened(json: &str) -> String {
+    let text = &json[..json.floor_char_boundary(MOST_SHOWN)];
+    if text.len() < json.len() { format!("{text}…") } else { text.to_owned() }
 }

@@ -6,16 +6,26 @@ use serde_json::Value;
 
 use contract::codes;
 use contract::pb::ErrorReason;
+use contract::wire::Unreadable;
 
 use super::cleanup::Leftover;
-use super::probe::{Answer, Failure, Place, Probe};
-use super::{Finding, Redactor};
+use super::probe::{Answer, Failure, Place, Probe, value_at, without_indices};
+use super::redactor::{Drifted, Redactor};
 use crate::upstream::Fault;
 
 /// The code by which commands are refused that only larger editions have.
 const NOT_ALLOWED: i64 = 10007;
-/// How much of a value the terminal shows, in bytes.
-const MOST_SHOWN: usize = 80;
+
+/// What one probe found.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The command, as `service/name`.
+    pub command: String,
+    /// The number of the probe among those of its command, from 1.
+    pub number: usize,
+    /// How it was answered.
+    pub verdict: Verdict,
+}
 
 /// How a probe was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +42,6 @@ pub enum Verdict {
     Failed(String),
     /// It was not called.
     NotCalled(String),
-}
-
-/// A place in a reply, as the terminal and the report show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drifted {
-    /// The place.
-    pub place: Place,
-    /// The place and what came there, without anybody's data.
-    pub redacted: String,
-}
-
-impl Drifted {
-    fn exactly(&self) -> String {
-        format!("{} {}: {}", self.place.path, self.place.what, shortened(&self.place.json))
-    }
 }
 
 /// The outcome of an examination.
@@ -70,6 +65,11 @@ impl Verdict {
             Err(Failure::Request(error)) => return Self::Failed(format!("the request cannot be written: {error}")),
             Err(Failure::Call(error)) => match error.fault {
                 Fault::Code { code, info } => (code, info),
+                Fault::Unreadable(Unreadable::WrongShape { place }) => {
+                    let json = value_at(&answer.json, &place).map(ToString::to_string).unwrap_or_default();
+                    let place = Place { path: without_indices(&place), json, what: "makes the reply unreadable" };
+                    return Self::Drifted(vec![redactor.drifted(probe, place)]);
+                }
                 // Texts of the transport name hosts and reasons, and nobody's data.
                 fault => return Self::Failed(fault.to_string()),
             },
@@ -203,9 +203,4 @@ impl Report {
         );
         ending
     }
-}
-
-fn shortened(json: &str) -> String {
-    let text = &json[..json.floor_char_boundary(MOST_SHOWN)];
-    if text.len() < json.len() { format!("{text}…") } else { text.to_owned() }
 }

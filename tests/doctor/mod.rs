@@ -71,7 +71,8 @@ async fn a_strict_sandbox_answers_every_command_as_the_contract_expects() {
     assert!(report.findings.iter().all(|found| found.verdict == Verdict::Expected), "{}", report.table());
     let commands = contract::command::methods::METHODS.iter().filter_map(|method| method.command);
     for command in commands {
-        assert!(!of(&report, &format!("{}/{}", command.service, command.name)).is_empty(), "{}", command.name);
+        let probed = !of(&report, &format!("{}/{}", command.service, command.name)).is_empty();
+        assert!(probed, "add a probe of {} to src/doctor/probes.rs", command.name);
     }
     assert_eq!(sandbox.count().await, (0, 1), "only the admin is left");
 }
@@ -130,4 +131,18 @@ async fn a_wrong_key_is_said_once_and_nothing_is_called() {
     let report = sandbox.report().await;
     assert!(report.findings.is_empty() && report.stopped_by.is_some());
     assert!(!report.markdown("here").contains("eJyrVgrx"), "{}", report.markdown("here"));
+}
+
+/// "Drifted (which path, what came)".
+#[tokio::test]
+async fn a_text_that_is_not_clean_is_found_with_its_path() {
+    let sandbox = Strict::start(Limits::default()).await;
+    let half = r#"{"ErrorCode":0,"MemberNum":1,"MemberList":[{"Member_Account":"a","Role":"Member","NameCard":"cut \ud83d"}]}"#;
+    sandbox.odd("get_group_member_info", json!({"type": "reply", "body": half})).await;
+    let report = sandbox.report().await;
+    let [Verdict::Drifted(places)] = &of(&report, "get_group_member_info")[..] else { panic!("{}", report.table()) };
+    assert_eq!(places[0].place.path, "MemberList[].NameCard");
+    assert!(report.table().contains("get_group_member_info 1"), "{}", report.table());
+    assert!(!report.markdown("here").contains("cut"), "{}", report.markdown("here"));
+    assert!(!report.is_fine());
 }
