@@ -16,7 +16,7 @@ use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, 
 use contract::command::{Command, Method, Safety};
 use contract::pb::ErrorReason;
 use contract::validate::{self, Validate};
-use contract::wire::{self, JsonMessage, Reply};
+use contract::wire::{self, JsonMessage, Reply, Unreadable};
 
 use super::Gateway;
 use super::turns::Turns;
@@ -248,7 +248,7 @@ impl Call {
         safety: Safety,
         body: Bytes,
         group_id: Option<&str>,
-        decode: impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync,
+        decode: impl Fn(&[u8]) -> Result<Reply<R>, Unreadable> + Send + Sync,
     ) -> Result<R, UpstreamError> {
         self.context.set_command(command.name);
         let call = UpstreamCall {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::pacing::Throttled;
 use contract::codes::{self, Fate};
 use contract::command::Safety;
+use contract::wire::Unreadable;
 
 /// A call that failed for good. [`crate::status`] turns it into what the caller sees.
 #[derive(Debug, Clone)]
@@ -39,13 +40,8 @@ pub enum Fault {
     TimedOut,
     /// A reply with another HTTP status than 200, which is not Tencent's doing but that of something on the way.
     Http(u16),
-    /// A reply that is not JSON.
-    NotJson,
-    /// A reply in JSON, but of another shape than the command's.
-    WrongShape {
-        /// Where, in bytes of its last line.
-        column: usize,
-    },
+    /// A reply that cannot be read.
+    Unreadable(Unreadable),
     /// A reply larger, or with more in it, than Tencent ever sends.
     TooLarge,
     /// Tencent refused the call.
@@ -81,8 +77,7 @@ impl Fault {
         match self {
             Self::Lost(_)
             | Self::TimedOut
-            | Self::NotJson
-            | Self::WrongShape { .. }
+            | Self::Unreadable(_)
             | Self::TooLarge
             | Self::Unseen(_) => true,
             Self::Deadline { sent } => *sent,
@@ -96,10 +91,10 @@ impl Fault {
     /// Whether another attempt may fare better.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::NotJson => true,
+            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::Unreadable(Unreadable::NotJson) => true,
             Self::Http(status) => *status >= 500,
             Self::Code { code, .. } => !matches!(codes::lookup(*code).fate, Fate::Refused | Fate::Unknown),
-            Self::WrongShape { .. } | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } | Self::Unseen(_) => {
+            Self::Unreadable(_) | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } | Self::Unseen(_) => {
                 false
             }
         }
@@ -129,8 +124,7 @@ impl fmt::Display for Fault {
             Self::Lost(why) => write!(f, "the connection to Tencent broke: {why}"),
             Self::TimedOut => write!(f, "Tencent did not reply in time"),
             Self::Http(status) => write!(f, "HTTP status {status} instead of a reply of Tencent"),
-            Self::NotJson => write!(f, "Tencent's reply is not JSON"),
-            Self::WrongShape { column } => write!(f, "Tencent's reply has an unexpected shape at column {column}"),
+            Self::Unreadable(why) => write!(f, "Tencent's reply {why}"),
             Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB or has too many elements"),
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),
             Self::Throttled(throttled) => write!(f, "{throttled}"),

@@ -186,8 +186,8 @@ async fn without_tencents_clock_members_are_said_to_have_been_there() {
     let add = command("add_group_member", Safety::Idempotent);
     let body = Bytes::from_static(br#"{"GroupId":"g","MemberList":[{"Member_Account":"bob"}]}"#);
     let raw = |json: &[u8]| {
-        let message: serde_json::Value = serde_json::from_slice(json)?;
-        Ok(Reply { error_code: 0, error_info: String::new(), message })
+        let message: serde_json::Value = serde_json::from_slice(json).map_err(|_| Unreadable::NotJson)?;
+        Ok(Reply { message, ..Reply::default() })
     };
     let told = upstream.call(Call { body, ..call(&add) }, raw).await.unwrap();
     assert_eq!(told, serde_json::from_str::<serde_json::Value>(&reply).unwrap());

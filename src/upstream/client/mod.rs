@@ -27,7 +27,7 @@ use super::settings::Settings;
 use super::usersig::{Signature, Signer, UsersigError};
 use contract::codes::{self, Fate};
 use contract::command::Safety;
-use contract::wire::Reply;
+use contract::wire::{Reply, Unreadable};
 
 /// The client of one Tencent application. Share it: it holds the connections, the UserSig and the quota.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Upstream {
     pub async fn call<R>(
         &self,
         call: Call<'_>,
-        decode: impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync,
+        decode: impl Fn(&[u8]) -> Result<Reply<R>, Unreadable> + Send + Sync,
     ) -> Result<R, UpstreamError> {
         let limit = limit(call.deadline);
         let mut pauses = Pauses::new();
@@ -169,7 +169,7 @@ impl Upstream {
         call: &Call<'_>,
         limit: Instant,
         course: &mut Course,
-        decode: &(impl Fn(&[u8]) -> serde_json::Result<Reply<R>> + Send + Sync),
+        decode: &(impl Fn(&[u8]) -> Result<Reply<R>, Unreadable> + Send + Sync),
     ) -> Result<Reply<R>, Fault> {
         self.pace(call, limit).await?;
         if Instant::now() >= limit {
@@ -344,7 +344,7 @@ impl<'a> Watch<'a> {
                         AttemptResult::TimedOut
                     }
                     Fault::Http(status) => AttemptResult::Http(*status),
-                    Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge => AttemptResult::Malformed,
+                    Fault::Unreadable(_) | Fault::TooLarge => AttemptResult::Malformed,
                 }
             }
         };
@@ -374,28 +374,12 @@ fn local_pacer(settings: &Settings) -> Arc<dyn Pacer> {
     Arc::new(LanePacer::new(settings, Arc::new(LocalQuota), 1.0 / f64::from(settings.replicas.max(1))))
 }
 
-/// Decodes a reply. One that refuses the call need not have the shape of a success.
+/// Decodes a reply.
 fn read<R>(
     body: &[u8],
     signature: &Signature,
-    decode: &impl Fn(&[u8]) -> serde_json::Result<Reply<R>>,
+    decode: &impl Fn(&[u8]) -> Result<Reply<R>, Unreadable>,
 ) -> Result<Reply<R>, Fault> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Refusal {
-        error_code: i64,
-        #[serde(default)]
-        error_info: String,
-    }
-    match decode(body) {
-        Ok(reply) => Ok(Reply { error_info: signature.redact(&reply.error_info), ..reply }),
-        Err(error) => match serde_json::from_slice(body) {
-            Ok(Refusal { error_code: code, error_info }) if code != 0 => {
-                Err(Fault::Code { code, info: signature.redact(&error_info) })
-            }
-            // Only the place: serde's message quotes the value, which is somebody's data.
-            _ if error.is_data() => Err(Fault::WrongShape { column: error.column() }),
-            _ => Err(Fault::NotJson),
-        },
-    }
+    let reply = decode(body).map_err(Fault::Unreadable)?;
+    Ok(Reply { error_info: signature.redact(&reply.error_info), ..reply })
 }

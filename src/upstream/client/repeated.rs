@@ -13,7 +13,7 @@ use super::{Course, Upstream};
 use crate::upstream::{Call, Fault};
 use contract::command::{Command, Safety};
 use contract::pb::GroupType;
-use contract::wire::{JsonEnum, Reply};
+use contract::wire::{JsonEnum, Reply, Unreadable, decode_verdict};
 
 /// Commands, and the code by which they are refused as a whole when the work is done. Only codes that cannot mean anything
 /// else.
@@ -232,7 +232,7 @@ impl Upstream {
             for item in items {
                 let user = item.get("Member_Account").and_then(Value::as_str).unwrap_or_default();
                 // Who has left since then, too, may have been added by this call.
-                let joined = joined.get(user).ok_or_else(|| unseen(Fault::WrongShape { column: 0 }))?;
+                let joined = joined.get(user).ok_or_else(|| unseen(Fault::Unreadable(Unreadable::NoErrorCode)))?;
                 if *joined >= since {
                     item.insert("Result".to_owned(), ADDED.into());
                 }
@@ -298,9 +298,9 @@ impl Upstream {
         let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
         Box::pin(async move {
             let decode = |body: &[u8]| {
-                let reply: Value = serde_json::from_slice(body)?;
-                let error_code = reply.get("ErrorCode").and_then(Value::as_i64).unwrap_or(-1);
-                Ok(Reply { error_code, error_info: String::new(), message: reply })
+                let Reply { error_code, error_info, drift, .. } = decode_verdict(body)?;
+                let message: Value = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
+                Ok(Reply { error_code, error_info, message, drift })
             };
             self.call(look, decode).await.map_err(|error| unseen(error.fault))
         })

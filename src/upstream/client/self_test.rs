@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Upstream;
 use contract::command::{Command, Safety};
-use contract::wire::Reply;
+use contract::wire::decode_verdict;
 
 use crate::upstream::{Call, Priority, UpstreamError};
 
@@ -40,19 +40,6 @@ impl Upstream {
             request_id: "self-test",
             write_sent: None,
         };
-        self.call(call, reply).await
+        self.call(call, decode_verdict).await
     }
-}
-
-/// Only whether the call was refused matters.
-fn reply(json: &[u8]) -> serde_json::Result<Reply<()>> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Envelope {
-        error_code: i64,
-        #[serde(default)]
-        error_info: String,
-    }
-    let Envelope { error_code, error_info } = serde_json::from_slice(json)?;
-    Ok(Reply { error_code, error_info, message: () })
 }
