@@ -14,3 +14,4 @@ mod page_tokens;
 mod raw;
 mod regressions;
 mod streams;
+mod unclean_replies;
