@@ -4,6 +4,7 @@ mod anchored;
 mod batch;
 mod call;
 pub mod compositions;
+mod import_times;
 mod listed;
 mod pages;
 mod random;

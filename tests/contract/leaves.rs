@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contract::wire::{DECISIVE, Drift, JsonMessage, Unreadable, decode_reply};
 use contract::{pb, wire};
 use prost_reflect::prost::Message;
-use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage};
+use prost_reflect::{DynamicMessage, ExtensionDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
 use crate::support::dynamic;
@@ -33,7 +33,11 @@ fn decoders() -> BTreeMap<&'static str, Decode> {
 /// A step from a value to one that it holds.
 #[derive(Debug, Clone)]
 enum Step {
-    Key { key: String, decisive: bool, positional: bool },
+    Key {
+        key: String,
+        decisive: bool,
+        positional: bool,
+    },
     Index(usize),
     /// The content of a message element: an element that cannot be read is kept whole.
     Content,
@@ -170,7 +174,7 @@ impl Builder {
             Kind::Double | Kind::Float => (json!(1.5), vec![json!("many"), json!("inf"), json!(true)]),
             Kind::Enum(kind) if kind.name() == "ErrorReason" => (json!(0), vec![json!("many"), json!(0.5)]),
             Kind::Enum(kind) => {
-                let good = kind.values().filter_map(|value| self.spelling(&value)).next_back().unwrap();
+                let good = kind.values().filter_map(|value| self.spelling(&value)).last().unwrap();
                 (good, vec![json!("NoSuchWord"), json!(987_654), json!(0.5)])
             }
             Kind::Message(kind) => match kind.full_name() {
@@ -333,7 +337,8 @@ fn a_value_that_does_not_fit_costs_what_the_contract_says_and_nothing_else() {
                 match (read(&whole), expected) {
                     (Err(Unreadable::WrongShape { .. }), None) => {}
                     (Ok((bytes, drift)), Some((rest, kept))) => {
-                        let named = drift.entries().iter().any(|odd| odd.path == place && odd.json == wrong.to_string());
+                        let named =
+                            drift.entries().iter().any(|odd| odd.path == place && odd.json == wrong.to_string());
                         if !named {
                             fault(format!("drift {:?}", drift.entries()));
                         }
@@ -385,7 +390,12 @@ fn what_is_decisive_is_what_tells_success_names_a_thing_or_says_whether_there_is
     ] {
         assert!(DECISIVE.contains(&known), "{known:?}");
     }
-    for known in [("Member", "name_card"), ("Group", "name"), ("SendMessageResponse", "message_id"), ("ListMembersResponse", "member_count")] {
+    for known in [
+        ("Member", "name_card"),
+        ("Group", "name"),
+        ("SendMessageResponse", "message_id"),
+        ("ListMembersResponse", "member_count"),
+    ] {
         assert!(!DECISIVE.contains(&known), "{known:?}");
     }
 }

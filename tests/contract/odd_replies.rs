@@ -24,7 +24,8 @@ async fn answer(State(reply): State<Arc<Mutex<String>>>) -> String {
 impl Field {
     async fn start() -> Self {
         let reply = Arc::new(Mutex::new(String::new()));
-        let router = Router::new().route("/v4/{service}/{command}", axum::routing::post(answer)).with_state(reply.clone());
+        let router =
+            Router::new().route("/v4/{service}/{command}", axum::routing::post(answer)).with_state(reply.clone());
         let gateway = Gateway::start(&servers::serve(router).await, &[]).await;
         let channel = gateway.channel().await;
         Self { _gateway: gateway, channel, reply }
@@ -65,7 +66,11 @@ async fn a_body_that_is_no_list_arrives_as_it_stands() {
     for body in [tip, json!("bob joined"), json!(0), json!("")] {
         let message = field.history(json!({"From_Account": "@TIM#SYSTEM", "IsSystemMsg": 1, "MsgBody": body})).await;
         let unknown = &message["elements"][0]["unknown"];
-        assert_eq!((&unknown["content_json"], &unknown["whole"]), (&json!(body.to_string()), &json!(true)), "{message}");
+        assert_eq!(
+            (&unknown["content_json"], &unknown["whole"]),
+            (&json!(body.to_string()), &json!(true)),
+            "{message}"
+        );
         assert_eq!((&message["system"], &message["sender_user_id"]), (&json!(true), &json!("@TIM#SYSTEM")));
     }
     for body in [json!(["x"]), json!([null]), json!([{"OpType": 1, "Operator_Account": "a"}])] {
@@ -98,7 +103,10 @@ async fn what_stands_beside_type_and_content_is_not_lost() {
 async fn ids_and_keys_of_messages_arrive() {
     let field = Field::start().await;
     let message = field.history(json!({"MsgId": "144-1700000000-7", "MsgKey": "4_7_1700000000"})).await;
-    assert_eq!((&message["message_id"], &message["message_key"]), (&json!("144-1700000000-7"), &json!("4_7_1700000000")));
+    assert_eq!(
+        (&message["message_id"], &message["message_key"]),
+        (&json!("144-1700000000-7"), &json!("4_7_1700000000"))
+    );
 
     let request = json!({"group_id": "g", "elements": [{"text": {"text": "hi"}}]});
     let reply = json!({"MsgTime": 1_700_000_000, "MsgSeq": 4, "MsgId": "id", "MsgKey": "key"});
@@ -160,7 +168,8 @@ async fn every_spelling_of_the_end_of_a_mute_is_read_everywhere() {
         assert_eq!(group["group"]["mute_all_members"], true, "{key}");
         let topic = json!({"GroupID": "@TGS#_c", "TopicId": "t", key: value});
         let reply = json!({"TopicAndSelfInfo": [{"ErrorCode": 0, "TopicInfo": topic, "SelfInfo": {"MuteTime": 60}}]});
-        let topics = field.call("TopicService/GetTopics", json!({"group_id": "@TGS#_c"}), reply).await.unwrap();
+        let topics =
+            field.call("TopicService/GetTopics", json!({"group_id": "@TGS#_c", "user_id": "a"}), reply).await.unwrap();
         assert_eq!(topics["results"][0]["topic"]["mute_all_members"], true, "{key}");
         assert_eq!(topics["results"][0]["self_info"]["mute_duration"], "60s");
     }
@@ -179,13 +188,17 @@ async fn one_odd_group_costs_itself() {
         let reply = field.call("GroupService/BatchGetGroups", ids.clone(), bad(more)).await.unwrap();
         let results = reply["results"].as_array().unwrap().clone();
         let state = |result: &Value| result["status"]["state"].as_str().unwrap().replace("BATCH_STATE_", "");
-        assert_eq!((results[0]["group"]["name"].as_str(), results[2]["group"]["name"].as_str()), (Some("A"), Some("B")));
+        assert_eq!(
+            (results[0]["group"]["name"].as_str(), results[2]["group"]["name"].as_str()),
+            (Some("A"), Some("B"))
+        );
         (state(&results[0]), state(&results[1]), state(&results[2]), results[1].clone())
     };
     let (first, odd, last, result) = states(json!({"AppDefinedData": [{"Key": "k", "Value": {"a": 1}}]})).await;
     assert_eq!((first.as_str(), odd.as_str(), last.as_str()), ("DONE", "FAILED", "DONE"));
     assert_eq!(result["status"]["reason"], "ERROR_REASON_UPSTREAM_MALFORMED_REPLY");
-    let (.., odd, _, result) = states(json!({"Name": {"a": 1}, "CreateTime": "soon", "MemberList": "none", "Type": "New"})).await;
+    let (.., odd, _, result) =
+        states(json!({"Name": {"a": 1}, "CreateTime": "soon", "MemberList": "none", "Type": "New"})).await;
     assert_eq!((odd.as_str(), &result["group"]["group_id"]), ("DONE", &json!("bad")), "{result}");
     let (.., odd, _, _) = states(json!({"ErrorCode": "none"})).await;
     assert_eq!(odd, "FAILED");

@@ -7,8 +7,8 @@ use prost_reflect::{
     MethodDescriptor, Value,
 };
 
-use crate::{decisive, spellings};
 use crate::options::{CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Shape, ValueRule};
+use crate::{decisive, spellings};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";

@@ -197,7 +197,13 @@ impl ReadAs<bool> for Bool {
             }
 
             fn visit_f64<E: Error>(self, v: f64) -> Result<bool, E> {
-                self.visit_u64(if v == 0.0 { 0 } else if v == 1.0 { 1 } else { u64::MAX })
+                self.visit_u64(if v == 0.0 {
+                    0
+                } else if v == 1.0 {
+                    1
+                } else {
+                    u64::MAX
+                })
             }
 
             fn visit_str<E: Error>(self, v: &str) -> Result<bool, E> {

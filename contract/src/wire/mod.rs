@@ -8,6 +8,7 @@ mod enums;
 mod lists;
 pub mod paging;
 mod reading;
+mod repair;
 mod reply;
 mod structs;
 mod tagged;
@@ -21,9 +22,10 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_with::ser::{SerializeAs, SerializeAsWrap};
 
-pub use generated::DECISIVE;
 pub use drift::{Drift, DriftEntry, DriftKind};
 pub use enums::{JsonEnum, unknown_enum_values};
+pub use generated::DECISIVE;
+pub use repair::repair;
 pub use reply::{Reply, Unreadable, decode_raw, decode_reply, decode_verdict};
 pub use structs::Object;
 

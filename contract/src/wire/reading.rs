@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::codec::{Seconds, Span};
@@ -187,6 +187,12 @@ impl<'a, 'de, A: MapAccess<'de>> Entry<'a, A> {
     /// The value as it stands.
     pub(super) fn raw(&mut self) -> Result<&'de str, A::Error> {
         self.map.next_value::<&'de RawValue>().map(RawValue::get)
+    }
+
+    /// Says whether a text could not be read because it is not clean.
+    pub(super) fn unclean(&self, unclean: bool) {
+        let reading = self.at.reading;
+        reading.unclean.set(reading.unclean.get() || unclean);
     }
 
     /// Passes over a value whose key nobody knows.

@@ -7,7 +7,7 @@ use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 
 use super::reading::{Entry, ReadAs, Reading};
-use super::{Drift, JsonMessage, Object, whole};
+use super::{Drift, JsonMessage, Object, repair, whole};
 
 /// A reply of Tencent, decoded.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,6 +25,13 @@ pub struct Reply<R> {
 }
 
 impl<R> Reply<R> {
+    /// The same reply, whose message tells how many elements were left out.
+    #[must_use]
+    pub fn with_lost(self) -> Reply<(R, usize)> {
+        let lost = self.lost;
+        self.map(|message| (message, lost))
+    }
+
     /// The same reply with another message.
     pub fn map<S>(self, change: impl FnOnce(R) -> S) -> Reply<S> {
         let Self { error_code, error_info, message, lost, drift } = self;
@@ -68,7 +75,20 @@ impl std::error::Error for Unreadable {}
 /// # Errors
 /// When it says neither or both of success and failure, or the call was a success and what is decisive cannot be read.
 pub fn decode_reply<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
-    read(json)
+    mended(json, typed)
+}
+
+fn typed<T: JsonMessage>(text: &str) -> Read<T> {
+    let reading = Reading { noting: true, ..Reading::default() };
+    if let Ok(Envelope { verdict, message }) = whole(text, &reading) {
+        return Read { reply: verdict.settle(message, &reading), unclean: reading.unclean.get() };
+    }
+    let reading = Reading { noting: true, tolerant: true, ..Reading::default() };
+    let reply = match whole(text, &reading) {
+        Ok(Envelope { verdict, message }) => verdict.settle(message, &reading),
+        Err(fault) => envelope(text, &reading).and_then(|verdict| verdict.refusal(unreadable(&fault, &reading))),
+    };
+    Read { reply, unclean: reading.unclean.get() }
 }
 
 /// What a reply says of the call; its message is left unread.
@@ -76,8 +96,11 @@ pub fn decode_reply<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable>
 /// # Errors
 /// As [`decode_reply`].
 pub fn decode_verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
-    let verdict = verdict(text(json)?)?;
-    Ok(verdict.settle(Nothing, &Reading::default())?.map(|Nothing| ()))
+    mended(json, |text| {
+        let reading = Reading::default();
+        let reply = envelope(text, &reading).and_then(|verdict| verdict.settle((), &reading));
+        Read { reply, unclean: reading.unclean.get() }
+    })
 }
 
 /// A whole reply of a command that the contract does not know, with the envelope in it.
@@ -85,37 +108,43 @@ pub fn decode_verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
 /// # Errors
 /// As [`decode_reply`].
 pub fn decode_raw(json: &[u8]) -> Result<Reply<Struct>, Unreadable> {
-    let text = text(json)?;
-    let verdict = verdict(text)?;
-    let reading = Reading::default();
-    let message = Object::read_as(&mut serde_json::Deserializer::from_str(text), &reading.top());
-    match message {
-        Ok(message) => verdict.settle(message, &reading),
-        Err(fault) => verdict.refusal(unreadable(&fault, &reading)),
+    mended(json, |text| {
+        let reading = Reading::default();
+        let message = Object::read_as(&mut serde_json::Deserializer::from_str(text), &reading.top());
+        let reply = envelope(text, &reading).and_then(|verdict| match message {
+            Ok(message) => verdict.settle(message, &reading),
+            Err(fault) => verdict.refusal(unreadable(&fault, &reading)),
+        });
+        Read { reply, unclean: reading.unclean.get() }
+    })
+}
+
+/// A text read, and whether some of it was left out because it is not clean.
+struct Read<R> {
+    reply: Result<Reply<R>, Unreadable>,
+    unclean: bool,
+}
+
+/// Reads a reply; one whose texts are not clean is mended and read again.
+fn mended<R>(json: &[u8], read: fn(&str) -> Read<R>) -> Result<Reply<R>, Unreadable> {
+    let Read { reply, unclean } = match std::str::from_utf8(json) {
+        Ok(text) => read(text),
+        Err(_) => Read { reply: Err(Unreadable::NotJson), unclean: true },
+    };
+    if !unclean && !matches!(reply, Err(Unreadable::NotJson)) {
+        return reply;
     }
+    let Some((text, mut drift)) = repair(json) else { return reply };
+    let reply = read(&text).reply?;
+    drift.append(reply.drift);
+    Ok(Reply { drift: if reply.error_code == 0 { drift } else { Drift::default() }, ..reply })
 }
 
-fn text(json: &[u8]) -> Result<&str, Unreadable> {
-    std::str::from_utf8(json).map_err(|_| Unreadable::NotJson)
-}
-
-fn verdict(text: &str) -> Result<Verdict, Unreadable> {
-    let reading = Reading::default();
-    let envelope = whole::<Envelope<Nothing>>(text, &reading).map_err(|fault| unreadable(&fault, &reading))?;
+fn envelope(text: &str, reading: &Reading) -> Result<Verdict, Unreadable> {
+    let unread = Reading::default();
+    let envelope = whole::<Envelope<Nothing>>(text, &unread).map_err(|fault| unreadable(&fault, &unread))?;
+    reading.unclean.set(reading.unclean.get() || unread.unclean.get());
     Ok(envelope.verdict)
-}
-
-fn read<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
-    let text = text(json)?;
-    let reading = Reading { noting: true, ..Reading::default() };
-    if let Ok(Envelope { verdict, message }) = whole(text, &reading) {
-        return verdict.settle(message, &reading);
-    }
-    let reading = Reading { noting: true, tolerant: true, ..Reading::default() };
-    match whole(text, &reading) {
-        Ok(Envelope { verdict, message }) => verdict.settle(message, &reading),
-        Err(fault) => verdict(text)?.refusal(unreadable(&fault, &reading)),
-    }
 }
 
 /// Never serde's own message, which quotes the value.
@@ -178,7 +207,13 @@ impl<T: JsonMessage> JsonMessage for Envelope<T> {
     fn read<'de, A: MapAccess<'de>>(&mut self, entry: &mut Entry<'_, A>) -> Result<bool, A::Error> {
         match entry.key {
             "ErrorCode" => self.verdict.code(number(entry.raw()?)),
-            "ErrorInfo" => self.verdict.error_info = serde_json::from_str(entry.raw()?).unwrap_or_default(),
+            "ErrorInfo" => {
+                let json = entry.raw()?;
+                let text = serde_json::from_str(json);
+                // What is no text says nothing; a text that is not clean may be mended.
+                entry.unclean(text.is_err() && json.starts_with('"'));
+                self.verdict.error_info = text.unwrap_or_default();
+            }
             "ActionStatus" => self.verdict.failed |= entry.raw()?.eq_ignore_ascii_case(r#""FAIL""#),
             _ => return self.message.read(entry),
         }
