@@ -92,6 +92,17 @@ fn decode(json: &[u8]) -> serde_json::Result<Reply<Answer>> {
     Ok(Reply { error_code, error_info, message: serde_json::from_slice(json)? })
 }
 
+async fn send(upstream: &Upstream, call: Call<'_>) -> Result<Answer, UpstreamError> {
+    let mut answer = None;
+    let mut read = |json: &[u8]| {
+        let (envelope, message) = decode(json)?.split();
+        answer = Some(message);
+        Ok(envelope)
+    };
+    upstream.call(call, &mut read).await?;
+    Ok(answer.unwrap())
+}
+
 async fn ask(upstream: &Upstream, command: &Command<'_>) -> Result<Answer, UpstreamError> {
-    upstream.call(call(command), decode).await
+    send(upstream, call(command)).await
 }

@@ -108,6 +108,13 @@ pub struct Reply<R> {
     pub message: R,
 }
 
+impl<R> Reply<R> {
+    /// The envelope and the message.
+    pub fn split(self) -> (Reply<()>, R) {
+        (Reply { error_code: self.error_code, error_info: self.error_info, message: () }, self.message)
+    }
+}
+
 /// A whole reply, envelope and message, in one pass.
 ///
 /// # Errors

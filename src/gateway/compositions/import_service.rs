@@ -3,10 +3,8 @@
 
 use std::collections::HashMap;
 
-use tonic::Status;
-
-use super::member_service::judged;
-use crate::gateway::Call;
+use super::member_service::of_outcome;
+use crate::gateway::{Call, CallError};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::turns::Key;
 use contract::batches::Batch;
@@ -15,7 +13,7 @@ use contract::pb;
 pub(in crate::gateway) async fn batch_import_members(
     call: Call,
     request: pb::BatchImportMembersRequest,
-) -> Result<pb::BatchImportMembersResponse, Status> {
+) -> Result<pb::BatchImportMembersResponse, CallError> {
     let import = |members: &[pb::MemberToImport]| pb::ImportMembersRequest {
         group_id: request.group_id.clone(),
         members: members.to_vec(),
@@ -27,13 +25,16 @@ pub(in crate::gateway) async fn batch_import_members(
         Order::InTurn,
         import,
         |members, reply| {
-            let told = reply.map(|reply| {
+            let found = reply.map(|reply| {
                 reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
             });
             let result = |member: &pb::MemberToImport| {
-                let (status, outcome) = match &told {
+                let (status, outcome) = match &found {
                     Err(status) => (status.clone(), 0),
-                    Ok(told) => judged(told.get(&member.user_id).copied(), pb::ImportMemberOutcome::Failed.into()),
+                    Ok(found) => {
+                        let outcome = found.get(&member.user_id).copied().unwrap_or_default();
+                        (of_outcome::<pb::ImportMembersRequest>(outcome, pb::ImportMemberOutcome::Failed.into()), outcome)
+                    }
                 };
                 pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
             };
@@ -46,7 +47,7 @@ pub(in crate::gateway) async fn batch_import_members(
 pub(in crate::gateway) async fn batch_import_messages(
     call: Call,
     request: pb::BatchImportMessagesRequest,
-) -> Result<pb::BatchImportMessagesResponse, Status> {
+) -> Result<pb::BatchImportMessagesResponse, CallError> {
     let import = |messages: &[pb::MessageToImport]| pb::ImportMessagesRequest {
         group_id: request.group_id.clone(),
         messages: messages.to_vec(),
@@ -68,14 +69,17 @@ pub(in crate::gateway) async fn batch_import_messages(
         Order::Strict,
         import,
         |messages, reply| {
-            let told = reply.map(|reply| reply.results);
+            let found = reply.map(|reply| reply.results);
             let result = |index: usize| {
-                let (status, seq) = match &told {
+                let (status, seq) = match &found {
                     Err(status) => (status.clone(), 0),
-                    Ok(told) => match told.get(index) {
+                    Ok(found) => match found.get(index) {
                         Some(result) if result.error_code == 0 => (batch::done(), result.seq),
-                        Some(result) => (batch::refused(result.error_code.into(), "the message was not imported"), 0),
-                        None => (batch::unnamed(), 0),
+                        Some(result) => {
+                            let why = "the message was not imported";
+                            (batch::refused::<pb::ImportMessagesRequest>(result.error_code, result.reason(), why), 0)
+                        }
+                        None => (batch::unnamed::<pb::ImportMessagesRequest>(), 0),
                     },
                 };
                 pb::BatchImportMessagesResult { status: Some(status), seq }
