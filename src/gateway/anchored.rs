@@ -12,8 +12,8 @@ use std::collections::{HashMap, VecDeque};
 
 use tonic::Code;
 
-use super::{Call, CallError};
 use super::pages::{Fetch, Page};
+use super::{Call, CallError};
 use crate::status::Problem;
 use contract::pb::ErrorReason;
 

@@ -279,12 +279,7 @@ pub fn refused<R: Mapped>(code: i32, reason: ErrorReason, message: &str) -> Batc
         Outcome::NotExecuted => BatchState::Failed,
         Outcome::Unknown => BatchState::Unknown,
     };
-    BatchItemStatus {
-        state: state.into(),
-        reason: reason.into(),
-        error_code: code,
-        error_message: message.to_owned(),
-    }
+    BatchItemStatus { state: state.into(), reason: reason.into(), error_code: code, error_message: message.to_owned() }
 }
 
 /// Whether an item that Tencent refused may have been executed: its code may stand for a fault of Tencent's, and the refusal may

@@ -83,9 +83,9 @@ impl Call {
     /// The call that a request belongs to.
     pub(super) fn new(gateway: &Gateway, extensions: &Extensions) -> Result<Self, CallError> {
         let context = CallContext::of(extensions);
-        let upstream = gateway.upstream(context.app()).ok_or_else(|| {
-            CallError::Gateway(Box::new(Problem::app_not_allowed().request_id(context.request_id())))
-        })?;
+        let upstream = gateway
+            .upstream(context.app())
+            .ok_or_else(|| CallError::Gateway(Box::new(Problem::app_not_allowed().request_id(context.request_id()))))?;
         Ok(Self {
             upstream,
             context,
@@ -239,16 +239,12 @@ impl Call {
         })?;
         let command = R::COMMAND;
         let safety = if request.guarded() { Safety::Idempotent } else { command.safety };
-        let mut message = None;
-        let mut read = |json: &[u8]| {
-            let (envelope, decoded) = wire::decode_reply::<R::Reply>(json)?.split();
-            message = Some(decoded);
-            Ok(envelope)
-        };
+        let mut decoded = None;
+        let mut read = |json: &[u8]| Ok(decoded.insert(wire::decode_reply::<R::Reply>(json)?).verdict());
         let answer = self.post(command, safety, body, request.group_id(), &mut read).await;
         let mut reply = match answer {
             Ok(answer) => {
-                let mut reply = message.unwrap_or_default();
+                let mut reply = decoded.map(|reply| reply.message).unwrap_or_default();
                 if answer.repeated_in_doubt {
                     R::items(&mut reply).into_iter().for_each(|item| item.after_lost_reply(command.name));
                 }

@@ -108,7 +108,11 @@ fn split(token: &str) -> (&str, Vec<&str>) {
 
 /// The profiles of listed groups, in the list's order. A group that vanished in between is left out; another failure of
 /// one group stays in its result.
-pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> Result<Vec<pb::GroupResult>, CallError> {
+pub async fn profiles(
+    call: &Call,
+    ids: &[String],
+    filter: &pb::GroupFilter,
+) -> Result<Vec<pb::GroupResult>, CallError> {
     let read = |ids: &[String]| pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
     let send = |call: Call, request: pb::GetGroupsRequest| async move { call.send(request).await };
     let parts = batch::in_parts(call, ids, call.batch.cap(Batch::GetGroups), read, send, too_large, |part, reply| {

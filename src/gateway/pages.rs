@@ -101,10 +101,7 @@ async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Res
 /// Whether a page that failed may be had a little later.
 fn passes(error: &CallError) -> bool {
     use ErrorReason as R;
-    matches!(
-        error.reason(),
-        R::UpstreamUnavailable | R::UpstreamFault | R::UpstreamMalformedReply | R::RateLimited
-    )
+    matches!(error.reason(), R::UpstreamUnavailable | R::UpstreamFault | R::UpstreamMalformedReply | R::RateLimited)
 }
 
 fn drain<R: Send + 'static>(

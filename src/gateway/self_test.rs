@@ -29,6 +29,5 @@ pub async fn self_test(upstream: &Upstream) -> Result<(), UpstreamError> {
         request_id: "self-test",
         write_sent: None,
     };
-    let mut read = |json: &[u8]| wire::decode_reply::<pb::ListGroupIdsResponse>(json).map(|reply| reply.split().0);
-    upstream.call(call, &mut read).await.map(drop)
+    upstream.call(call, &mut wire::decode_verdict).await.map(drop)
 }

@@ -25,7 +25,8 @@ impl From<UpstreamError> for Problem {
             Outcome::Unknown => problem.with("outcome", "unknown"),
         };
         if let Fault::Code { code, info } = &error.fault {
-            problem = problem.with("upstream_code", code.to_string()).with("upstream_message", shorten(info, LONGEST_INFO));
+            problem =
+                problem.with("upstream_code", code.to_string()).with("upstream_message", shorten(info, LONGEST_INFO));
         }
         // Repeating a call that may have been executed is not what we advise.
         if let (Some(time), Outcome::NotExecuted) = (error.retry_after, error.outcome) {
@@ -64,7 +65,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
         (Fault::Http { status: 408 | 425 | 500.., .. }, _) => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
         // Somebody on the way refuses: a wrong address, a proxy that wants credentials.
         (Fault::Http { .. }, _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
-        (Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge | Fault::Incomplete, _) => {
+        (Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete, _) => {
             (Code::Internal, ErrorReason::UpstreamMalformedReply)
         }
     }

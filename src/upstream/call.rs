@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use contract::command::{Command, Safety};
-use contract::wire::Reply;
+use contract::wire::{Reply, Unreadable};
 
 /// One call of a Tencent command.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub struct Answer {
 }
 
 /// Reads a reply and keeps its message, so that the way to Tencent is the same for all of them.
-pub type Read<'a> = &'a mut (dyn FnMut(&[u8]) -> serde_json::Result<Reply<()>> + Send);
+pub type Read<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<Reply<()>, Unreadable> + Send);
 
 /// Which calls go first when the quota is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,6 +7,7 @@ use super::pacing::Throttled;
 use contract::codes::{self, Disposition};
 use contract::command::Safety;
 use contract::pb::ErrorReason;
+use contract::wire::Unreadable;
 
 /// A call that failed for good. [`crate::status`] turns it into what the caller sees.
 #[derive(Debug, Clone)]
@@ -45,13 +46,8 @@ pub enum Fault {
         /// When to come back, if the reply says so.
         retry_after: Option<Duration>,
     },
-    /// A reply that is not JSON.
-    NotJson,
-    /// A reply in JSON, but of another shape than the command's.
-    WrongShape {
-        /// Where, in bytes of its last line.
-        column: usize,
-    },
+    /// A reply that cannot be read.
+    Unreadable(Unreadable),
     /// A reply larger, or with more in it, than Tencent ever sends.
     TooLarge,
     /// A reply that does not say what became of what was asked for.
@@ -97,7 +93,7 @@ impl Fault {
     /// Whether the attempt may have been executed.
     pub(super) fn uncertain(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::TimedOut | Self::NotJson | Self::WrongShape { .. } | Self::TooLarge | Self::Incomplete => true,
+            Self::Lost(_) | Self::TimedOut | Self::Unreadable(_) | Self::TooLarge | Self::Incomplete => true,
             Self::Deadline { sent } => *sent,
             // Whatever stands between may answer anything; only a refusal of the request itself says that it went no further.
             Self::Http { status, .. } => !(400..500).contains(status) || matches!(status, 408 | 425 | 429 | 499),
@@ -109,17 +105,14 @@ impl Fault {
     /// Whether another attempt may fare better.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::NotJson => true,
+            Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::Unreadable(Unreadable::NotJson) => true,
             Self::Http { status, .. } => *status >= 500 || matches!(status, 408 | 425 | 429),
-            Self::Code { .. } => matches!(
-                self.disposition(),
-                Some(Disposition::Throttled | Disposition::Deferred | Disposition::Broken)
-            ),
-            Self::WrongShape { .. }
-            | Self::TooLarge
-            | Self::Incomplete
-            | Self::Throttled(_)
-            | Self::Deadline { .. } => false,
+            Self::Code { .. } => {
+                matches!(self.disposition(), Some(Disposition::Throttled | Disposition::Deferred | Disposition::Broken))
+            }
+            Self::Unreadable(_) | Self::TooLarge | Self::Incomplete | Self::Throttled(_) | Self::Deadline { .. } => {
+                false
+            }
         }
     }
 
@@ -161,8 +154,7 @@ impl fmt::Display for Fault {
             Self::Lost(why) => write!(f, "the connection to Tencent broke: {why}"),
             Self::TimedOut => write!(f, "Tencent did not reply in time"),
             Self::Http { status, .. } => write!(f, "HTTP status {status} instead of a reply of Tencent"),
-            Self::NotJson => write!(f, "Tencent's reply is not JSON"),
-            Self::WrongShape { column } => write!(f, "Tencent's reply has an unexpected shape at column {column}"),
+            Self::Unreadable(why) => write!(f, "Tencent's reply {why}"),
             Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB or has too many elements"),
             Self::Incomplete => write!(f, "Tencent's reply does not name what was asked for"),
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),

@@ -1,5 +1,6 @@
 //! The contract: its translation to Tencent's JSON, field by field, and the weight of requests.
 
+mod envelopes;
 mod footprint;
 mod golden;
 mod properties;

@@ -160,7 +160,9 @@ async fn numbers_that_a_struct_does_not_hold_exactly_are_refused() {
         (1e300, false),
         (f64::NAN, false),
         (f64::INFINITY, false),
-        (9_007_199_254_740_992.0, true),
+        // 2^53 may be a rounded number.
+        (9_007_199_254_740_992.0, false),
+        (9_007_199_254_740_991.0, true),
     ];
     for (number, fine) in cases {
         let list = ListValue { values: vec![Value { kind: Some(Kind::NumberValue(number)) }] };
@@ -169,12 +171,12 @@ async fn numbers_that_a_struct_does_not_hold_exactly_are_refused() {
         let status = raw.call(GROUPS, "get_group_info", body).await.unwrap_err();
         let violation =
             status.get_error_details().bad_request().map(|request| request.field_violations[0].field.clone());
-        assert_eq!(violation.as_deref(), (!fine).then_some("body.A.B[0]"), "{number}: {status:?}");
+        assert_eq!(violation.as_deref(), (!fine).then_some("body[\"A\"][\"B\"][0]"), "{number}: {status:?}");
     }
     // The one that is fine went out, as a whole number.
     let sent = raw.sandbox.look("journal").await["entries"].take();
     assert_eq!(sent.as_array().unwrap().len(), 1);
-    assert_eq!(sent[0]["body"], r#"{"A":{"B":[9007199254740992]}}"#);
+    assert_eq!(sent[0]["body"], r#"{"A":{"B":[9007199254740991]}}"#);
 }
 
 #[tokio::test]

@@ -100,14 +100,14 @@ async fn a_bad_reply_is_an_error_of_its_own_kind() {
     for _ in 0..10 {
         faults.push(ask(&upstream, &READ).await.unwrap_err().fault);
     }
-    assert_eq!(faults[0], Fault::NotJson);
-    assert_eq!(faults[1], Fault::NotJson);
-    assert!(matches!(faults[2], Fault::WrongShape { .. }), "{:?}", faults[2]);
-    assert!(matches!(faults[3], Fault::WrongShape { .. }), "{:?}", faults[3]);
+    assert_eq!(faults[0], Fault::Unreadable(Unreadable::NotJson));
+    assert_eq!(faults[1], Fault::Unreadable(Unreadable::NotJson));
+    assert!(matches!(faults[2], Fault::Unreadable(Unreadable::WrongShape { .. })), "{:?}", faults[2]);
+    assert_eq!(faults[3], Fault::Unreadable(Unreadable::NoErrorCode));
     assert_eq!(faults[4], Fault::Http { status: 502, retry_after: None });
     assert_eq!(faults[5], Fault::TooLarge);
     assert_eq!(faults[6], Fault::TooLarge);
-    assert_eq!(faults[7], Fault::NotJson, "a reply of exactly 1 MiB is read");
+    assert_eq!(faults[7], Fault::Unreadable(Unreadable::NotJson), "a reply of exactly 1 MiB is read");
     assert!(matches!(faults[8], Fault::Lost(_)), "{:?}", faults[8]);
     assert!(matches!(faults[9], Fault::Lost(_)), "{:?}", faults[9]);
     ask(&upstream, &READ).await.unwrap();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contract::command::{Command, Safety};
-use contract::wire::Reply;
+use contract::wire::{Reply, Unreadable, decode_verdict};
 use secrecy::SecretString;
 use serde::Deserialize;
 use tencent_im_grpc::upstream::settings::Settings;
@@ -80,27 +80,20 @@ struct Answer {
     group_id: String,
 }
 
-fn decode(json: &[u8]) -> serde_json::Result<Reply<Answer>> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Envelope {
-        error_code: i64,
-        #[serde(default)]
-        error_info: String,
-    }
-    let Envelope { error_code, error_info } = serde_json::from_slice(json)?;
-    Ok(Reply { error_code, error_info, message: serde_json::from_slice(json)? })
+fn decode(json: &[u8]) -> Result<Reply<Answer>, Unreadable> {
+    let Reply { error_code, error_info, drift, .. } = decode_verdict(json)?;
+    let message = match serde_json::from_slice(json) {
+        Err(_) if error_code == 0 => return Err(Unreadable::WrongShape { place: "GroupId".to_owned() }),
+        message => message.unwrap_or_default(),
+    };
+    Ok(Reply { error_code, error_info, message, drift })
 }
 
 async fn send(upstream: &Upstream, call: Call<'_>) -> Result<Answer, UpstreamError> {
     let mut answer = None;
-    let mut read = |json: &[u8]| {
-        let (envelope, message) = decode(json)?.split();
-        answer = Some(message);
-        Ok(envelope)
-    };
+    let mut read = |json: &[u8]| Ok(answer.insert(decode(json)?).verdict());
     upstream.call(call, &mut read).await?;
-    Ok(answer.unwrap())
+    Ok(answer.unwrap().message)
 }
 
 async fn ask(upstream: &Upstream, command: &Command<'_>) -> Result<Answer, UpstreamError> {

@@ -186,7 +186,10 @@ async fn nothing_is_repeated_past_the_deadline() {
     let upstream = Upstream::new(&Settings { max_attempts: 100, ..settings([server.url.clone()]) }).unwrap();
     let deadline = Instant::now() + Duration::from_millis(400);
     let error = send(&upstream, Call { deadline, ..call(&READ) }).await.unwrap_err();
-    assert!(matches!(error.fault, Fault::Http { status: 502, retry_after: None } | Fault::Deadline { .. }), "{error:?}");
+    assert!(
+        matches!(error.fault, Fault::Http { status: 502, retry_after: None } | Fault::Deadline { .. }),
+        "{error:?}"
+    );
     // Pauses of at least 50, 100, 200 and 400 ms leave room for four attempts at most.
     assert!(server.seen().len() <= 4, "{}", server.seen().len());
 }
@@ -194,7 +197,8 @@ async fn nothing_is_repeated_past_the_deadline() {
 /// A text says that it was quota, which a code that no document lists does not.
 #[tokio::test]
 async fn a_refusal_for_quota_under_another_code_is_one() {
-    let texts = ["call blocked by quota of the api", "Frequency limit", "QPS exceeded", "请求过于频繁", "too many requests"];
+    let texts =
+        ["call blocked by quota of the api", "Frequency limit", "QPS exceeded", "请求过于频繁", "too many requests"];
     for text in texts {
         let refusal = || Act::Json(format!(r#"{{"ErrorCode":60030,"ErrorInfo":"{text}"}}"#));
         let (result, requests) = run(&[refusal()], &READ).await;

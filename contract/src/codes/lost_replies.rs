@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn each_write_has_a_method_that_tells_and_reads() {
-        let writes = METHODS.iter().filter_map(|method| method.command).filter(|command| command.safety != Safety::Read);
+        let writes =
+            METHODS.iter().filter_map(|method| method.command).filter(|command| command.safety != Safety::Read);
         for command in writes {
             match method_that_tells(command.name) {
                 None => assert!(UNTOLD.contains(&command.name), "{} is forgotten", command.name),

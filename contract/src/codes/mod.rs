@@ -29,8 +29,23 @@ pub struct Entry {
 
 /// How refusals for quota are worded, in lower case.
 const QUOTA_WORDS: [&str; 17] = [
-    "quota", "frequen", "freq limit", "freq_limit", "freqlimit", "rate limit", "ratelimit", "rate_limit", "too many request",
-    "too many call", "too fast", "qps", "throttl", "频率", "频繁", "限频", "限流",
+    "quota",
+    "frequen",
+    "freq limit",
+    "freq_limit",
+    "freqlimit",
+    "rate limit",
+    "ratelimit",
+    "rate_limit",
+    "too many request",
+    "too many call",
+    "too fast",
+    "qps",
+    "throttl",
+    "频率",
+    "频繁",
+    "限频",
+    "限流",
 ];
 
 /// What became of a call that Tencent answered with an error code.

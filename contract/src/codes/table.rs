@@ -29,7 +29,14 @@ const fn one(number: i64, code: tonic::Code, reason: Reason, disposition: Dispos
     range(number, number, code, reason, disposition, meaning)
 }
 
-const fn range(first: i64, last: i64, code: tonic::Code, reason: Reason, disposition: Disposition, meaning: &'static str) -> Entry {
+const fn range(
+    first: i64,
+    last: i64,
+    code: tonic::Code,
+    reason: Reason,
+    disposition: Disposition,
+    meaning: &'static str,
+) -> Entry {
     Entry { first, last, code, reason, disposition, meaning }
 }
 

@@ -3,9 +3,11 @@
 //! writing is strict.
 
 mod codec;
+mod drift;
 mod enums;
 mod lists;
 pub mod paging;
+mod reply;
 mod structs;
 mod tagged;
 
@@ -15,13 +17,15 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 use prost_types::{Duration, Timestamp};
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_with::de::{DeserializeAs, DeserializeAsWrap};
 use serde_with::ser::{SerializeAs, SerializeAsWrap};
 
+pub use drift::{Drift, DriftEntry, DriftKind};
 pub use enums::{JsonEnum, unknown_enum_values};
+pub use reply::{Reply, Unreadable, decode_raw, decode_reply, decode_verdict};
 pub use structs::Object;
 
 use crate::pb;
@@ -95,57 +99,6 @@ pub fn encode<T: JsonMessage>(message: &T) -> serde_json::Result<Bytes> {
 /// When the text is no JSON object or a value has a type that the field cannot take.
 pub fn decode<T: JsonMessage>(json: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice::<Json<T>>(json).map(|json| json.0)
-}
-
-/// A reply of Tencent, decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply<R> {
-    /// `ErrorCode`: 0 is success.
-    pub error_code: i64,
-    /// `ErrorInfo`: the reason of a failure.
-    pub error_info: String,
-    /// The rest.
-    pub message: R,
-}
-
-impl<R> Reply<R> {
-    /// The envelope and the message.
-    pub fn split(self) -> (Reply<()>, R) {
-        (Reply { error_code: self.error_code, error_info: self.error_info, message: () }, self.message)
-    }
-}
-
-/// A whole reply, envelope and message, in one pass.
-///
-/// # Errors
-/// As [`decode`]; and when there is no `ErrorCode`, for then nothing tells success from failure.
-pub fn decode_reply<T: JsonMessage>(json: &[u8]) -> serde_json::Result<Reply<T>> {
-    let envelope = serde_json::from_slice::<Json<Envelope<T>>>(json)?.0;
-    let error_code = envelope.error_code.ok_or_else(|| serde_json::Error::custom("the reply has no ErrorCode"))?;
-    Ok(Reply { error_code, error_info: envelope.error_info, message: envelope.message })
-}
-
-/// What every reply has beside its own fields.
-#[derive(Default)]
-struct Envelope<T> {
-    error_code: Option<i64>,
-    error_info: String,
-    message: T,
-}
-
-impl<T: JsonMessage> JsonMessage for Envelope<T> {
-    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        self.message.write(map)
-    }
-
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        match key {
-            "ErrorCode" => self.error_code = get_optional::<_, Int, A>(map)?,
-            "ErrorInfo" => self.error_info = get::<_, Text, A>(map)?,
-            _ => return self.message.read(key, map),
-        }
-        Ok(true)
-    }
 }
 
 /// A key, borrowed from the text where it has no escapes.

@@ -125,7 +125,10 @@ fn one(id: &str, found: Option<pb::GroupResult>) -> pb::BatchGetGroupsResult {
             group: result.group,
             members: result.members,
         },
-        Some(result) => failed(id, batch::refused::<pb::GetGroupsRequest>(result.error_code, result.reason(), &result.error_message)),
+        Some(result) => failed(
+            id,
+            batch::refused::<pb::GetGroupsRequest>(result.error_code, result.reason(), &result.error_message),
+        ),
         None => failed(id, batch::unnamed::<pb::GetGroupsRequest>()),
     }
 }

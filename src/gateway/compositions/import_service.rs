@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use super::member_service::of_outcome;
-use crate::gateway::{Call, CallError};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::turns::Key;
+use crate::gateway::{Call, CallError};
 use contract::batches::Batch;
 use contract::pb;
 
@@ -33,7 +33,10 @@ pub(in crate::gateway) async fn batch_import_members(
                     Err(status) => (status.clone(), 0),
                     Ok(found) => {
                         let outcome = found.get(&member.user_id).copied().unwrap_or_default();
-                        (of_outcome::<pb::ImportMembersRequest>(outcome, pb::ImportMemberOutcome::Failed.into()), outcome)
+                        (
+                            of_outcome::<pb::ImportMembersRequest>(outcome, pb::ImportMemberOutcome::Failed.into()),
+                            outcome,
+                        )
                     }
                 };
                 pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }

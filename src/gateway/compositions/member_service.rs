@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use prost_types::Duration;
 use crate::gateway::anchored::{self, Anchored, Growth, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
@@ -10,6 +9,7 @@ use crate::gateway::{Call, CallError, Mapped, Pages};
 use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
+use prost_types::Duration;
 
 /// Members of one message of a stream.
 const STREAM_PAGE: u32 = 200;
@@ -159,9 +159,8 @@ pub(in crate::gateway) async fn batch_get_roles(
         |user_ids: &[String]| pb::GetRolesRequest { group_id: request.group_id.clone(), user_ids: user_ids.to_vec() };
     let results =
         batch::run(&call, &request.user_ids, call.batch.cap(Batch::GetRoles), Order::Any, ask, |users, reply| {
-            let found = reply.map(|reply| {
-                reply.roles.into_iter().map(|role| (role.user_id, role.role)).collect::<HashMap<_, _>>()
-            });
+            let found = reply
+                .map(|reply| reply.roles.into_iter().map(|role| (role.user_id, role.role)).collect::<HashMap<_, _>>());
             let result = |user_id: &String| {
                 let (status, role) = match &found {
                     Err(status) => (status.clone(), 0),

@@ -45,9 +45,8 @@ pub(in crate::gateway) async fn batch_recall_messages(
     };
     let results =
         batch::run(&call, &request.seqs, call.batch.cap(Batch::RecallMessages), Order::Any, recall, |seqs, reply| {
-            let found = reply.map(|reply| {
-                reply.results.into_iter().map(|result| (result.seq, result)).collect::<HashMap<_, _>>()
-            });
+            let found = reply
+                .map(|reply| reply.results.into_iter().map(|result| (result.seq, result)).collect::<HashMap<_, _>>());
             let status = |seq: &u64| match &found {
                 Err(status) => status.clone(),
                 Ok(found) => match found.get(seq) {

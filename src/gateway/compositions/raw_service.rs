@@ -3,9 +3,6 @@
 use bytes::Bytes;
 use prost_types::Struct;
 use prost_types::value::Kind;
-use serde::Deserialize;
-use serde::de::Error as _;
-use serde_with::de::DeserializeAsWrap;
 use serde_with::ser::SerializeAsWrap;
 use tonic::Code;
 
@@ -14,8 +11,7 @@ use crate::status::Problem;
 use contract::command::{Command, Safety, methods};
 use contract::pb;
 use contract::pb::ErrorReason;
-use contract::wire::Object;
-use contract::wire::Reply;
+use contract::wire::{Object, decode_raw};
 
 /// One label for all commands that the contract does not have.
 const LABEL: &str = "raw";
@@ -42,13 +38,9 @@ pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Re
     let command = command(&request.service, &request.command);
     // Whatever the contract says of the command: it is not known here what guards this body against being executed twice.
     let mut reply = None;
-    let mut read = |json: &[u8]| {
-        let (envelope, body) = decode(json)?.split();
-        reply = Some(body);
-        Ok(envelope)
-    };
+    let mut read = |json: &[u8]| Ok(reply.insert(decode_raw(json)?).verdict());
     call.post(&command, Safety::Unsafe, Bytes::from(json), group_id(&body), &mut read).await?;
-    Ok(pb::CallResponse { body: reply })
+    Ok(pb::CallResponse { body: reply.map(|reply| reply.message) })
 }
 
 /// The command with the contract's limits, for it shares them with the typed method; or with the usual ones.
@@ -74,24 +66,4 @@ fn group_id(body: &Struct) -> Option<&str> {
         Some(Kind::StringValue(id)) if id.len() <= LONGEST_GROUP_ID => Some(id),
         _ => None,
     }
-}
-
-/// The whole reply, and what it says of the outcome.
-fn decode(json: &[u8]) -> serde_json::Result<Reply<Struct>> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let message = DeserializeAsWrap::<Struct, Object>::deserialize(&mut reader)?.into_inner();
-    reader.end()?;
-    let field = |key| message.fields.get(key).and_then(|value| value.kind.as_ref());
-    let error_code = match field("ErrorCode") {
-        #[expect(clippy::cast_possible_truncation, reason = "Tencent's codes are small whole numbers")]
-        Some(Kind::NumberValue(code)) => Some(*code as i64),
-        Some(Kind::StringValue(code)) => code.parse().ok(),
-        _ => None,
-    };
-    let error_code = error_code.ok_or_else(|| serde_json::Error::custom("the reply has no ErrorCode"))?;
-    let error_info = match field("ErrorInfo") {
-        Some(Kind::StringValue(info)) => info.clone(),
-        _ => String::new(),
-    };
-    Ok(Reply { error_code, error_info, message })
 }

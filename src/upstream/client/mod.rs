@@ -22,6 +22,7 @@ use super::retry::{Budget, Pauses, repeatable, share_of};
 use super::settings::Settings;
 use super::usersig::{Signature, Signer, UsersigError};
 use contract::command::Safety;
+use contract::wire::Reply;
 
 /// The client of one Tencent application. Share it: it holds the connections, the UserSig and the quota.
 #[derive(Debug)]
@@ -294,7 +295,7 @@ impl<'a> Report<'a> {
             Err(Fault::Lost(_)) => AttemptResult::Lost,
             Err(Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_)) => AttemptResult::TimedOut,
             Err(Fault::Http { status, .. }) => AttemptResult::Http(*status),
-            Err(Fault::NotJson | Fault::WrongShape { .. } | Fault::TooLarge | Fault::Incomplete) => AttemptResult::Malformed,
+            Err(Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete) => AttemptResult::Malformed,
         };
         match result {
             Err(fault) if !matches!(fault, Fault::Code { .. }) => {
@@ -328,23 +329,10 @@ fn local_pacer(settings: &Settings) -> Arc<dyn Pacer> {
     Arc::new(LanePacer::new(settings, Arc::new(LocalQuota), 1.0 / f64::from(settings.replicas.max(1))))
 }
 
-/// Reads a reply. One that refuses the call need not have the shape of a success.
+/// Reads a reply, of which its code alone says whether the call was refused.
 fn judge(body: &[u8], read: Read<'_>) -> Result<(), Fault> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Refusal {
-        error_code: i64,
-        #[serde(default)]
-        error_info: String,
-    }
-    match read(body) {
-        Ok(reply) if reply.error_code == 0 => Ok(()),
-        Ok(reply) => Err(Fault::Code { code: reply.error_code, info: reply.error_info }),
-        Err(error) => match serde_json::from_slice(body) {
-            Ok(Refusal { error_code: code, error_info: info }) if code != 0 => Err(Fault::Code { code, info }),
-            // Only the place: serde's message quotes the value, which is somebody's data.
-            _ if error.is_data() => Err(Fault::WrongShape { column: error.column() }),
-            _ => Err(Fault::NotJson),
-        },
+    match read(body).map_err(Fault::Unreadable)? {
+        Reply { error_code: 0, .. } => Ok(()),
+        Reply { error_code: code, error_info: info, .. } => Err(Fault::Code { code, info }),
     }
 }
