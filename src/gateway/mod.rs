@@ -5,6 +5,7 @@ mod batch;
 mod call;
 pub mod compositions;
 mod error;
+mod import_times;
 mod item;
 mod listed;
 mod pages;

@@ -56,7 +56,8 @@ pub fn message(random: &mut StdRng, descriptor: &MessageDescriptor, depth: u32) 
 /// Fields that JSON does not carry as they are: the gateway fills or computes them.
 fn is_derived(field: &FieldDescriptor) -> bool {
     let parent = field.parent_message();
-    matches!(field.name(), "request_id" | "page_token" | "next_page_token" | "reason")
+    matches!(field.name(), "request_id" | "page_token" | "next_page_token" | "reason" | "move_equal_times")
+        || field.full_name() == "tencentim.group.v1.ImportMessageResult.error_message"
         || (field.name() == "error_code" && parent.fields().any(|f| f.name() == "reason"))
 }
 

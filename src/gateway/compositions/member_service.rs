@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use crate::gateway::anchored::{self, Anchored, Growth, Slice};
+use prost_types::Duration;
+
+use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, CallError, Mapped, Pages};
 use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
-use prost_types::Duration;
 
 /// Members of one message of a stream.
 const STREAM_PAGE: u32 = 200;
@@ -45,7 +46,7 @@ pub(in crate::gateway) async fn stream_members(
         STREAM_PAGE,
         Growth::End,
         |member: &pb::Member| &member.user_id,
-        move |call: Call, offset, _| {
+        move |call: Call, offset, size| {
             let page = page(STREAM_PAGE, anchored::offset_token(offset));
             let filtered = !page.roles.is_empty();
             async move {
@@ -53,7 +54,7 @@ pub(in crate::gateway) async fn stream_members(
                 if reply.members.is_empty() && !filtered && offset < reply.member_count.into() {
                     return Err(call.incomplete());
                 }
-                let more = !reply.next_page_token.is_empty();
+                let more = More::by_total(reply.members.len(), size, &reply.next_page_token);
                 Ok(Slice { items: reply.members, more })
             }
         },
