@@ -154,8 +154,8 @@ async fn what_is_scraped_is_compressed_if_the_client_takes_that() {
     assert!(!plain.headers().contains_key("content-encoding"));
 }
 
-/// One line for each call, with all that is needed to find it again. Probes and tools that read descriptors are not told
-/// of unless somebody wants to know.
+/// One line for each call, with all that is needed to find it again. Probes and tools that read descriptors are logged
+/// at debug only.
 #[tokio::test]
 async fn a_call_is_one_line() {
     let sandbox = sandbox::start(Settings { auto_import: true, ..Settings::default() }).await.unwrap();
@@ -254,7 +254,7 @@ fn rare_events_are_counted_from_zero() {
     }
 }
 
-/// A level alone is the gateway's: whoever looks for a fault is not drowned in what HTTP/2 says.
+/// A level alone is the gateway's: the log is not flooded with lines about HTTP/2.
 #[tokio::test]
 async fn a_level_is_that_of_the_gateway() {
     let mut gateway = Process::start(NOWHERE, &["--log-level", "debug"]).await;
