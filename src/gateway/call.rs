@@ -16,7 +16,7 @@ use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, 
 use contract::command::{Command, Method, Safety};
 use contract::pb::ErrorReason;
 use contract::validate::{self, Validate};
-use contract::wire::{self, JsonMessage, Reply, Unreadable};
+use contract::wire::{self, Drift, JsonMessage, Reply, Unreadable};
 
 use super::Gateway;
 use super::turns::Turns;
@@ -267,6 +267,11 @@ impl Call {
             request_id: self.context.request_id(),
             write_sent: Some(self.part_sent.as_deref().unwrap_or_else(|| self.context.write_sent())),
         };
+        let decode = |json: &[u8]| {
+            let reply = decode(json)?;
+            self.note_drift(command, &reply.drift);
+            Ok(reply)
+        };
         let result = self.upstream.call(call, decode).await;
         let code = match &result {
             Ok(_) => Some(0),
@@ -276,6 +281,25 @@ impl Call {
             self.context.set_upstream_code(code);
         }
         result
+    }
+
+    /// Tells the caller, the metrics and the log what a reply held that the contract does not expect. Its values are
+    /// somebody's data: the caller alone sees them.
+    fn note_drift(&self, command: &Command<'_>, drift: &Drift) {
+        for entry in drift.entries() {
+            let (request_id, path, kind) = (self.context.request_id(), entry.place(), entry.kind);
+            let (command, json_type) = (command.name, entry.json_type());
+            tracing::debug!(
+                request_id,
+                command,
+                path,
+                ?kind,
+                json_type,
+                "a reply holds what the contract does not expect"
+            );
+        }
+        drift.entries().iter().for_each(|entry| self.upstream.observer().drifted(command.label, entry));
+        self.context.add_drift(command.name, drift);
     }
 }
 

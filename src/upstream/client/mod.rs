@@ -100,6 +100,12 @@ impl Upstream {
         self
     }
 
+    /// Who is told about everything.
+    #[must_use]
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.observer
+    }
+
     /// Age of the UserSig in use.
     #[must_use]
     pub fn usersig_age(&self) -> Duration {
