@@ -18,26 +18,11 @@ use tower::Service;
 
 use super::guarded_io::GuardedIo;
 use super::listener::Seat;
-use super::middleware::admission::HealthOnly;
+use super::peer::{HealthOnly, Peer};
 use super::streams::Streams;
 use super::tls::{self, Tls};
 use crate::config::Server as Settings;
 use crate::telemetry::metrics::ServerMetrics;
-
-/// What the layers may know of the connection; it lies in the request's extensions.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Address of the other side.
-    pub address: SocketAddr,
-    /// Whether it showed a client certificate, which then is a valid one.
-    pub certified: bool,
-    /// The SPIFFE identity in that certificate.
-    pub identity: Option<Arc<str>>,
-    /// Cancelled when the connection takes no more calls, because of its age or of a shutdown.
-    pub closing: CancellationToken,
-    /// Cancelled shortly before it is closed by force, so that the calls that are left can still be answered.
-    pub ending: CancellationToken,
-}
 
 /// Serves connections with one set of settings.
 pub struct Connections<S> {

@@ -1,4 +1,4 @@
-//! Who may call what: keys, scopes, applications, identities that a proxy forwards.
+//! Which caller may call what: keys, scopes, applications, identities that a proxy forwards.
 
 use contract::pb;
 use contract::pb::group_service_client::GroupServiceClient;
@@ -132,7 +132,13 @@ async fn forwarded_identities_count_only_from_configured_peers() {
     let trusting = callers.gateway(&[("auth.xfcc_peers", "127.0.0.0/8")]).await;
     let channel = trusting.channel().await;
     assert_eq!(ask(&channel, &[("x-forwarded-client-cert", shop)]).await.code(), Code::Unavailable);
-    assert_eq!(ask(&channel, &[("x-forwarded-client-cert", stranger)]).await.code(), Code::Unauthenticated);
+    let long = format!("URI=spiffe://mesh.example/ns/shop/sa/{}", "x".repeat(2048));
+    let quoted = [r#"Subject="CN=a;"#, shop].concat();
+    let open = [shop, r#";Subject="CN=a"#].concat();
+    for wrong in [stranger, &long, &quoted, &open] {
+        let status = ask(&channel, &[("x-forwarded-client-cert", wrong)]).await;
+        assert_eq!(status.code(), Code::Unauthenticated, "{wrong}");
+    }
 
     for peers in ["", "10.0.0.0/8"] {
         let gateway = callers.gateway(&[("auth.xfcc_peers", peers)]).await;
@@ -155,7 +161,7 @@ async fn two_credentials_are_none() {
     assert_eq!(status.code(), Code::Unauthenticated);
 }
 
-/// Who shows no credential is told that first. After it, what is no name at all is not taken for a name that is not open.
+/// A missing credential is reported first. After it, a malformed name is not reported as an application that is not open.
 #[tokio::test]
 async fn an_application_that_is_no_name_is_an_invalid_argument() {
     let mut callers = Callers::new();

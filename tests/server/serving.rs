@@ -1,4 +1,4 @@
-//! The server around the services: health, reflection, deadlines, settings, and the way down.
+//! The server around the services: health, deadlines, settings and shutdown.
 
 use contract::pb;
 use http::{HeaderValue, Method, StatusCode};
@@ -8,11 +8,6 @@ use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_reflection::pb::v1::ServerReflectionRequest;
-use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
-use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::callers::{Callers, ask, reason};
@@ -45,7 +40,7 @@ async fn health_is_serving_as_a_whole_and_for_each_service() {
     assert_eq!(status.code(), Code::NotFound);
 }
 
-/// Who watches is told at once that the server goes down, while it still accepts.
+/// A watch of health reports the shutdown at once, while the server still accepts calls.
 #[tokio::test]
 async fn a_watch_sees_the_server_go_down_before_it_stops() {
     let gateway = Gateway::start("http://127.0.0.1:1", &[("drain.pause", "1h")]).await;
@@ -66,7 +61,7 @@ async fn a_watch_sees_the_server_go_down_before_it_stops() {
     assert_eq!(reply.status(), ServingStatus::NotServing);
 }
 
-/// Who watches does not hold up the way down, nor a connection that has grown old.
+/// A watch of health delays neither the shutdown nor the end of an old connection.
 #[tokio::test]
 async fn a_watch_ends_when_its_connection_closes() {
     const NEVER: &[(&str, &str)] = &[("drain.timeout", "1h"), ("connection.max_age_grace", "1h")];
@@ -95,40 +90,6 @@ async fn a_watch_ends_when_its_connection_closes() {
 }
 
 #[tokio::test]
-async fn reflection_carries_the_comments() {
-    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
-    let mut reflection = ServerReflectionClient::new(gateway.channel().await);
-    let ask = ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(MessageRequest::FileContainingSymbol("tencentim.group.v1.GroupService".into())),
-    };
-    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
-    let reply = replies.message().await.unwrap().unwrap().message_response.unwrap();
-    let MessageResponse::FileDescriptorResponse(files) = reply else { panic!("{reply:?}") };
-    let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
-    assert!(text.contains("Creates a group, with its first members."));
-}
-
-/// Older clients know reflection by this name only.
-#[tokio::test]
-async fn reflection_answers_by_its_older_name_too() {
-    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
-    let mut reflection = v1alpha::server_reflection_client::ServerReflectionClient::new(gateway.channel().await);
-    let symbol = "tencentim.group.v1.MessageService".to_owned();
-    let ask = v1alpha::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol)),
-    };
-    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
-    let reply = replies.message().await.unwrap().unwrap().message_response.unwrap();
-    let v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(files) = reply else {
-        panic!("{reply:?}")
-    };
-    let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
-    assert!(text.contains("Sends a message, as the application's admin or on behalf of a user."));
-}
-
-#[tokio::test]
 async fn a_deadline_ends_a_call_with_deadline_exceeded() {
     let (base_url, _listener) = silent().await;
     let gateway = Gateway::start(&base_url, &[]).await;
@@ -139,7 +100,7 @@ async fn a_deadline_ends_a_call_with_deadline_exceeded() {
     assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
 }
 
-/// Neither a read nor a write that was not sent can have been executed, whoever notices first that it is too late.
+/// Neither a read nor a write that was not sent can have been executed, whichever side notices the deadline first.
 #[tokio::test]
 async fn a_deadline_leaves_no_doubt_where_nothing_was_written() {
     let (base_url, _listener) = silent().await;
@@ -230,7 +191,7 @@ async fn more_calls_than_there_is_room_for_are_refused_with_a_pause() {
     served.abort();
 }
 
-/// A page, a scanner or a mistaken client gets what HTTP has for them, and is no call that somebody made.
+/// A page, a scanner or a mistaken client gets an HTTP error, and is not counted as a call.
 #[tokio::test]
 async fn only_post_requests_are_calls() {
     const PATH: &str = "/tencentim.group.v1.GroupService/GetGroup";

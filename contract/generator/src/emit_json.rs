@@ -68,7 +68,7 @@ fn plain(message: &Message, out: &mut String) {
     out.push_str("        }\n        #[allow(unreachable_code)]\n        Ok(true)\n    }\n}\n\n");
 }
 
-/// What a message does with a key that none of its own fields has.
+/// What a message does with a key that none of its fields has.
 fn read_rest(fields: &[&Field], out: &mut String) {
     out.push_str("            _ => {\n");
     for field in fields.iter().filter(|f| f.shape() == Shape::Inline) {
