@@ -112,7 +112,7 @@ async fn failures_have_it_too() {
 #[tokio::test]
 async fn all_trailers_together_stay_small() {
     // Many places with long texts, and a refusal with a long text.
-    let member = |number: usize| format!(r#"{{"Member_Account":"u","Key{number:02}":"\ud83d{}"}}"#, "你".repeat(900));
+    let member = |number: usize| format!(r#"{{"Member_Account":"u","Key{number:02}":"{}"}}"#, "\u{1}你".repeat(900));
     let many: Vec<String> = (0..60).map(member).collect();
     let many = members(&many.iter().map(String::as_str).collect::<Vec<_>>(), "1");
     let refusal = format!(r#"{{"ErrorCode":10007,"ErrorInfo":"{}"}}"#, "不允许".repeat(60));
