@@ -40,17 +40,19 @@ impl Pauses {
     /// The pause before the next attempt.
     pub(super) fn next(&mut self, fault: &Fault) -> Duration {
         let pause = self.0.next().unwrap_or(LONGEST_PAUSE);
-        if fault.throttled() { pause.max(THROTTLE_PAUSE.mul_f64(1.0 + rand::random::<f64>())) } else { pause }
+        let jittered = |time: Duration| time.mul_f64(1.0 + rand::random::<f64>());
+        let floor = if fault.throttled() { jittered(THROTTLE_PAUSE) } else { Duration::ZERO };
+        pause.max(floor).max(fault.retry_after().unwrap_or_default())
     }
 }
 
 /// Whether an attempt that failed like this may be repeated at all.
 pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
-    fault.passes()
-        && match safety {
-            Safety::Read | Safety::Idempotent => true,
-            Safety::Unsafe => !fault.uncertain(),
-        }
+    match safety {
+        Safety::Read => fault.passes() || matches!(fault, Fault::Unreadable(_)),
+        Safety::Idempotent => fault.passes(),
+        Safety::Unsafe => fault.passes() && !fault.uncertain(),
+    }
 }
 
 /// How much of the time that is left an attempt may take. One that hangs must not be the end of a call that `may_repeat`.

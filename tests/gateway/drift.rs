@@ -163,3 +163,59 @@ async fn the_log_has_the_place_and_no_value() {
     assert!(!log.contains("secret \\"), "{log}");
     assert!(!log.contains("alice"), "{log}");
 }
+
+/// What does not fit, and what nobody knows.
+#[tokio::test]
+async fn values_that_are_left_out_and_keys_that_are_unknown_are_named() {
+    let odd = r#"{"Member_Account":"alice","JoinTime":{"at":1},"Role":"Boss","NewKey":[1,{"a":"b"}]}"#;
+    let replies = vec![members(&[odd, odd, r#"{"Member_Account":"bob"}"#], "")];
+    let gateway = Process::start(&upstream(replies).await, &["--log-level", "debug"]).await;
+    let mut client = MemberServiceClient::new(gateway.channel().await);
+    let reply = client.list_members(list()).await.unwrap();
+    let users: Vec<&str> = reply.get_ref().members.iter().map(|member| member.user_id.as_str()).collect();
+    assert_eq!(users, ["alice", "alice", "bob"]);
+    let drift = drift(reply.metadata()).unwrap();
+    let told: Vec<(DriftKind, &str, &str)> =
+        drift.entries.iter().map(|entry| (entry.kind(), entry.path.as_str(), entry.json.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (DriftKind::LeftOut, "MemberList[0].JoinTime", r#"{"at":1}"#),
+            (DriftKind::LeftOut, "MemberList[0].Role", r#""Boss""#),
+            (DriftKind::Unknown, "MemberList[0].NewKey", r#"[1,{"a":"b"}]"#),
+        ]
+    );
+    assert_eq!(drift.more, 3);
+    let metrics = gateway.ask("/metrics").await;
+    for key in ["JoinTime", "Role", "NewKey"] {
+        let series =
+            format!("tim_upstream_drift_total{{command=\"get_group_member_info\",path=\"MemberList[].{key}\"}} 1");
+        assert!(metrics.contains(&series), "{series}");
+    }
+    let log = gateway.log();
+    for (key, json_type) in [("JoinTime", "object"), ("Role", "string"), ("NewKey", "array")] {
+        let line = log.lines().find(|line| line.contains(&format!("MemberList[].{key}"))).unwrap();
+        assert!(line.contains(json_type), "{line}");
+    }
+    assert!(!log.contains("Boss") && !log.contains("alice"), "{log}");
+}
+
+#[tokio::test]
+async fn keys_that_are_made_up_make_no_labels_without_end() {
+    let replies = (0..40).map(|page| {
+        let keys: Vec<String> = (0..30).map(|number| format!(r#""Key{page}x{number}":1"#)).collect();
+        members(&[&format!(r#"{{"Member_Account":"a",{}}}"#, keys.join(","))], &(page + 1).to_string())
+    });
+    let gateway = gateway(replies.chain([members(&[], "")]).collect()).await;
+    let request = pb::StreamMembersRequest { group_id: "@TGS#_c".into(), ..Default::default() };
+    let mut stream =
+        MemberServiceClient::new(gateway.channel().await).stream_members(request).await.unwrap().into_inner();
+    while stream.message().await.unwrap().is_some() {}
+    let drift = drift(&stream.trailers().await.unwrap().unwrap()).unwrap();
+    assert_eq!(drift.entries.len() + drift.more as usize, 1_200);
+    let metrics = gateway.ask("/metrics").await.text().await.unwrap();
+    let series = metrics.lines().filter(|line| line.starts_with("tim_upstream_drift_total{")).count();
+    assert_eq!(series, 257, "256 keys, and one for all others");
+    let other = r#"tim_upstream_drift_total{command="get_group_member_info",path="other"}"#;
+    assert_eq!(gateway.metric(other).await, Some(944.0));
+}

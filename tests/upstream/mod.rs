@@ -81,14 +81,21 @@ struct Answer {
 }
 
 fn decode(json: &[u8]) -> Result<Reply<Answer>, Unreadable> {
-    let Reply { error_code, error_info, drift, .. } = decode_verdict(json)?;
+    let reply = decode_verdict(json)?;
     let message = match serde_json::from_slice(json) {
-        Err(_) if error_code == 0 => return Err(Unreadable::WrongShape { place: "GroupId".to_owned() }),
+        Err(_) if reply.error_code == 0 => return Err(Unreadable::WrongShape { place: "GroupId".to_owned() }),
         message => message.unwrap_or_default(),
     };
-    Ok(Reply { error_code, error_info, message, drift })
+    Ok(reply.map(|()| message))
+}
+
+async fn send(upstream: &Upstream, call: Call<'_>) -> Result<Answer, UpstreamError> {
+    let mut answer = None;
+    let mut read = |json: &[u8]| Ok(answer.insert(decode(json)?).verdict());
+    upstream.call(call, &mut read).await?;
+    Ok(answer.unwrap().message)
 }
 
 async fn ask(upstream: &Upstream, command: &Command<'_>) -> Result<Answer, UpstreamError> {
-    upstream.call(call(command), decode).await
+    send(upstream, call(command)).await
 }

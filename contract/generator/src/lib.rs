@@ -3,6 +3,7 @@
 
 mod check;
 mod check_rules;
+mod decisive;
 mod emit_json;
 mod emit_rules;
 mod emit_services;
@@ -10,6 +11,7 @@ mod emit_shapes;
 mod model;
 mod options;
 mod rust;
+mod spellings;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -92,7 +94,9 @@ pub struct Generated {
 /// # Errors
 /// All that is wrong with the options.
 pub fn generate(pool: &DescriptorPool) -> Result<Generated, Vec<String>> {
-    let model = Model::read(pool).map_err(|fault| vec![fault])?;
+    let mut model = Model::read(pool).map_err(|fault| vec![fault])?;
+    decisive::mark(&mut model);
+    spellings::mark(&mut model);
     let faults = check::check(&model);
     if !faults.is_empty() {
         return Err(faults);
