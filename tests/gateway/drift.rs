@@ -128,14 +128,14 @@ async fn all_trailers_together_stay_small() {
     status.add_header(&mut headers).unwrap();
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
     assert!(size <= 8 * 1024, "{size} bytes");
-    assert!(told == 0 || told == 60, "{told} places are told of");
+    assert!([0, 120].contains(&told), "each key is unknown and its text unclean, but {told} are told of");
 
     // Without an error there is room for some of them.
     let gateway = self::gateway(vec![members(&[&member(0), &member(1), &member(2)], "")]).await;
     let reply = MemberServiceClient::new(gateway.channel().await).list_members(list()).await.unwrap();
     let told = drift(reply.metadata()).unwrap();
     assert!(told.entries[0].cut && told.entries[0].json.len() > 900, "{}", told.entries[0].json.len());
-    assert_eq!(told.entries.len() + told.more as usize, 3);
+    assert_eq!(told.entries.len() + told.more as usize, 6);
 }
 
 #[tokio::test]
