@@ -85,7 +85,7 @@ fn is_gone(code: i64) -> bool {
 
 async fn send(upstream: &Upstream, command: &Command<'_>, body: &Value) -> Result<(), UpstreamError> {
     let call = call(command, Bytes::from(body.to_string()), command.safety, None);
-    upstream.call(call, decode).await
+    upstream.call(call, &mut decode).await.map(drop)
 }
 
 /// Reads what became of the one thing that was named: the code of its item, where a reply has items, is the reply's.

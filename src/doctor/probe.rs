@@ -1,6 +1,5 @@
 //! One call of a command, by the code that every call of the gateway takes.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,7 +78,7 @@ impl Probe {
     /// A probe of the command that a request maps to.
     pub(super) fn of<R: Mapped>(body: &'static str) -> Self {
         Self {
-            command: R::METHOD.command.unwrap_or(NONE),
+            command: *R::COMMAND,
             body,
             makes: None,
             keeps: None,
@@ -116,16 +115,6 @@ impl Probe {
     }
 }
 
-/// The command of a method that has none; no probe is of one.
-const NONE: Command<'static> = Command {
-    service: "",
-    name: "",
-    label: "",
-    safety: Safety::Read,
-    rate_per_second: 1,
-    group_rate_per_second: None,
-};
-
 async fn ask<R: Mapped>(upstream: &Upstream, command: &Command<'static>, body: String) -> Answer {
     let refused = |error: String| Answer { result: Err(Failure::Request(error)), json: Value::Null, drift: Vec::new() };
     let mut request: R = match wire::decode(body.as_bytes()) {
@@ -138,10 +127,9 @@ async fn ask<R: Mapped>(upstream: &Upstream, command: &Command<'static>, body: S
         Err(error) => return refused(error.to_string()),
     };
     let safety = if request.guarded() { Safety::Idempotent } else { command.safety };
-    let seen: Mutex<(Value, Vec<Place>)> = Mutex::default();
-    let decode = |json: &[u8]| {
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.0 = serde_json::from_slice(json).unwrap_or_default();
+    let (mut whole, mut drift) = (Value::Null, Vec::new());
+    let mut read = |json: &[u8]| {
+        whole = serde_json::from_slice(json).unwrap_or_default();
         let reply = wire::decode_reply::<R::Reply>(json)?;
         let what = |kind| match kind {
             DriftKind::LeftOut => "does not fit its field",
@@ -153,13 +141,12 @@ async fn ask<R: Mapped>(upstream: &Upstream, command: &Command<'static>, body: S
             json: entry.json.clone(),
             what: what(entry.kind),
         };
-        seen.1 = reply.drift.entries().iter().map(place).collect();
-        seen.1.dedup_by(|one, other| one.path == other.path);
-        Ok(reply)
+        drift = reply.drift.entries().iter().map(place).collect::<Vec<_>>();
+        drift.dedup_by(|one, other| one.path == other.path);
+        Ok(reply.verdict())
     };
-    let result = upstream.call(call(command, body, safety, request.group_id()), decode).await;
-    let (json, drift) = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    Answer { result: result.map(drop).map_err(|error| Failure::Call(Box::new(error))), json, drift }
+    let result = upstream.call(call(command, body, safety, request.group_id()), &mut read).await;
+    Answer { result: result.map(drop).map_err(|error| Failure::Call(Box::new(error))), json: whole, drift }
 }
 
 /// A call of the examination.

@@ -57,10 +57,11 @@ fn messages() -> Vec<Probe> {
         Probe::of::<pb::SetExtensionsRequest>(r#"{"GroupId":"$public","MsgSeq":$seq,"OperateType":1,"ExtensionList":[{"Key":"doctor","Value":"1","Seq":0}]}"#),
         Probe::of::<pb::GetExtensionsRequest>(r#"{"GroupId":"$public","MsgSeq":$seq}"#),
         Probe::of::<pb::SendSystemNotificationRequest>(r#"{"GroupId":"$public","ToMembers_Account":["$ben"],"Content":"doctor"}"#),
-        Probe::of::<pb::SendStreamMessageRequest>(r#"{"GroupId":"$public","From_Account":"$ann","MsgBody":[{"MsgType":"TIMStreamElem","MsgContent":{"CompatibleText":"doctor","Chunks":[{"EventType":"data","Index":1,"Markdown":"doctor","IsLast":true}]}}]}"#),
         Probe::of::<pb::RecallMessagesRequest>(r#"{"GroupId":"$public","MsgSeqList":[{"MsgSeq":$last}],"Reason":"doctor"}"#),
         Probe::of::<pb::RecallMessagesBySenderRequest>(r#"{"GroupId":"$public","Sender_Account":"$ben"}"#),
         Probe::of::<pb::ListMessagesRequest>(r#"{"GroupId":"$public","ReqMsgNumber":20,"WithRecalledMsg":1}"#),
+        // After the last look at the history, which shows it as an element that the contract does not know.
+        Probe::of::<pb::SendStreamMessageRequest>(r#"{"GroupId":"$public","From_Account":"$ann","MsgBody":[{"MsgType":"TIMStreamElem","MsgContent":{"CompatibleText":"doctor","Chunks":[{"EventType":"data","Index":1,"Markdown":"doctor","IsLast":true}]}}]}"#),
         Probe::of::<pb::ClearHistoryRequest>(r#"{"GroupId":"$public","MsgSeq":$seq}"#),
     ]
 }

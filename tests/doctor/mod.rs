@@ -146,3 +146,34 @@ async fn a_text_that_is_not_clean_is_found_with_its_path() {
     assert!(!report.markdown("here").contains("cut"), "{}", report.markdown("here"));
     assert!(!report.is_fine());
 }
+
+/// "With drift made by fault rules (a rule that changes a value in a reply), and finds each."
+#[tokio::test]
+async fn each_kind_of_drift_is_found_with_its_path_and_what_came() {
+    let sandbox = Strict::start(Limits::default()).await;
+    let odd = [
+        ("get_group_member_info", "MemberList[].Role", json!("Superadmin"), "\"Superadmin\""),
+        ("get_specified_group_member_info", "MemberList[].JoinTime", json!({"at": 1}), "an object with at"),
+        ("get_role_in_group", "NewKey", json!("of somebody, 12"), "a text of 15 bytes"),
+        ("get_joined_group_list", "GroupIdList[].NewKey", json!([1, 2]), "a list of 2"),
+        ("get_appid_group_list", "NewKey", json!("Superadmin"), "a text of 10 bytes"),
+        ("get_group_counter", "NewKey", json!(144_115_198_371_610_486_u64), "a number of 18 characters"),
+    ];
+    for (command, path, value, _) in &odd {
+        sandbox.odd(command, json!({"type": "change", "path": path, "value": value})).await;
+    }
+    let report = sandbox.report().await;
+    let (table, markdown) = (report.table(), report.markdown("here"));
+    for (command, path, value, redacted) in &odd {
+        let [Verdict::Drifted(places)] = &of(&report, &format!("/{command}"))[..] else { panic!("{command}: {table}") };
+        let found: Vec<_> = places.iter().map(|found| (found.place.path.as_str(), found.place.json.clone())).collect();
+        assert_eq!(found, [(*path, value.to_string())], "{command}: {table}");
+        assert!(table.contains(&value.to_string()), "the operator sees what came: {table}");
+        assert!(markdown.contains(&format!("`{path}` ")) && markdown.contains(redacted), "{command}: {markdown}");
+    }
+    for secret in ["of somebody", "144115198371610486"] {
+        assert!(!markdown.contains(secret), "{markdown}");
+    }
+    let drifted = report.findings.iter().filter(|found| matches!(found.verdict, Verdict::Drifted(_))).count();
+    assert_eq!(drifted, odd.len(), "and nothing else: {table}");
+}
