@@ -4,3 +4,4 @@ mod envelopes;
 mod footprint;
 mod golden;
 mod properties;
+mod rules;

@@ -89,6 +89,7 @@ pub struct FieldRule {
     pub absent_if: Option<Condition>,
     pub absent_unless: Option<Condition>,
     pub required_unless: Option<Condition>,
+    pub max_in_list: u64,
     /// Parts that the field states although its named rule does.
     pub repeated_parts: Vec<String>,
 }
@@ -299,6 +300,7 @@ fn field_rule(m: &DynamicMessage) -> FieldRule {
         absent_if: condition(m, "absent_if"),
         absent_unless: condition(m, "absent_unless"),
         required_unless: condition(m, "required_unless"),
+        max_in_list: number(m, "max_in_list") as u64,
         repeated_parts: Vec::new(),
     }
 }
