@@ -41,7 +41,35 @@ pub struct Slice<T> {
     /// The items from the asked offset on.
     pub items: Vec<T>,
     /// Whether the list goes on behind them.
-    pub more: bool,
+    pub more: More,
+}
+
+/// Whether a list goes on behind a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// The slice was the last one.
+    No,
+    /// A total says so. Totals lag: a slice with nobody new in it is the last one all the same.
+    Perhaps,
+    /// It does.
+    Yes,
+}
+
+impl More {
+    /// What a page of a list with a total says: a full one is not the last, and behind a shorter one its token shows the
+    /// total's hint.
+    pub fn by_total(items: usize, size: u64, next_page_token: &str) -> Self {
+        match next_page_token {
+            "" => Self::No,
+            _ if items as u64 >= size => Self::Yes,
+            _ => Self::Perhaps,
+        }
+    }
+
+    /// What the token of the next page says where Tencent hands out a position.
+    pub fn by_token(next_page_token: &str) -> Self {
+        if next_page_token.is_empty() { Self::No } else { Self::Yes }
+    }
 }
 
 /// Where a list is read and how.
@@ -134,7 +162,11 @@ where
             match self.undelivered(start, slice.items, start < expected) {
                 Some(items) => {
                     self.remember(&items);
-                    let next = if slice.more { self.token(end) } else { String::new() };
+                    let next = match slice.more {
+                        More::No => String::new(),
+                        More::Perhaps if items.is_empty() => String::new(),
+                        More::Perhaps | More::Yes => self.token(end),
+                    };
                     return Ok(Page { items: items.into_iter().map(|(_, item)| item).collect(), next });
                 }
                 // The list was read back to its start and the place is not in it.

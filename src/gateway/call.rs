@@ -205,16 +205,11 @@ impl Call {
         if found.is_empty() {
             return Ok(());
         }
-        let mut violations: Vec<Violation> = found
+        let violations = found
             .listed()
             .iter()
-            .map(|found| Violation { field: found.field.clone(), description: found.description.clone() })
-            .collect();
-        if found.more() > 0 {
-            let description = format!("{} more violations are not listed", found.more());
-            violations.push(Violation { field: String::new(), description });
-        }
-        Err(self.problem(Problem::invalid_argument(violations)))
+            .map(|found| Violation { field: found.field.clone(), description: found.description.clone() });
+        Err(self.problem(Problem::invalid_argument(violations).unlisted_violations(found.more())))
     }
 
     /// Sends a request and answers as the caller is answered.

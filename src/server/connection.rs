@@ -1,11 +1,11 @@
 //! One connection: handshake, HTTP, age, and shutdown.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -37,6 +37,16 @@ pub struct Peer {
     pub closing: CancellationToken,
     /// Cancelled shortly before it is closed by force, so that the calls that are left can still be answered.
     pub ending: CancellationToken,
+}
+
+/// The peer of a call that came by no connection, which only tests make.
+const NO_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+impl Peer {
+    /// The address of the other side of a call.
+    pub fn address_of(extensions: &Extensions) -> SocketAddr {
+        extensions.get().map_or(NO_PEER, |peer: &Self| peer.address)
+    }
 }
 
 /// Serves connections with one set of settings.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tonic::codec::CompressionEncoding::Gzip;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -14,6 +15,9 @@ pub struct Health {
     services: &'static [&'static str],
     ready: Arc<AtomicBool>,
 }
+
+/// The largest question: the name of a service.
+const LARGEST_QUESTION: usize = 4096;
 
 impl Health {
     /// Starts as NOT_SERVING; tonic-health would say SERVING from the first moment.
@@ -41,6 +45,9 @@ impl Health {
     /// The service to route to.
     pub fn service(&self) -> HealthServer<HealthService> {
         HealthServer::new(HealthService::from_health_reporter(self.reporter.clone()))
+            .max_decoding_message_size(LARGEST_QUESTION)
+            .accept_compressed(Gzip)
+            .send_compressed(Gzip)
     }
 }
 

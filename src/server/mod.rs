@@ -21,7 +21,9 @@ mod observers;
 mod open_files;
 mod places;
 mod probe;
+mod reflection;
 mod shutdown;
+mod spiffe;
 mod streams;
 mod tls;
 mod web;
@@ -35,7 +37,6 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
-use tonic::codec::CompressionEncoding::Gzip;
 use tonic::service::Routes;
 
 use crate::config::{Config, ConfigErrors, env_name, flag_name};
@@ -91,7 +92,7 @@ pub enum Error {
     },
     /// The descriptors are broken.
     #[error("broken descriptors: {0}")]
-    Descriptors(String),
+    Descriptors(#[from] prost::DecodeError),
     /// Signals cannot be received.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -152,10 +153,9 @@ impl Server {
         let config = Arc::new(config);
         let catalog = catalog(&application)?;
         let health = Health::new(application.services).await;
-        let service = health.service().max_decoding_message_size(QUESTION);
-        let mut routes = application.routes.add_service(service.accept_compressed(Gzip).send_compressed(Gzip));
+        let mut routes = application.routes.add_service(health.service());
         if config.server.reflection {
-            routes = with_reflection(routes, application.descriptors)?;
+            routes = reflection::add(routes, application.descriptors)?;
         }
         let metrics = application.metrics;
         let lines = StrangersLines::default();
@@ -262,26 +262,7 @@ fn catalog(application: &Application) -> Result<Arc<Catalog>, Error> {
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ];
-    Catalog::new(&descriptors, application.methods).map(Arc::new).map_err(|error| Error::Descriptors(error.to_string()))
-}
-
-/// The largest question of a stranger: a name, that is.
-const QUESTION: usize = 4096;
-
-fn with_reflection(routes: Routes, descriptors: &[u8]) -> Result<Routes, Error> {
-    let builder = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(descriptors)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            // The messages in grpc-status-details-bin, so that grpcurl shows them in words.
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-    };
-    let broken = |error: tonic_reflection::server::Error| Error::Descriptors(error.to_string());
-    let v1 = builder().build_v1().map_err(broken)?.max_decoding_message_size(QUESTION);
-    let v1alpha = builder().build_v1alpha().map_err(broken)?.max_decoding_message_size(QUESTION);
-    let v1 = v1.accept_compressed(Gzip).send_compressed(Gzip);
-    let v1alpha = v1alpha.accept_compressed(Gzip).send_compressed(Gzip);
-    Ok(routes.add_service(v1).add_service(v1alpha))
+    Ok(Arc::new(Catalog::new(&descriptors, application.methods)?))
 }
 
 async fn listen(setting: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {

@@ -1,7 +1,9 @@
 //! A bounded number of places. When they are all taken, the peer that holds the most gives one back: so nobody can keep
 //! others out, and there is no fixed bound for one address, which a whole mesh may share.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +30,12 @@ pub enum Fairness {
     IdleGivesWay,
     /// The longest of a holder that has more than the newcomer, so that holders become equal.
     LargestGivesWay,
+    /// One with which nothing has happened for a while; if there is none, as the one above.
+    StalledGivesWay,
 }
+
+/// After so long without activity a place is stalled.
+const STALLED: Duration = Duration::from_secs(1);
 
 struct Holder {
     peer: SocketAddr,
@@ -36,7 +43,8 @@ struct Holder {
     revoked: CancellationToken,
 }
 
-struct Activity {
+/// What happens with one place.
+pub struct Activity {
     /// What is done now; the place is kept meanwhile.
     busy: AtomicUsize,
     /// When something was last done.
@@ -85,6 +93,12 @@ impl Places {
     }
 }
 
+impl fmt::Debug for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Places").field("limit", &self.0.limit).finish_non_exhaustive()
+    }
+}
+
 /// Who gives its place to a newcomer.
 fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAddr) -> Option<u64> {
     let (mut by_ip, mut by_peer) = (HashMap::<IpAddr, usize>::new(), HashMap::<SocketAddr, usize>::new());
@@ -95,17 +109,20 @@ fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAd
     let held = |peer: &SocketAddr| {
         (by_ip.get(&peer.ip()).copied().unwrap_or_default(), by_peer.get(peer).copied().unwrap_or_default())
     };
-    let idle = holders.iter().filter(|(_, holder)| !holder.activity.is_busy());
-    let (id, largest) = idle.max_by_key(|(id, holder)| {
-        // Of two that came in the same moment, the first.
-        (held(&holder.peer), std::cmp::Reverse((holder.activity.last(), **id)))
-    })?;
+    let idle = || holders.iter().filter(|(_, holder)| !holder.activity.is_busy());
+    // Of two that came in the same moment, the first.
+    let rank = |(id, holder): &(&u64, &Holder)| (held(&holder.peer), Reverse((holder.activity.last(), **id)));
+    let stalled = idle().filter(|(_, holder)| holder.activity.last().elapsed() >= STALLED).max_by_key(rank);
+    if let (Fairness::StalledGivesWay, Some((id, _))) = (fairness, stalled) {
+        return Some(*id);
+    }
+    let (id, largest) = idle().max_by_key(rank)?;
     let (ip, peer) = held(&largest.peer);
     let (own_ip, own_peer) = held(&newcomer);
     let fair = match fairness {
         Fairness::IdleGivesWay => true,
-        Fairness::LargestGivesWay if largest.peer.ip() == newcomer.ip() => peer > own_peer + 1,
-        Fairness::LargestGivesWay => ip > own_ip + 1,
+        _ if largest.peer.ip() == newcomer.ip() => peer > own_peer + 1,
+        _ => ip > own_ip + 1,
     };
     fair.then_some(*id)
 }
@@ -122,6 +139,11 @@ impl Place {
         Busy(self.activity.clone())
     }
 
+    /// What happens with it, for whoever sees that.
+    pub fn activity(&self) -> Arc<Activity> {
+        self.activity.clone()
+    }
+
     /// Whether something is done.
     pub fn is_busy(&self) -> bool {
         self.activity.is_busy()
@@ -134,6 +156,11 @@ impl Place {
 }
 
 impl Activity {
+    /// Something happens.
+    pub fn touch(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed) > 0
     }
@@ -151,7 +178,7 @@ impl Drop for Place {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.touch();
         self.0.busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -196,5 +223,19 @@ mod tests {
         assert_eq!(held.iter().filter(|place| place.revoked().is_cancelled()).count(), 2);
         assert!(places.enter(peer(2, 1)).is_some(), "another address");
         drop(other);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stalled_give_way_to_anybody() {
+        let places = Places::new(2, Fairness::StalledGivesWay);
+        let silent = places.enter(peer(1, 1)).unwrap();
+        let active = places.enter(peer(2, 1)).unwrap();
+        assert!(places.enter(peer(3, 1)).is_none(), "nobody is stalled");
+        tokio::time::advance(STALLED).await;
+        active.activity().touch();
+        let newcomer = places.enter(peer(3, 1)).unwrap();
+        assert!(silent.revoked().is_cancelled() && !active.revoked().is_cancelled());
+        assert!(places.enter(peer(4, 1)).is_none(), "nobody else is stalled");
+        drop(newcomer);
     }
 }

@@ -12,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::spiffe;
 use crate::config::Tls as Settings;
 
 /// The pair in force.
@@ -154,14 +155,12 @@ fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     dns.collect()
 }
 
-/// The SPIFFE identity of a client certificate: its one URI name that starts with `spiffe://`. Two of them are none, as
-/// the SPIFFE standard has it.
+/// The SPIFFE identity of a client certificate.
 pub fn identity(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let names = parsed.subject_alternative_name().ok()??;
-    let mut uris = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::URI(uri) if uri.starts_with("spiffe://") => Some((*uri).to_owned()),
+    spiffe::identity(names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::URI(uri) => Some(uri),
         _ => None,
-    });
-    uris.next().filter(|_| uris.next().is_none())
+    }))
 }

@@ -1,5 +1,6 @@
 //! Every error of the service, made in one place: a gRPC status with the google.rpc details that `ErrorReason` promises.
 
+mod size;
 mod upstream;
 
 use std::collections::HashMap;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::ErrorDetails;
 
 use contract::command::Safety;
 use contract::pb::ErrorReason;
@@ -28,6 +29,8 @@ pub struct Problem {
     /// Boxed, because it is large and most results are no problem.
     details: Box<ErrorDetails>,
     retry_after: Option<Duration>,
+    /// How many violations there are besides those in the details.
+    unlisted_violations: usize,
 }
 
 /// A field of a request that breaks a rule.
@@ -50,10 +53,11 @@ impl Problem {
             metadata: HashMap::new(),
             details: Box::new(ErrorDetails::new()),
             retry_after: None,
+            unlisted_violations: 0,
         }
     }
 
-    /// The request breaks the contract. All violations belong into one error.
+    /// The request breaks the contract. All violations belong into one error; the caller gets as many as fit into headers.
     #[must_use]
     pub fn invalid_argument(violations: impl IntoIterator<Item = Violation>) -> Self {
         let mut details = Box::new(ErrorDetails::new());
@@ -69,6 +73,13 @@ impl Problem {
             details.add_bad_request_violation(field, description);
         }
         Self { details, ..Self::new(Code::InvalidArgument, ErrorReason::InvalidArgument, message).not_executed() }
+    }
+
+    /// There are so many violations besides those that are named.
+    #[must_use]
+    pub fn unlisted_violations(mut self, count: usize) -> Self {
+        self.unlisted_violations = count;
+        self
     }
 
     /// The caller gave no valid credential.
@@ -199,10 +210,10 @@ impl Problem {
         self.with("outcome", "not_executed")
     }
 
-    /// The status to answer with.
+    /// The status to answer with, as short as clients need it.
     #[must_use]
     pub fn into_status(self) -> Status {
-        let Self { code, reason, message, metadata, mut details, retry_after } = self;
+        let Self { code, reason, message, metadata, mut details, retry_after, unlisted_violations } = self;
         details.set_error_info(reason_name(reason), DOMAIN, metadata);
         let mut trailers = MetadataMap::new();
         if let Some(time) = retry_after {
@@ -210,7 +221,7 @@ impl Problem {
             let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
             trailers.insert(PUSHBACK, millis.into());
         }
-        Status::with_error_details_and_metadata(code, message, *details, trailers)
+        size::bounded(code, &message, *details, unlisted_violations, trailers)
     }
 }
 

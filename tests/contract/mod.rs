@@ -5,3 +5,4 @@ mod footprint;
 mod golden;
 mod properties;
 mod rules;
+mod unclean_texts;

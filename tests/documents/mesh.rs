@@ -58,8 +58,8 @@ fn service_config() -> String {
 /// The mesh's half.
 fn istio() -> String {
     let mut page = String::from(
-        "# Istio: which calls the mesh may repeat. Written by a test from the contract (tests/mesh.rs).\n\
-         # Istio repeats every call twice unless told otherwise, also on UNAVAILABLE and CANCELLED. A write of a class that must\n\
+        "# Istio: which calls the mesh may repeat. Written by a test from the contract (tests/documents/mesh.rs).\n\
+         # By default Istio repeats every call twice, also on UNAVAILABLE and CANCELLED. A write of a class that must\n\
          # not be repeated is therefore named here with `attempts: 0`, and so is whatever this file does not know.\n\
          # What the sidecars need of the Kubernetes pack: docs/operations.md, \"Behind a mesh\".\n\
          apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: tencent-im-grpc\nspec:\n  \

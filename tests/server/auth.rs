@@ -132,7 +132,13 @@ async fn forwarded_identities_count_only_from_configured_peers() {
     let trusting = callers.gateway(&[("auth.xfcc_peers", "127.0.0.0/8")]).await;
     let channel = trusting.channel().await;
     assert_eq!(ask(&channel, &[("x-forwarded-client-cert", shop)]).await.code(), Code::Unavailable);
-    assert_eq!(ask(&channel, &[("x-forwarded-client-cert", stranger)]).await.code(), Code::Unauthenticated);
+    let long = format!("URI=spiffe://mesh.example/ns/shop/sa/{}", "x".repeat(2048));
+    let quoted = [r#"Subject="CN=a;"#, shop].concat();
+    let open = [shop, r#";Subject="CN=a"#].concat();
+    for wrong in [stranger, &long, &quoted, &open] {
+        let status = ask(&channel, &[("x-forwarded-client-cert", wrong)]).await;
+        assert_eq!(status.code(), Code::Unauthenticated, "{wrong}");
+    }
 
     for peers in ["", "10.0.0.0/8"] {
         let gateway = callers.gateway(&[("auth.xfcc_peers", peers)]).await;

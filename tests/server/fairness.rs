@@ -143,6 +143,33 @@ async fn one_peer_cannot_take_reflection_from_the_others() {
     drop(stranger);
 }
 
+/// Streams of many connections that ask nothing, which no peer holds alone.
+#[tokio::test]
+async fn streams_of_reflection_that_are_idle_give_way() {
+    let gateway = Gateway::start(NOWHERE, &[("deadline.default", "600s"), ("deadline.max", "600s")]).await;
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let mut stranger = TcpStream::connect(gateway.address).await.unwrap();
+        stranger.write_all(&[PREFACE, &frame(1, 4, 1, &headers(REFLECTION))].concat()).await.unwrap();
+        held.push(stranger);
+    }
+    gateway.wait_for_metric("tim_server_in_flight", 16.0).await;
+    let mut reflection = ServerReflectionClient::new(gateway.channel().await);
+    let answered = async {
+        loop {
+            let list = MessageRequest::ListServices(String::new());
+            let ask = ServerReflectionRequest { host: String::new(), message_request: Some(list) };
+            match reflection.server_reflection_info(iter([ask])).await {
+                Ok(replies) => return replies.into_inner().message().await.unwrap().is_some(),
+                Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, answered).await.expect("an answer, long before the deadline of the others"));
+    drop(held);
+}
+
 /// Calls that announce a message of the largest size, and send nothing of it.
 async fn stalled(gateway: &Gateway) -> Vec<TcpStream> {
     let mut streams = Vec::new();

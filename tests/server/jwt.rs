@@ -24,6 +24,7 @@ use tonic_types::StatusExt;
 use crate::support::callers::{Callers, NOWHERE, ask, reason};
 use crate::support::http2::Connection;
 use crate::support::process::PATIENCE;
+use crate::support::servers;
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, b64, claims, file, now, set};
 use crate::support::{Gateway, settings};
 
@@ -121,6 +122,12 @@ async fn a_token_with_anything_wrong_is_refused() {
     };
     let cases = [
         ("another issuer", signer.token("a", &changed("iss", json!("https://issuer.example.evil")))),
+        (
+            "a list of issuers",
+            signer.token("a", &changed("iss", json!([claims()["iss"], "https://issuer.example.evil"]))),
+        ),
+        ("a list of one issuer", signer.token("a", &changed("iss", json!([claims()["iss"]])))),
+        ("an issuer that is no text", signer.token("a", &changed("iss", json!({"a": claims()["iss"]})))),
         ("no issuer", signer.token("a", &without("iss"))),
         ("another audience", signer.token("a", &changed("aud", json!("tim-gateway-2")))),
         ("no audience", signer.token("a", &without("aud"))),
@@ -291,7 +298,7 @@ async fn raw(connection: &Connection, token: &str, deadline: &str) -> Status {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
+async fn who_waits_for_a_key_waits_within_the_deadline_and_a_bounded_room() {
     let signer = Signer::ec();
     let (url, _asked) = falls_silent(set(&[signer.jwk("known")])).await;
     let gateway = gateway_with_pause(EAGER, &[("jwt.refresh_interval", "1h"), ("jwt.jwks_url", &url)]).await;
@@ -314,7 +321,10 @@ async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
     let untimely = raw(&connection, &unknown, "300x").await;
     assert_eq!(untimely.code(), Code::InvalidArgument);
 
-    let crowd = futures::stream::repeat_with(|| raw(&connection, &unknown, "1S")).buffer_unordered(90);
+    let address = gateway.address.to_string();
+    let connections = futures::future::join_all((0..16).map(|_| Connection::open(&address))).await;
+    let crowd = futures::stream::iter(connections.iter().cycle());
+    let crowd = crowd.map(|connection| raw(connection, &unknown, "2S")).buffer_unordered(1200);
     let refused = crowd.filter(|status| {
         let code = status.code();
         // The key server has a time of its own: calls that waited for it longer than that have no key.
@@ -326,6 +336,46 @@ async fn who_waits_for_a_key_waits_within_the_deadline_and_a_small_room() {
     let status = timeout(PATIENCE, refused.next()).await.expect("not all can wait").unwrap();
     assert!(status.get_details_retry_info().is_some_and(|info| info.retry_delay.is_some()), "{status:?}");
     assert_eq!(raw(&connection, &known, "60S").await.code(), PASSED, "a known key needs no place");
+}
+
+/// Strangers make names of keys up while the key server is slow; a caller with a key that is really new is still served.
+#[tokio::test]
+async fn slow_look_ups_of_made_up_keys_refuse_no_new_key() {
+    let (old, new) = (Signer::ec(), Signer::ed());
+    let both = set(&[old.jwk("old"), new.jwk("new")]);
+    let (release, released) = watch::channel(false);
+    let first = Arc::new(Mutex::new(Some(set(&[old.jwk("old")]))));
+    let answer = move || {
+        let (first, both, mut released) = (first.lock().unwrap().take(), both.clone(), released.clone());
+        async move {
+            if first.is_none() {
+                released.wait_for(|released| *released).await.unwrap();
+            }
+            first.unwrap_or(both)
+        }
+    };
+    let url = servers::serve(Router::new().route("/jwks", get(answer))).await + "/jwks";
+    let gateway = gateway_with_pause(EAGER, &[("jwt.refresh_interval", "1h"), ("jwt.jwks_url", &url)]).await;
+    let connection = Connection::open(&gateway.address.to_string()).await;
+    assert_eq!(raw(&connection, &old.token("old", &claims()), "60S").await.code(), PASSED);
+
+    let stranger = Connection::open(&gateway.address.to_string()).await;
+    // The pause after a reading, in which there is nothing to wait for.
+    tokio::time::sleep(EAGER * 10).await;
+    let made_up: Vec<_> = (0..100).map(|n| old.token(&format!("made-up-{n}"), &claims())).collect();
+    let strangers = futures::future::join_all(made_up.iter().map(|token| raw(&stranger, token, "60S")));
+    let token = new.token("new", &claims());
+    let caller = async {
+        gateway.wait_for_metric("tim_server_in_flight", 100.0).await;
+        let call = raw(&connection, &token, "60S");
+        let release = async {
+            gateway.wait_for_metric("tim_server_in_flight", 101.0).await;
+            release.send(true).unwrap();
+        };
+        futures::future::join(call, release).await.0
+    };
+    let (_, status) = futures::future::join(strangers, caller).await;
+    assert_eq!(status.code(), PASSED, "{status:?}");
 }
 
 /// A call that waits for a key is told so when its connection is about to be closed by force.

@@ -1,4 +1,4 @@
-//! The server around the services: health, reflection, deadlines, settings, and the way down.
+//! The server around the services: health, deadlines, settings, and the way down.
 
 use contract::pb;
 use http::{HeaderValue, Method, StatusCode};
@@ -8,11 +8,6 @@ use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
-use tonic_reflection::pb::v1::ServerReflectionRequest;
-use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
-use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
-use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-use tonic_reflection::pb::v1alpha;
 use tonic_types::StatusExt;
 
 use crate::support::callers::{Callers, ask, reason};
@@ -92,40 +87,6 @@ async fn a_watch_ends_when_its_connection_closes() {
         }
     }
     panic!("no watch begins on a connection that grows old");
-}
-
-#[tokio::test]
-async fn reflection_carries_the_comments() {
-    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
-    let mut reflection = ServerReflectionClient::new(gateway.channel().await);
-    let ask = ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(MessageRequest::FileContainingSymbol("tencentim.group.v1.GroupService".into())),
-    };
-    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
-    let reply = replies.message().await.unwrap().unwrap().message_response.unwrap();
-    let MessageResponse::FileDescriptorResponse(files) = reply else { panic!("{reply:?}") };
-    let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
-    assert!(text.contains("Creates a group, with its first members."));
-}
-
-/// Older clients know reflection by this name only.
-#[tokio::test]
-async fn reflection_answers_by_its_older_name_too() {
-    let gateway = Gateway::start("http://127.0.0.1:1", &[]).await;
-    let mut reflection = v1alpha::server_reflection_client::ServerReflectionClient::new(gateway.channel().await);
-    let symbol = "tencentim.group.v1.MessageService".to_owned();
-    let ask = v1alpha::ServerReflectionRequest {
-        host: String::new(),
-        message_request: Some(v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol)),
-    };
-    let mut replies = reflection.server_reflection_info(tokio_stream::iter([ask])).await.unwrap().into_inner();
-    let reply = replies.message().await.unwrap().unwrap().message_response.unwrap();
-    let v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(files) = reply else {
-        panic!("{reply:?}")
-    };
-    let text = files.file_descriptor_proto.iter().map(|file| String::from_utf8_lossy(file)).collect::<String>();
-    assert!(text.contains("Sends a message, as the application's admin or on behalf of a user."));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Calls of any method of the contract, with requests and replies as proto3 JSON.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{
@@ -14,7 +16,9 @@ use super::raw::Raw;
 
 /// The contract.
 pub fn pool() -> DescriptorPool {
-    DescriptorPool::decode(contract::FILE_DESCRIPTOR_SET).unwrap()
+    static POOL: LazyLock<DescriptorPool> =
+        LazyLock::new(|| DescriptorPool::decode(contract::FILE_DESCRIPTOR_SET).unwrap());
+    POOL.clone()
 }
 
 /// A method by `package.Service/Method`.

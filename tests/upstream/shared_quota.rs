@@ -49,6 +49,32 @@ impl Redis {
     }
 }
 
+impl Redis {
+    /// Runs a command and returns its text.
+    async fn command(&self, words: &[&str]) -> String {
+        let mut command = tokio::process::Command::new("redis-cli");
+        let output = command.args(["-p", &self.port.to_string()]).args(words).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The keys of the quota.
+    async fn keys(&self) -> Vec<String> {
+        self.command(&["KEYS", "tencent-im-grpc:*"]).await.lines().map(str::to_owned).collect()
+    }
+
+    /// Its clock, in microseconds.
+    async fn now(&self) -> u64 {
+        let time = self.command(&["TIME"]).await;
+        let (seconds, micros) = time.split_once('\n').unwrap();
+        seconds.trim().parse::<u64>().unwrap() * 1_000_000 + micros.trim().parse::<u64>().unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").args([name, &self.process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
 impl Drop for Redis {
     fn drop(&mut self) {
         self.process.kill().unwrap();
@@ -116,6 +142,104 @@ async fn without_redis_each_replica_keeps_to_its_share() {
     assert!(started.elapsed() >= half * (20 - BURST), "{:?}", started.elapsed());
 
     let _redis = Redis::start(port).await;
+    while *degraded.borrow_and_update() {
+        pass(&replica, 1).await;
+    }
+}
+
+/// A Redis that takes connections and says nothing costs each call a moment once, and then nothing.
+#[tokio::test]
+async fn a_redis_that_hangs_holds_no_call() {
+    let redis = Redis::start(free_port()).await;
+    let (observer, mut degraded) = observer();
+    let replica = redis.replica(observer);
+    pass(&replica, 1).await;
+    redis.signal("-STOP");
+    let started = Instant::now();
+    let calls = 20;
+    pass(&replica, calls).await;
+    assert!(*degraded.borrow_and_update(), "the fall back is told");
+    // The share of one of two replicas, and what asking in vain takes: a fifth of a second, once each second.
+    let expected = INTERVAL * 2 * calls + Duration::from_millis(200) * 3;
+    assert!(started.elapsed() < expected + Duration::from_secs(2), "{:?}", started.elapsed());
+    redis.signal("-CONT");
+    while *degraded.borrow_and_update() {
+        pass(&replica, 1).await;
+    }
+}
+
+/// Somebody else's value under a key of the quota stops nothing, and is written over.
+#[tokio::test]
+async fn what_is_no_time_counts_as_a_full_bucket() {
+    let redis = Redis::start(free_port()).await;
+    let (observer, degraded) = observer();
+    let replica = redis.replica(observer);
+    pass(&replica, 1).await;
+    let key = redis.keys().await.remove(0);
+    for broken in [&["RPUSH", &key, "x"][..], &["HSET", &key, "a", "1"], &["SET", &key, "soon"], &["SET", &key, "nan"]]
+    {
+        redis.command(&["DEL", &key]).await;
+        redis.command(broken).await;
+        pass(&replica, 1).await;
+        assert_eq!(redis.command(&["TYPE", &key]).await, "string", "{broken:?}");
+        assert!(redis.command(&["PTTL", &key]).await.parse::<i64>().unwrap() > 0, "{broken:?}");
+    }
+    assert!(!*degraded.borrow(), "Redis was asked");
+}
+
+/// After Redis' clock went back, or was put right, the times in its keys are far away.
+#[tokio::test]
+async fn a_clock_that_goes_back_refuses_nobody() {
+    let redis = Redis::start(free_port()).await;
+    let (observer, degraded) = observer();
+    let replica = redis.replica(observer);
+    pass(&replica, 1).await;
+    let key = redis.keys().await.remove(0);
+    for later in [3_600_000_000, 1_000_000_000_000_000] {
+        let time = (redis.now().await + later).to_string();
+        redis.command(&["SET", &key, &time]).await;
+        let started = Instant::now();
+        pass(&replica, 3).await;
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        // The bucket counts as empty, not as full.
+        assert!(took >= INTERVAL * 2, "{took:?}");
+    }
+    redis.command(&["SET", &key, "inf"]).await;
+    pass(&replica, 3).await;
+    // A clock that went forward leaves a full bucket.
+    redis.command(&["SET", &key, "1"]).await;
+    pass(&replica, 3).await;
+    assert!(!*degraded.borrow(), "Redis was asked");
+}
+
+/// Whoever flushes Redis gives each command one burst, and takes the script away, which is sent again.
+#[tokio::test]
+async fn a_flushed_redis_goes_on() {
+    let redis = Redis::start(free_port()).await;
+    let (observer, degraded) = observer();
+    let replica = redis.replica(observer);
+    pass(&replica, 10).await;
+    let started = Instant::now();
+    for flush in [&["FLUSHALL"][..], &["SCRIPT", "FLUSH"]] {
+        assert_eq!(redis.command(flush).await, "OK");
+        pass(&replica, 10).await;
+    }
+    assert!(!*degraded.borrow(), "Redis was asked");
+    assert!(started.elapsed() >= INTERVAL * (20 - 2 * BURST), "the rate is kept to: {:?}", started.elapsed());
+}
+
+/// What Redis refuses (here: to write) is no reason to wait.
+#[tokio::test]
+async fn a_redis_that_refuses_counts_as_away() {
+    let redis = Redis::start(free_port()).await;
+    let (observer, mut degraded) = observer();
+    let replica = redis.replica(observer);
+    pass(&replica, 1).await;
+    redis.command(&["REPLICAOF", "127.0.0.1", "1"]).await;
+    pass(&replica, 5).await;
+    assert!(*degraded.borrow_and_update(), "the fall back is told");
+    redis.command(&["REPLICAOF", "NO", "ONE"]).await;
     while *degraded.borrow_and_update() {
         pass(&replica, 1).await;
     }

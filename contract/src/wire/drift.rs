@@ -34,6 +34,8 @@ pub enum DriftKind {
     LeftOut,
     /// The contract does not know the key.
     Unknown,
+    /// The text is not clean, such as half an emoji: it was mended and read.
+    Mended,
 }
 
 impl Drift {

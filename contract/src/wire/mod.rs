@@ -7,6 +7,7 @@ mod drift;
 mod enums;
 mod lists;
 pub mod paging;
+mod repair;
 mod reply;
 mod structs;
 mod tagged;
@@ -25,6 +26,7 @@ use serde_with::ser::{SerializeAs, SerializeAsWrap};
 
 pub use drift::{Drift, DriftEntry, DriftKind};
 pub use enums::{JsonEnum, unknown_enum_values};
+pub use repair::repair;
 pub use reply::{Reply, Unreadable, decode_raw, decode_reply, decode_verdict};
 pub use structs::Object;
 

@@ -113,21 +113,23 @@ pub fn write_size<M: SerializeMap>(
     }
 }
 
-/// The next page of a list that counts items. A filter narrows the items but not the total, so that only a short page
-/// tells the end of a filtered list.
+/// The next page of a list that counts items, of which `size` were asked for. A page as full as that is not the last one,
+/// whatever the total says: totals lag, and some replies have none. A shorter page is the last one, unless the total
+/// says that more follow; of a filtered list it says nothing.
 #[must_use]
 pub fn next_offset(token: &str, items: usize, total: u64, filtered: bool, size: i64) -> String {
     let items = items as u64;
     let next = number(token, 'o').unwrap_or_default().saturating_add(items);
-    let short = size > 0 && items < size.unsigned_abs();
-    let more = if filtered { size > 0 && !short } else { next < total };
+    let full = size > 0 && items >= size.unsigned_abs();
+    let more = full || (!filtered && next < total);
     if items > 0 && more { number_token('o', next) } else { String::new() }
 }
 
-/// The next page of a history: below the smallest number of this one, until number 1 was read.
+/// The next page of a history: below the smallest number of this one, until number 1 was read. A message without its
+/// number names no place.
 #[must_use]
 pub fn next_seq(seqs: impl Iterator<Item = u64>) -> String {
-    number_token('s', seqs.min().unwrap_or_default().saturating_sub(1))
+    number_token('s', seqs.filter(|seq| *seq > 0).min().unwrap_or_default().saturating_sub(1))
 }
 
 /// The position behind so many items, for a list whose next number is a count of them.
@@ -148,6 +150,7 @@ fn number_token(kind: char, position: u64) -> String {
     if position == 0 { String::new() } else { format!("{kind}{position}") }
 }
 
+/// A list ends with an empty text, or with "0" where Tencent's cursor is a number written as text.
 fn text_token(next: &str) -> String {
-    if next.is_empty() { String::new() } else { format!("t{next}") }
+    if matches!(next, "" | "0") { String::new() } else { format!("t{next}") }
 }

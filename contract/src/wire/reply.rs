@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 use serde_with::de::DeserializeAsWrap;
 
-use super::{Drift, Json, JsonMessage, Object};
+use super::{Drift, Json, JsonMessage, Object, repair};
 
 /// A reply of Tencent, decoded.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -58,6 +58,10 @@ impl std::error::Error for Unreadable {}
 /// # Errors
 /// When it says neither or both of success and failure, or the call was a success and the message cannot be read.
 pub fn decode_reply<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
+    mended(json, typed)
+}
+
+fn typed<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
     match serde_json::from_slice::<Json<Envelope<T>>>(json) {
         Ok(Json(envelope)) => envelope.verdict.settle(envelope.message),
         Err(error) => refusal(json, &error),
@@ -69,6 +73,10 @@ pub fn decode_reply<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable>
 /// # Errors
 /// As [`decode_reply`].
 pub fn decode_verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
+    mended(json, verdict)
+}
+
+fn verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
     let envelope = serde_json::from_slice::<Json<Envelope<Nothing>>>(json).map_err(|error| unreadable(&error))?.0;
     envelope.verdict.settle(())
 }
@@ -78,7 +86,11 @@ pub fn decode_verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
 /// # Errors
 /// As [`decode_reply`].
 pub fn decode_raw(json: &[u8]) -> Result<Reply<Struct>, Unreadable> {
-    let reply = decode_verdict(json)?;
+    mended(json, raw)
+}
+
+fn raw(json: &[u8]) -> Result<Reply<Struct>, Unreadable> {
+    let reply = verdict(json)?;
     match serde_json::from_slice::<DeserializeAsWrap<Struct, Object>>(json) {
         Ok(message) => Ok(Reply {
             message: message.into_inner(),
@@ -90,9 +102,22 @@ pub fn decode_raw(json: &[u8]) -> Result<Reply<Struct>, Unreadable> {
     }
 }
 
+/// Reads a reply; one that is no JSON for its unclean texts alone is mended and read again.
+fn mended<R>(json: &[u8], read: fn(&[u8]) -> Result<Reply<R>, Unreadable>) -> Result<Reply<R>, Unreadable> {
+    match read(json) {
+        Err(Unreadable::NotJson) => {
+            let (text, mut drift) = repair(json).ok_or(Unreadable::NotJson)?;
+            let reply = read(text.as_bytes())?;
+            drift.append(reply.drift);
+            Ok(Reply { drift: if reply.error_code == 0 { drift } else { Drift::default() }, ..reply })
+        }
+        result => result,
+    }
+}
+
 /// The refusal that a reply is whose message cannot be read.
 fn refusal<T: Default>(json: &[u8], error: &serde_json::Error) -> Result<Reply<T>, Unreadable> {
-    match decode_verdict(json)? {
+    match verdict(json)? {
         Reply { error_code: 0, .. } => Err(unreadable(error)),
         Reply { error_code, error_info, drift, .. } => {
             Ok(Reply { error_code, error_info, message: T::default(), drift })

@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use crate::gateway::anchored::{self, Anchored, Growth, Slice};
+use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::follow;
 use crate::gateway::{Call, Replies};
@@ -27,7 +27,7 @@ pub(in crate::gateway) async fn stream_banned_members(
         };
         async move {
             let reply = call.send(page).await?;
-            let more = !reply.next_page_token.is_empty();
+            let more = More::by_token(&reply.next_page_token);
             Ok(Slice { items: reply.banned_members, more })
         }
     });

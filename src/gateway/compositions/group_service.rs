@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tonic::Status;
 
-use crate::gateway::anchored::{self, Anchored, Growth, Slice};
+use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::listed::{self, Listed, id};
 use crate::gateway::pages::follow;
@@ -103,7 +103,7 @@ pub(in crate::gateway) async fn stream_joined_groups(
             if reply.groups.is_empty() && offset < reply.total_count {
                 return Err(call.incomplete());
             }
-            let more = !reply.next_page_token.is_empty();
+            let more = More::by_total(reply.groups.len(), size, &reply.next_page_token);
             Ok(Slice { items: reply.groups, more })
         }
     });

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost_types::Duration;
 use tonic::Status;
 
-use crate::gateway::anchored::{self, Anchored, Growth, Slice};
+use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
 use crate::gateway::{Call, Replies};
@@ -47,7 +47,7 @@ pub(in crate::gateway) async fn stream_members(
         STREAM_PAGE,
         Growth::End,
         |member: &pb::Member| &member.user_id,
-        move |call: Call, offset, _| {
+        move |call: Call, offset, size| {
             let page = page(STREAM_PAGE, anchored::offset_token(offset));
             let filtered = !page.roles.is_empty();
             async move {
@@ -55,7 +55,7 @@ pub(in crate::gateway) async fn stream_members(
                 if reply.members.is_empty() && !filtered && offset < reply.member_count.into() {
                     return Err(call.incomplete());
                 }
-                let more = !reply.next_page_token.is_empty();
+                let more = More::by_total(reply.members.len(), size, &reply.next_page_token);
                 Ok(Slice { items: reply.members, more })
             }
         },

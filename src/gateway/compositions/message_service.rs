@@ -92,12 +92,14 @@ pub(in crate::gateway) async fn stream_messages(
     }))
 }
 
-/// Cuts a page at the lowest number and the earliest time wanted. Place-holders may have no time: they do not end it.
+/// Cuts a page at the lowest number and the earliest time wanted. Place-holders may have no time, and an odd message no
+/// number: they do not end it.
 fn down_to((min_seq, min_time): (u64, i64), reply: pb::ListMessagesResponse) -> Page<pb::HistoryMessage> {
     let whole = reply.messages.len();
+    let below = |message: &pb::HistoryMessage| message.seq > 0 && message.seq < min_seq;
     let early = |message: &pb::HistoryMessage| message.send_time.is_some_and(|time| time.seconds < min_time);
     let items: Vec<_> =
-        reply.messages.into_iter().take_while(|message| message.seq >= min_seq && !early(message)).collect();
-    let reached = items.len() < whole || items.last().is_some_and(|last| last.seq <= min_seq);
+        reply.messages.into_iter().take_while(|message| !below(message) && !early(message)).collect();
+    let reached = items.len() < whole || items.iter().any(|message| message.seq > 0 && message.seq <= min_seq);
     Page { items, next: if reached { String::new() } else { reply.next_page_token } }
 }

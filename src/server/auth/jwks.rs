@@ -2,16 +2,17 @@
 //! once when a token names a key that is not in it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
 use prometheus_client::metrics::counter::Counter;
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::reason;
@@ -22,8 +23,7 @@ use crate::loopback::is_loopback;
 pub struct Jwks {
     source: Source,
     current: ArcSwap<KeySet>,
-    /// When they were read last. Who holds it reads; the others wait for the outcome.
-    last_read: Mutex<Option<Instant>>,
+    reading: Mutex<Reading>,
     failures: Counter,
 }
 
@@ -34,6 +34,13 @@ pub enum Source {
     File(PathBuf),
     /// A web address, over TLS or on this machine.
     Url(Client, Url),
+}
+
+/// The reading that is under way, and when the one before it ended.
+#[derive(Debug, Default)]
+struct Reading {
+    current: Option<Shared<BoxFuture<'static, ()>>>,
+    last: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +84,7 @@ impl Source {
 impl Jwks {
     /// Starts without keys.
     pub fn new(source: Source, failures: Counter) -> Self {
-        Self { source, current: ArcSwap::default(), last_read: Mutex::default(), failures }
+        Self { source, current: ArcSwap::default(), reading: Mutex::default(), failures }
     }
 
     /// Whether the keys come from another machine, which may be away when this one starts.
@@ -102,21 +109,39 @@ impl Jwks {
         loop {
             ticks.tick().await;
             // What a token just caused to be read is fresh enough.
-            self.refresh(every / 2).await;
+            if let Some(refreshed) = self.refreshed(every / 2) {
+                refreshed.await;
+            }
         }
     }
 
-    /// Reads the keys unless that was done less than `pause` ago. Calls at the same time share one reading.
-    pub async fn refresh(&self, pause: Duration) {
-        let mut last_read = self.last_read.lock().await;
-        if last_read.is_some_and(|last| last.elapsed() < pause) {
-            return;
+    /// Reads the keys, unless that was done less than `pause` ago. Whoever comes while they are being read waits for the
+    /// same reading, which goes on when those who wait go away.
+    pub fn refreshed(self: &Arc<Self>, pause: Duration) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let mut reading = self.reading();
+        if let Some(current) = reading.current.as_ref().filter(|current| current.peek().is_none()) {
+            return Some(current.clone());
         }
+        if reading.last.is_some_and(|last| last.elapsed() < pause) {
+            return None;
+        }
+        let keys = self.clone();
+        let task = tokio::spawn(async move { keys.read().await });
+        let current = async move { drop(task.await) }.boxed().shared();
+        reading.current = Some(current.clone());
+        Some(current)
+    }
+
+    async fn read(&self) {
         if let Err(error) = self.load().await {
             self.failures.inc();
             tracing::error!(what = "the JSON Web Key Set", %error, "cannot be used; what is in force stays");
         }
-        *last_read = Some(Instant::now());
+        *self.reading() = Reading { current: None, last: Some(Instant::now()) };
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key that a token says it was signed with.

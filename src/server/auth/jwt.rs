@@ -1,18 +1,19 @@
 //! JSON Web Tokens (RFC 7519) as credentials.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
 
 use super::Unknown;
 use super::callers::Grant;
 use super::jwks::Jwks;
 use super::signatures;
 use crate::config::Jwt as Settings;
+use crate::server::places::{Fairness, Places};
 use contract::command::Scope;
 
 /// Checks tokens.
@@ -21,7 +22,7 @@ pub struct Tokens {
     settings: Settings,
     keys: Arc<Jwks>,
     /// Places for those who wait for keys.
-    room: Arc<Semaphore>,
+    room: Places,
 }
 
 /// No more calls can wait for keys.
@@ -31,6 +32,9 @@ pub struct Full;
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    /// One text, as the standard has it. The library takes a list of which one is right.
+    #[serde(rename = "iss")]
+    _iss: String,
     #[serde(flatten)]
     others: Map<String, Value>,
 }
@@ -41,13 +45,13 @@ pub const CALLER_PREFIX: &str = "jwt:";
 /// A longer name is no name for logs.
 const LONGEST_CALLER: usize = 256;
 /// Calls that wait for keys at once. Anybody can make one up, and nothing else bounds callers that are not known.
-const MOST_WAITING: usize = 64;
+const MOST_WAITING: usize = 1024;
 
 impl Tokens {
     /// Checks by these settings and keys.
     pub fn new(settings: Settings, keys: Arc<Jwks>) -> Self {
         signatures::install();
-        Self { settings, keys, room: Arc::new(Semaphore::new(MOST_WAITING)) }
+        Self { settings, keys, room: Places::new(MOST_WAITING, Fairness::LargestGivesWay) }
     }
 
     /// Whether a Bearer token is of this kind; keys of the callers file have no dots.
@@ -72,7 +76,7 @@ impl Tokens {
             ErrorKind::ExpiredSignature => Unknown::ExpiredToken,
             _ => Unknown::WrongToken,
         })?;
-        let Claims { sub, others } = claims.claims;
+        let Claims { sub, others, .. } = claims.claims;
         if sub.is_empty() || sub.len() > LONGEST_CALLER || sub.contains(char::is_control) {
             return Err(Unknown::WrongToken);
         }
@@ -82,20 +86,25 @@ impl Tokens {
     }
 
     /// What to await before the token can be verified, if it names a key that is not known yet; or that too many do so.
-    pub fn missing_key(&self, token: &str) -> Option<Result<impl Future<Output = ()> + Send + 'static, Full>> {
+    /// All that wait at one time wait for one reading of the keys, so that a slow key server is not asked for each.
+    pub fn missing_key(
+        &self,
+        token: &str,
+        peer: SocketAddr,
+    ) -> Option<Result<impl Future<Output = Result<(), Full>> + Send + 'static, Full>> {
         let header = self.header(token).ok()?;
         if self.keys.find(&header).is_some() {
             return None;
         }
-        let Ok(place) = self.room.clone().try_acquire_owned() else { return Some(Err(Full)) };
-        let (keys, pause) = (self.keys.clone(), self.settings.refresh_pause);
-        // A task of its own: a caller that goes away must not break off what others wait for.
-        // It keeps the place until it ends, or callers that go away at once would leave any number of tasks behind.
-        let refreshed = tokio::spawn(async move {
-            keys.refresh(pause).await;
-            drop(place);
-        });
-        Some(Ok(async move { drop(refreshed.await) }))
+        let refreshed = self.keys.refreshed(self.settings.refresh_pause)?;
+        let Some(place) = self.room.enter(peer) else { return Some(Err(Full)) };
+        Some(Ok(async move {
+            tokio::select! {
+                biased;
+                () = refreshed => Ok(()),
+                () = place.revoked().cancelled() => Err(Full),
+            }
+        }))
     }
 
     fn header(&self, token: &str) -> Result<Header, Unknown> {

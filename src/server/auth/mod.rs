@@ -9,7 +9,7 @@ mod signatures;
 mod xfcc;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -122,9 +122,13 @@ impl Authenticator {
 
     /// What to await before the caller of a token can be told, if the key of its signature is not known yet; or that too
     /// many calls do so.
-    pub fn missing_key(&self, headers: &HeaderMap) -> Option<Result<impl Future<Output = ()> + Send + 'static, Full>> {
+    pub fn missing_key(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Option<Result<impl Future<Output = Result<(), Full>> + Send + 'static, Full>> {
         let token = bearer(headers.get(header::AUTHORIZATION)?.as_bytes())?;
-        self.tokens.as_ref()?.missing_key(token)
+        self.tokens.as_ref()?.missing_key(token, peer)
     }
 
     fn believes(&self, address: IpAddr) -> bool {

@@ -3,47 +3,53 @@
 use http::HeaderMap;
 
 use super::XFCC;
+use crate::server::spiffe;
 
-/// The SPIFFE identity of the client that the nearest proxy saw: the last element, since each proxy appends its own. Two
-/// identities are none, as in a certificate.
+/// The SPIFFE identity of the client that the nearest proxy saw: the last element, since each proxy appends its own. A value
+/// that is not quoted as it must be has none: readers could see different elements in it.
 pub fn identity(headers: &HeaderMap) -> Option<String> {
     let value = headers.get_all(XFCC).iter().next_back()?.to_str().ok()?;
-    let element = split(value, ',').pop()?;
-    let pairs = split(&element, ';');
-    let mut identities = pairs.iter().filter_map(|pair| {
+    let element = split(value, ',')?.pop()?;
+    let mut uris = Vec::new();
+    for pair in split(element, ';')? {
         let (key, value) = pair.split_once('=')?;
-        let value = unquote(value.trim());
-        (key.trim().eq_ignore_ascii_case("uri") && value.starts_with("spiffe://")).then_some(value)
-    });
-    let identity = identities.next()?;
-    identities.next().is_none().then_some(identity)
+        let value = unquote(value.trim())?;
+        if key.trim().eq_ignore_ascii_case("uri") {
+            uris.push(value);
+        }
+    }
+    spiffe::identity(uris)
 }
 
-/// Splits at a separator that does not stand in quotes.
-fn split(text: &str, separator: char) -> Vec<String> {
-    let (mut parts, mut quoted, mut escaped) = (vec![String::new()], false, false);
-    for c in text.chars() {
+/// Splits at a separator that does not stand in quotes; `None` if a quote is left open.
+fn split(text: &str, separator: char) -> Option<Vec<&str>> {
+    let (mut parts, mut from, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, c) in text.char_indices() {
         match c {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
             _ if c == separator && !quoted => {
-                parts.push(String::new());
-                continue;
+                parts.push(&text[from..at]);
+                from = at + separator.len_utf8();
             }
             _ => {}
         }
-        if let Some(part) = parts.last_mut() {
-            part.push(c);
-        }
     }
-    parts
+    parts.push(&text[from..]);
+    (!quoted).then_some(parts)
 }
 
-fn unquote(value: &str) -> String {
-    match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
-        Some(inner) => inner.replace("\\\"", "\""),
-        None => value.to_owned(),
+/// The text of a value: quoted as a whole, with its quotes escaped, or free of quotes.
+fn unquote(value: &str) -> Option<String> {
+    let Some(rest) = value.strip_prefix('"') else { return (!value.contains('"')).then(|| value.to_owned()) };
+    let (mut text, mut rest) = (String::new(), rest.chars());
+    loop {
+        match rest.next()? {
+            '"' => return rest.next().is_none().then_some(text),
+            '\\' => text.push(rest.next()?),
+            c => text.push(c),
+        }
     }
 }
 
@@ -76,6 +82,29 @@ mod tests {
         let value = r#"Subject="/C=US,URI=spiffe://a/fake;URI=spiffe://a/fake";URI=spiffe://a/real"#;
         assert_eq!(of(value).as_deref(), Some("spiffe://a/real"));
         assert_eq!(of(r#"Subject="x\",URI=spiffe://a/fake""#), None);
+        assert_eq!(of(r#"Subject="a \\";URI=spiffe://a/real"#).as_deref(), Some("spiffe://a/real"));
         assert_eq!(of("Hash=1f;DNS=a.example"), None);
+    }
+
+    #[test]
+    fn a_value_that_is_not_quoted_well_has_no_identity() {
+        for value in [
+            r#"Subject="open;URI=spiffe://a/x"#,
+            r#"URI=spiffe://a/first,Subject="open,URI=spiffe://a/x"#,
+            r#"URI="spiffe://a/x"#,
+            r#"URI=spiffe://a/x""#,
+            r#"URI="spiffe://a/x"y"#,
+            r#"URI="spiffe://a/x" "y""#,
+            r#"URI=spiffe://a/"x""#,
+            r#"Hash=1f"2"3;URI=spiffe://a/x"#,
+            r#"Subject="x\";URI=spiffe://a/x"#,
+            "URI",
+            "URI=spiffe://a/x;junk",
+            "URI=spiffe://a/x;",
+            "",
+        ] {
+            assert_eq!(of(value), None, "{value}");
+        }
+        assert_eq!(of(r#"URI="spiffe://a/x";Hash=1f"#).as_deref(), Some("spiffe://a/x"));
     }
 }

@@ -2,12 +2,12 @@
 //! nobody bounds. Health and reflection, which strangers may call, have small bounds of their own: they answer when the
 //! server is full, and cannot fill it; nor can one stranger keep others from them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Extensions, Request};
 use http_body::Body as _;
+use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tonic::body::Body;
 
@@ -20,12 +20,10 @@ use crate::context::CallContext;
 use crate::server::catalog::Family;
 use crate::server::connection::Peer;
 use crate::server::error_response::error_response;
-use crate::server::places::{Busy, Fairness, Place, Places};
+use crate::server::places::{Activity, Busy, Fairness, Place, Places};
 use crate::server::streams;
 use crate::status::Problem;
 
-/// The peer of a call that came by no connection, which only tests make.
-const UNKNOWN_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// When a refused caller may try again.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
@@ -60,14 +58,15 @@ impl Admission {
     /// Room for the calls that the limits allow, `most_per_caller` of them of one caller, and for one check and one watch
     /// of health on each connection.
     pub fn new(limits: Limits, most_per_caller: usize) -> Self {
-        let open = |limit| Places::new(limit, Fairness::LargestGivesWay);
         Self {
             calls: Arc::new(Semaphore::new(limits.max_in_flight)),
             limit: limits.max_in_flight,
             callers: CallerQuota::new(most_per_caller),
-            checks: open(limits.max_connections),
-            watches: open(limits.max_connections),
-            reflections: open(REFLECTIONS),
+            checks: Places::new(limits.max_connections, Fairness::LargestGivesWay),
+            // They are silent by their nature.
+            watches: Places::new(limits.max_connections, Fairness::LargestGivesWay),
+            // Streams that ask nothing, or read no answer.
+            reflections: Places::new(REFLECTIONS, Fairness::StalledGivesWay),
         }
     }
 
@@ -101,6 +100,14 @@ fn overloaded(message: impl Into<String>) -> Problem {
     Problem::overloaded("gateway", message, PAUSE)
 }
 
+/// A body that tells of each of its frames.
+fn touching(body: Body, activity: Arc<Activity>) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        activity.touch();
+        frame
+    }))
+}
+
 /// Runs a call until its place is given to somebody else.
 fn hold(place: Place, call: CallContext, response: ResponseFuture) -> ResponseFuture {
     let lost = || overloaded("another caller got this call's place, because this one holds many");
@@ -129,7 +136,10 @@ fn hold(place: Place, call: CallContext, response: ResponseFuture) -> ResponseFu
             revoked.cancelled().await;
             lost()
         };
-        response.map(|inner| Body::new(ResponseGuard::new(Body::new(EndingBody::new(inner, call, end)), (place, over))))
+        response.map(|inner| {
+            let ending = Body::new(EndingBody::new(touching(inner, place.activity()), call, end));
+            Body::new(ResponseGuard::new(ending, (place, over)))
+        })
     })
 }
 
@@ -145,9 +155,12 @@ impl Middleware for Admission {
             Box::pin(async move { response })
         };
         if let Some((places, what)) = self.open(&call) {
-            let peer = request.extensions().get().map_or(UNKNOWN_PEER, |peer: &Peer| peer.address);
-            return match places.enter(peer) {
-                Some(place) => hold(place, call, next.run(request)),
+            return match places.enter(Peer::address_of(request.extensions())) {
+                Some(place) => {
+                    let activity = place.activity();
+                    let request = request.map(|body| touching(body, activity));
+                    hold(place, call, next.run(request))
+                }
                 None => refused(overloaded(format!("{} {what} are being served; no more are taken", places.limit()))),
             };
         }

@@ -40,15 +40,16 @@ const APP: HeaderName = HeaderName::from_static("x-tim-app");
 
 /// Waits for keys, if there is room and time, and the connection does not end before.
 async fn wait(
-    keys: Result<impl Future<Output = ()>, Full>,
+    keys: Result<impl Future<Output = Result<(), Full>>, Full>,
     deadline: Result<Instant, Problem>,
     ending: CancellationToken,
 ) -> Result<(), Problem> {
     let deadline = deadline?;
-    let keys = keys.map_err(|full| Problem::overloaded("gateway", full.message(), PAUSE))?;
+    let full = |full: Full| Problem::overloaded("gateway", full.message(), PAUSE);
+    let keys = keys.map_err(full)?;
     tokio::select! {
         biased;
-        () = keys => Ok(()),
+        found = keys => found.map_err(full),
         () = ending.cancelled() => Err(Problem::shutting_down()),
         () = sleep_until(deadline) => Err(Problem::deadline_exceeded().not_executed()),
     }
@@ -77,7 +78,8 @@ impl Middleware for Authenticate {
         let call = CallContext::of(request.extensions());
         let open = self.is_open(&call);
         let authenticator = self.authenticator.as_ref().filter(|_| !open);
-        let Some(keys) = authenticator.and_then(|known| known.missing_key(request.headers())) else {
+        let peer = Peer::address_of(request.extensions());
+        let Some(keys) = authenticator.and_then(|known| known.missing_key(request.headers(), peer)) else {
             return self.decide(request, next);
         };
         let deadline = self.deadline.of(request.headers(), &call);

@@ -1,7 +1,8 @@
 //! One quota for all replicas, kept in Redis.
 //!
 //! Each token costs one round trip to one script, which runs by Redis' own clock: the clocks of the replicas do not
-//! matter. While Redis is away each replica keeps to its share of the rate.
+//! matter. While Redis is away, too slow or refuses (a wrong password, a replica that cannot be written, no memory), each
+//! replica keeps to its share of the rate.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -62,14 +63,18 @@ struct RedisBucket {
 
 /// The generic cell rate algorithm in microseconds. Replies how long to wait, 0 when a token was taken. The key holds the
 /// time at which the bucket is full again, and goes away at that time. `%.0f`, for Lua prints large numbers with an exponent.
+/// What cannot be such a time (another type, no number) counts as a full bucket and is written over; one further away than an
+/// empty bucket needs, after Redis' clock went back, as an empty bucket.
 const TAKE: &str = r"
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval = tonumber(ARGV[1])
-local tolerance = interval * (tonumber(ARGV[2]) - 1)
-local full_at = tonumber(redis.call('GET', KEYS[1]) or now)
-if full_at < now then full_at = now end
-local wait = full_at - now - tolerance
+local burst = tonumber(ARGV[2])
+local stored = redis.pcall('GET', KEYS[1])
+local full_at = type(stored) == 'string' and tonumber(stored) or now
+if not (full_at > now) then full_at = now end
+full_at = math.min(full_at, now + interval * burst)
+local wait = full_at - now - interval * (burst - 1)
 if wait > 0 then return math.ceil(wait) end
 full_at = full_at + interval
 redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000) + 1)
