@@ -71,14 +71,24 @@ fn refused() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "TOPIC_PERMISSION_NONE, which must stand alone",
         ),
         // To clear with keys would delete what was not named.
-        ("ExtensionService/SetExtensions", extensions("CLEAR", json!([{"key": "k"}])), "extensions", "must not be set while"),
+        (
+            "ExtensionService/SetExtensions",
+            extensions("CLEAR", json!([{"key": "k"}])),
+            "extensions",
+            "must not be set while",
+        ),
         ("ExtensionService/SetExtensions", extensions("SET", json!([])), "extensions", "is required unless"),
         // Ids that are made.
         ("GroupService/CreateGroup", create("PUBLIC", "gr\u{fc}n"), "group_id", "printable ASCII"),
         ("GroupService/CreateGroup", create("PUBLIC", "@TGS#1"), "group_id", "must not start with \"@TGS#\""),
         ("GroupService/CreateGroup", create("COMMUNITY", "club"), "group_id", "must start with \"@TGS#_\""),
         ("ImportService/ImportGroup", create("COMMUNITY", "@TGS#c"), "group_id", "must start with \"@TGS#_\""),
-        ("TopicService/CreateTopic", topic("@TGS#_c@TOPIC#_"), "topic_id", "then \"@TOPIC#_\", then a part of your own"),
+        (
+            "TopicService/CreateTopic",
+            topic("@TGS#_c@TOPIC#_"),
+            "topic_id",
+            "then \"@TOPIC#_\", then a part of your own",
+        ),
         ("TopicService/CreateTopic", topic("@TGS#_d@TOPIC#_t"), "topic_id", "must be group_id"),
         ("TopicService/ImportTopic", topic("@TGS#_c@TOPIC#_@TGS#_"), "topic_id", "must not contain \"@TGS#_\""),
         (
@@ -93,9 +103,19 @@ fn refused() -> Vec<(&'static str, Value, &'static str, &'static str)> {
         ("MessageService/ListMessages", json!({"group_id": "g", "max_seq": LARGEST + 1}), "max_seq", "1 to 4294967295"),
         ("MessageService/StreamMessages", json!({"group_id": "g", "max_seq": 0}), "max_seq", "1 to 4294967295"),
         ("MessageService/ClearHistory", json!({"group_id": "g", "seq": 0}), "seq", "1 to 4294967295"),
-        ("MessageService/RecallMessages", json!({"group_id": "g", "seqs": [1, LARGEST + 1]}), "seqs[1]", "1 to 4294967295"),
+        (
+            "MessageService/RecallMessages",
+            json!({"group_id": "g", "seqs": [1, LARGEST + 1]}),
+            "seqs[1]",
+            "1 to 4294967295",
+        ),
         ("ReceiptService/GetReadReceipts", json!({"group_id": "g", "seqs": [0]}), "seqs[0]", "1 to 4294967295"),
-        ("LiveRoomService/ListOnlineMembers", json!({"group_id": "g", "mark": 0}), "mark", "at least 1000 is allowed, and 500, and 600"),
+        (
+            "LiveRoomService/ListOnlineMembers",
+            json!({"group_id": "g", "mark": 0}),
+            "mark",
+            "at least 1000 is allowed, and 500, and 600",
+        ),
         (
             "MemberService/MuteMembers",
             json!({"group_id": "g", "user_ids": ["u"], "duration": format!("{}s", LARGEST + 1)}),
@@ -103,18 +123,48 @@ fn refused() -> Vec<(&'static str, Value, &'static str, &'static str)> {
             "at most 4294967295 s",
         ),
         // Structs hold doubles: what may be rounded is not sent.
-        ("MessageService/SendMessage", unknown(json!({"N": 9_007_199_254_740_993_u64})), r#"elements[0].unknown.content["N"]"#, "2^53 - 1"),
+        (
+            "MessageService/SendMessage",
+            unknown(json!({"N": 9_007_199_254_740_993_u64})),
+            r#"elements[0].unknown.content["N"]"#,
+            "2^53 - 1",
+        ),
         ("MessageService/SendMessage", pushed(json!(1e300)), r#"offline_push.harmony["A"][0]"#, "2^53 - 1"),
-        ("LiveRoomService/SendBroadcast", unknown(json!({"a": {"b": -1e16}})), r#"elements[0].unknown.content["a"]["b"]"#, "2^53 - 1"),
+        (
+            "LiveRoomService/SendBroadcast",
+            unknown(json!({"a": {"b": -1e16}})),
+            r#"elements[0].unknown.content["a"]["b"]"#,
+            "2^53 - 1",
+        ),
         // A change that changes nothing.
-        ("GroupService/UpdateGroup", json!({"group_id": "g", "operator_user_id": "u"}), "", "changes nothing: set at least one of name"),
+        (
+            "GroupService/UpdateGroup",
+            json!({"group_id": "g", "operator_user_id": "u"}),
+            "",
+            "changes nothing: set at least one of name",
+        ),
         ("MemberService/UpdateMember", json!({"group_id": "g", "user_id": "u"}), "", "changes nothing"),
         ("TopicService/UpdateTopic", json!({"group_id": "g", "topic_id": "t"}), "", "changes nothing"),
         ("MessageService/UpdateMessage", json!({"group_id": "g", "seq": 1, "topic_id": "t"}), "", "changes nothing"),
         // What does not go together.
-        ("MessageService/SendMessage", send(json!({"elements": [custom, custom]})), "elements", "2 elements of the kind custom; at most 1"),
-        ("MessageService/SendMessage", send(json!({"request_id": "a", "random": 1})), "random", "must not be set while request_id is set"),
-        ("MessageService/SendMessage", send(json!({"mentions": [{"all": false}]})), "mentions[0].user_id", "is required unless all is true"),
+        (
+            "MessageService/SendMessage",
+            send(json!({"elements": [custom, custom]})),
+            "elements",
+            "2 elements of the kind custom; at most 1",
+        ),
+        (
+            "MessageService/SendMessage",
+            send(json!({"request_id": "a", "random": 1})),
+            "random",
+            "must not be set while request_id is set",
+        ),
+        (
+            "MessageService/SendMessage",
+            send(json!({"mentions": [{"all": false}]})),
+            "mentions[0].user_id",
+            "is required unless all is true",
+        ),
     ]
 }
 
@@ -135,7 +185,10 @@ async fn what_cannot_be_sent_is_refused_before_it_is_sent() {
         let Err(status) = outcome else { panic!("{rpc}: {request} was not refused") };
         let violations = status.get_details_bad_request().map(|bad| bad.field_violations).unwrap_or_default();
         if !violations.iter().any(|found| found.field == field && found.description.contains(words)) {
-            faults.push(format!("{rpc} {request}: no violation of {field:?} with {words:?}: {violations:?} {}", status.message()));
+            faults.push(format!(
+                "{rpc} {request}: no violation of {field:?} with {words:?}: {violations:?} {}",
+                status.message()
+            ));
         }
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
@@ -144,7 +197,8 @@ async fn what_cannot_be_sent_is_refused_before_it_is_sent() {
 /// Elsewhere only the length of an id is checked, for there are ids that break today's rules.
 #[tokio::test]
 async fn ids_of_old_are_taken_where_none_is_made() {
-    let gateway = Gateway::start(&servers::always(r#"{"ActionStatus":"OK","ErrorCode":0}"#.to_owned()).await, &[]).await;
+    let gateway =
+        Gateway::start(&servers::always(r#"{"ActionStatus":"OK","ErrorCode":0}"#.to_owned()).await, &[]).await;
     let (pool, channel) = (dynamic::pool(), gateway.channel().await);
     for (rpc, request) in [
         ("GroupService/DestroyGroup", json!({"group_id": "gr\u{fc}n"})),

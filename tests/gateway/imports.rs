@@ -37,7 +37,8 @@ async fn members_are_imported_twenty_at_a_time() {
     assert!(results.iter().all(|result| result["status"]["state"] == "BATCH_STATE_DONE"), "{results:?}");
     assert_eq!((results.len(), s.count("import_group_member").await), (21, 2));
 
-    let status = s.call("ImportService/ImportMembers", json!({"group_id": "old", "members": members})).await.unwrap_err();
+    let status =
+        s.call("ImportService/ImportMembers", json!({"group_id": "old", "members": members})).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument, "{status:?}");
     assert_eq!(s.count("import_group_member").await, 2);
 }
@@ -57,7 +58,10 @@ async fn a_message_that_is_refused_for_its_time_says_which_rule_it_breaks() {
         let results = import(&s, "BatchImportMessages", messages(list)).await;
         let status = &results.last().unwrap()["status"];
         assert_eq!(status["state"], "BATCH_STATE_FAILED", "{list:?}: {results:?}");
-        assert_eq!((&status["reason"], &status["error_code"]), (&json!("ERROR_REASON_INVALID_ARGUMENT"), &json!(10004)));
+        assert_eq!(
+            (&status["reason"], &status["error_code"]),
+            (&json!("ERROR_REASON_INVALID_ARGUMENT"), &json!(10004))
+        );
         assert!(status["error_message"].as_str().unwrap().contains(words), "{list:?}: {status}");
     }
     for (list, words) in lists {
@@ -98,7 +102,8 @@ async fn equal_seconds_move_on_if_the_request_says_so() {
 #[tokio::test]
 async fn times_are_the_callers_by_default() {
     let s = old_group().await;
-    let results = import(&s, "BatchImportMessages", messages(&["2024-01-01T00:00:01.5Z", "2024-01-01T00:00:01Z"])).await;
+    let results =
+        import(&s, "BatchImportMessages", messages(&["2024-01-01T00:00:01.5Z", "2024-01-01T00:00:01Z"])).await;
     assert_eq!(times(&results), ["2024-01-01T00:00:01Z", "2024-01-01T00:00:01Z"]);
     assert_eq!(results[1]["status"]["state"], "BATCH_STATE_FAILED");
 }

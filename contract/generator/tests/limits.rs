@@ -10,8 +10,26 @@ use tencent_im_contract_generator::{Contract, PACKAGE};
 
 /// Words of a limit. A number other than 0 is one, too.
 const WORDS: [&str; 20] = [
-    "at most", "at least", " up to", "must", "cannot", "can not", "only", "not together", "not for", "no other", "exactly",
-    "twice", "alone", "none with", "start with", "starts with", "printable", "or more", "refuse", "not allowed",
+    "at most",
+    "at least",
+    " up to",
+    "must",
+    "cannot",
+    "can not",
+    "only",
+    "not together",
+    "not for",
+    "no other",
+    "exactly",
+    "twice",
+    "alone",
+    "none with",
+    "start with",
+    "starts with",
+    "printable",
+    "or more",
+    "refuse",
+    "not allowed",
 ];
 
 /// What has such words and is no limit that a rule can hold.
@@ -28,7 +46,7 @@ const NO_RULE: &[&str] = &[
     "its id starts with \"@TGS#_\"",
     "its id starts with \"@PMG#_\"",
     // The request does not tell the group's type.
-    "Heeded for Public only",
+    "Used for Public only",
     "Not for AVChatRoom and Community",
     "Not for AVChatRoom",
     "Community with topics only",
@@ -39,10 +57,10 @@ const NO_RULE: &[&str] = &[
     "Only messages from this time on",
     "Only these members receive it",
     "Only members with this mark",
-    "Only GetRoles answers so",
+    "Only GetRoles returns it",
     "only members who are online receive it",
     "only communities with topics; false: only others",
-    "Once one of the lists is set, only what is named comes back",
+    "Once one of the lists is set, only the named fields are returned",
     "It cannot be changed later",
     "none can be created",
     "be notified only when mentioned",
@@ -133,10 +151,11 @@ fn walk(
 fn values(pool: &DescriptorPool, found: &EnumDescriptor, faults: &mut Vec<String>) {
     for value in found.values() {
         let rule = option(&value.options(), pool, "value");
-        let says = |name: &str| rule.as_ref().is_some_and(|rule| rule.get_field_by_name(name).unwrap().as_bool().unwrap());
+        let says =
+            |name: &str| rule.as_ref().is_some_and(|rule| rule.get_field_by_name(name).unwrap().as_bool().unwrap());
         // That an unset value is refused is the rule `required` of a field.
         let mut parts = vec![may(["refuse it".to_owned(), "refuses it".to_owned()])];
-        parts.extend(says("read_only").then(|| must(["it cannot be sent".to_owned()])));
+        parts.extend(says("read_only").then(|| must(["Only in histories; it cannot be sent".to_owned()])));
         parts.extend(says("alone").then(|| must(["stands alone".to_owned(), "stated alone".to_owned()])));
         compare(value.name(), &comment(pool, found.parent_file().name(), value.path()), parts, faults);
     }
@@ -146,10 +165,13 @@ fn values(pool: &DescriptorPool, found: &EnumDescriptor, faults: &mut Vec<String
 fn compare(place: &str, comment: &str, parts: Vec<Part>, faults: &mut Vec<String>) {
     let mut left = comment.to_lowercase();
     for part in parts {
-        let found = part.phrases.iter().map(|phrase| phrase.to_lowercase()).find(|phrase| left.contains(phrase.as_str()));
+        let found =
+            part.phrases.iter().map(|phrase| phrase.to_lowercase()).find(|phrase| left.contains(phrase.as_str()));
         match found {
             Some(phrase) => left = left.replacen(&phrase, "", 1),
-            None if part.must => faults.push(format!("{place}: the comment does not say {:?}: {comment}", part.phrases[0])),
+            None if part.must => {
+                faults.push(format!("{place}: the comment does not say {:?}: {comment}", part.phrases[0]))
+            }
             None => {}
         }
     }
@@ -157,7 +179,9 @@ fn compare(place: &str, comment: &str, parts: Vec<Part>, faults: &mut Vec<String
         left = left.replace(&known.to_lowercase(), "");
     }
     for sentence in left.split(['.', ';']).filter(|sentence| !HISTORY.iter().any(|word| sentence.contains(word))) {
-        let number = sentence.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word.parse::<u64>().is_ok_and(|number| number > 0));
+        let number = sentence
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| word.parse::<u64>().is_ok_and(|number| number > 0));
         if number || WORDS.iter().any(|word| sentence.contains(word)) {
             faults.push(format!("{place}: no rule for {sentence:?}: {comment}"));
         }
@@ -200,28 +224,39 @@ fn demands(pool: &DescriptorPool, field: &FieldDescriptor) -> Vec<Part> {
 
 fn phrases(field: &FieldDescriptor, part: &str, value: &Value, fixed: bool, own: bool) -> Vec<Part> {
     let number = || grouped(&value.to_string());
-    let condition = || value.as_message().map(|condition| {
-        let value = text(condition, "value");
-        if matches!(value.as_str(), "" | "true") { text(condition, "field") } else { value }
-    });
+    let condition = || {
+        value.as_message().map(|condition| {
+            let value = text(condition, "value");
+            if matches!(value.as_str(), "" | "true") { text(condition, "field") } else { value }
+        })
+    };
     let names = || value.as_list().unwrap_or_default().iter().filter_map(Value::as_str);
     let one = |phrases: &[String]| vec![must(phrases.iter().cloned())];
     let said = |phrases: &[&str]| one(&phrases.iter().map(|phrase| (*phrase).to_owned()).collect::<Vec<_>>());
     match part {
-        "required" => vec![may(["must be set", "must be stated", "at least one", "1 to", "exactly one"].map(str::to_owned))],
-        "max_bytes" if field.is_map() => one(&[format!("values up to {} bytes", number()), format!("values up to {}", number()), format!("values of at most {}", number())]),
+        "required" => {
+            vec![may(["must be set", "must be stated", "at least one", "1 to", "exactly one"].map(str::to_owned))]
+        }
+        "max_bytes" if field.is_map() => one(&[
+            format!("values up to {} bytes", number()),
+            format!("values up to {}", number()),
+            format!("values of at most {}", number()),
+        ]),
         "max_bytes" => one(&[format!("at most {} bytes", number())]),
         "max_items" if number() == "1" => said(&["exactly one"]),
         "max_items" => one(&[format!("1 to {}", number()), format!("at most {}", number())]),
         "max_in_list" => said(&["At most one in a message"]),
         "max_key_bytes" => one(&[format!("keys of at most {} bytes", number()), format!("up to {} bytes", number())]),
         "max_total_bytes" => one(&[format!("at most {} bytes together", number())]),
-        "unique" => said(&["none twice", "nobody twice", "no key twice", "no topic twice"]),
+        "unique" => said(&["none twice", "no user twice", "no key twice", "no topic twice"]),
         "gte" if fixed => one(&[format!("{}: ", number())]),
         "lte" if fixed => said(&["takes no other"]),
         "gte" if matches!(number().as_str(), "0" | "1") => Vec::new(),
         "gte" => one(&[format!("{} or more", number())]),
-        "lte" => vec![Part { phrases: vec![format!("up to {}", number()), format!("at most {}", number())], must: own && number() != WIDTH }],
+        "lte" => vec![Part {
+            phrases: vec![format!("up to {}", number()), format!("at most {}", number())],
+            must: own && number() != WIDTH,
+        }],
         "or_in" => value.as_list().unwrap().iter().map(|number| must([grouped(&number.to_string())])).collect(),
         "characters" | "key_characters" => match value.as_enum_number().unwrap() {
             1 => said(&["printable ASCII"]),
@@ -237,7 +272,10 @@ fn phrases(field: &FieldDescriptor, part: &str, value: &Value, fixed: bool, own:
             let parts = parts.as_list().unwrap().iter().map(|part| must([part.to_string()]));
             parts.chain([must([format!("{}, then \"{joint}\"", text(extends, "field"))])]).collect()
         }
-        "in" => names().map(|name| must([name.to_owned()])).chain([must(["no other value is allowed".to_owned()])]).collect(),
+        "in" => names()
+            .map(|name| must([name.to_owned()]))
+            .chain([must(["no other value is allowed".to_owned()])])
+            .collect(),
         "not_in" => names().map(|name| must([format!("not {name}")])).collect(),
         "absent_if" => {
             let name = condition().unwrap();
@@ -265,7 +303,11 @@ fn may(phrases: impl IntoIterator<Item = String>) -> Part {
 fn grouped(number: &str) -> String {
     let digits = number.len();
     let comma = |place: usize| place > 0 && (digits - place) % 3 == 0;
-    number.chars().enumerate().flat_map(|(place, digit)| comma(place).then_some(',').into_iter().chain([digit])).collect()
+    number
+        .chars()
+        .enumerate()
+        .flat_map(|(place, digit)| comma(place).then_some(',').into_iter().chain([digit]))
+        .collect()
 }
 
 fn child(message: &DynamicMessage, name: &str) -> Option<DynamicMessage> {
@@ -284,7 +326,15 @@ fn comment(pool: &DescriptorPool, file: &str, path: &[i32]) -> String {
     let lines = location.leading_comments().split_whitespace().collect::<Vec<_>>().join(" ");
     // What stands in parentheses is an aside.
     let mut depth = 0;
-    lines.chars().filter(|c| { depth += i32::from(*c == '('); let outside = depth == 0; depth -= i32::from(*c == ')'); outside }).collect()
+    lines
+        .chars()
+        .filter(|c| {
+            depth += i32::from(*c == '(');
+            let outside = depth == 0;
+            depth -= i32::from(*c == ')');
+            outside
+        })
+        .collect()
 }
 
 fn pool() -> DescriptorPool {
