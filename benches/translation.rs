@@ -1,5 +1,5 @@
 //! What the translation costs: CPU per RPC of the gateway beside that of a floor, which is tonic in, one POST by reqwest
-//! and a constant answer out. Both are processes of their own and take turns against one upstream in this process:
+//! and a constant answer out. Both are separate processes and take turns against one upstream in this process:
 //! `cargo bench --bench translation`. The ratio is the figure; the times are those of the machine.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

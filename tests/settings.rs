@@ -38,7 +38,7 @@ fn bad_settings_are_all_told_and_exit_with_64() {
     }
 }
 
-/// The settings, the callers file, the key set and the certificates: one run tells of them all.
+/// The settings, the callers file, the key set and the certificates: one run reports all errors.
 #[test]
 fn all_files_are_checked_at_once() {
     let callers = tempfile::NamedTempFile::new().unwrap();
@@ -74,7 +74,7 @@ fn all_files_are_checked_at_once() {
     assert_eq!(check(&[]), (Some(0), String::new()));
 }
 
-/// Whoever pastes the key where its file belongs does not find it in a log.
+/// A key that was pasted where its file belongs does not appear in a log.
 #[test]
 fn a_secret_in_place_of_its_file_is_not_repeated() {
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -96,7 +96,7 @@ fn a_secret_in_place_of_its_file_is_not_repeated() {
     assert!(shown.contains("secret_key_file = \"/dev\"") && told.contains("cannot read /dev: "), "{shown}{told}");
 }
 
-/// The signatures of the application's admin open all of it: nobody should be able to read them on the way.
+/// The admin's signatures open the whole application: they must not be readable on the network.
 #[test]
 fn upstreams_in_clear_text_are_warned_of() {
     let check = |url: &str| {
@@ -166,7 +166,7 @@ fn flags_beat_the_environment_and_the_environment_beats_the_file() {
     assert!(errors.contains("sdk_app_idd: is not a setting; did you mean `sdk_app_id`?"), "{errors}");
 }
 
-/// Who looks at settings that do not work sees them all the same, and then what is wrong.
+/// Settings that do not work are printed as well, and then what is wrong.
 #[test]
 fn wrong_settings_are_shown_with_their_errors() {
     let environment = [
@@ -228,7 +228,7 @@ fn an_address_that_is_taken_is_told_with_its_setting() {
     }
 }
 
-/// Whoever upgrades finds out what takes the place of a setting, wherever it is set.
+/// After an upgrade, a setting that is gone is reported with its replacement, wherever it is set.
 #[test]
 fn a_setting_that_is_gone_is_refused_with_what_replaces_it() {
     for gone in GONE {

@@ -1,11 +1,11 @@
-//! Large lists through the real binary, gateway and sandbox in processes of their own: `cargo bench --bench bulk`.
+//! Large lists through the real binary, with gateway and sandbox in separate processes: `cargo bench --bench bulk`.
 //!
 //! Everything that the streams deliver is compared item by item with the sandbox's snapshot, first without and then with
 //! one upstream call in ten failing; a stream is broken again and again and continued; readers stop. The gateway's memory is
 //! watched throughout. `BULK_DIVISOR=100` makes everything so much smaller.
 //!
 //! At the end: how fast streams are with an upstream that takes 20 ms, against what is possible. A list that is read by a
-//! cursor allows one page in 20 ms, for only a page tells where the next one starts, and the quota of 200 calls a second
+//! cursor allows one page in 20 ms, because only a page says where the next one starts, and the quota of 200 calls a second
 //! allows more than that. Groups are bounded by the quota: ids once a second, 10,000 at a time, and profiles of 50 groups
 //! 200 times a second, which is 10,000 groups a second both.
 #![allow(clippy::unwrap_used, clippy::expect_used)]

@@ -20,14 +20,14 @@ impl Drop for Process {
     }
 }
 
-/// The sandbox in a process of its own.
+/// The sandbox in a separate process.
 pub struct Sandbox {
     process: Process,
     api: u16,
     control: u16,
 }
 
-/// The gateway in a process of its own.
+/// The gateway in a separate process.
 pub struct Gateway {
     process: Process,
     port: u16,

@@ -1,4 +1,4 @@
-//! A sandbox in a process of its own, filled through its API: its memory, and pages at both ends of the long lists.
+//! A sandbox in a separate process, filled through its API: its memory, and pages at both ends of the long lists.
 
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -96,7 +96,7 @@ fn user(number: usize) -> String {
     format!("user-{number}")
 }
 
-/// A message as people write: a hundred bytes by somebody else than the one before.
+/// A message of a hundred bytes, as people write; its sender is not that of the message before.
 fn message(number: usize, start: u64, members: usize) -> Value {
     let text =
         format!("{number:07}: shall we meet at the usual place at half past seven, or is Thursday better for you all?");

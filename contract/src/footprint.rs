@@ -1,4 +1,4 @@
-//! What a request takes in memory once it is decoded, told from its bytes as they come. Two bytes are enough for an empty
+//! What a request takes in memory once it is decoded, computed from its bytes as they come. Two bytes are enough for an empty
 //! element of a list, which then takes the size of its type, and a result in the answer: a hundred times as much.
 
 use std::fmt;
@@ -165,7 +165,7 @@ impl Footprint {
         (passed, bytes - here as u64)
     }
 
-    /// Takes a number that is complete, and tells what it adds.
+    /// Takes a complete number, and returns what it adds.
     fn take(&mut self, value: u64) -> u64 {
         match self.next {
             Next::Tag => self.tag(value),
@@ -287,7 +287,7 @@ fn ends(packed: &[u8]) -> u64 {
 struct TooLong;
 
 impl Varint {
-    /// Adds a byte, and tells the number if it was the last one.
+    /// Adds a byte, and returns the number if it was the last one.
     fn push(&mut self, byte: u8) -> Result<Option<u64>, TooLong> {
         if self.bits >= 64 {
             return Err(TooLong);

@@ -188,7 +188,7 @@ impl Engine {
         let sdkappid: u64 = sdkappid.parse().map_err(|_| wrong("sdkappid"))?;
         let identifier = part("identifier").filter(|id| !id.is_empty()).ok_or_else(|| wrong("identifier"))?;
         let usersig = part("usersig").ok_or_else(|| wrong("usersig"))?;
-        // Older clients leave these two out; nobody may get them wrong.
+        // Older clients leave these two out; a wrong value is refused for all.
         match part("contenttype") {
             Some("json") => {}
             None if self.loose => {}

@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// The sender of notices that nobody sent.
+/// The sender of notices, which no user sent.
 pub const SYSTEM_ACCOUNT: &str = "@TIM#SYSTEM";
 
 /// Longest GroupId in bytes.

@@ -1,4 +1,4 @@
-//! A listener that nobody can fill: it closes connections that send no request, and makes room for new ones when it is full.
+//! A listener that no peer can fill: it closes connections that send no request, and makes room for new ones when it is full.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -174,7 +174,7 @@ impl Listener {
         self.address
     }
 
-    /// Serves each connection with a service of its own until it is stopped, then lets the running requests finish.
+    /// Serves each connection with its own service until it is stopped, then lets the running requests finish.
     pub async fn serve<S, B>(self, service: impl Fn(Arc<Connection>) -> S)
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,

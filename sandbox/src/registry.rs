@@ -6,7 +6,7 @@
 //!    body has passed the field table: types are right, required keys are there, aliases carry their canonical name.
 //! 2. In the same file declare `pub static COMMANDS: &[Command]`, one `Command::new(service, name, fields, handler)`
 //!    each: `.read_only()` when it changes nothing, `.rate(n)` when it may be called other than 200 times a second,
-//!    `.codes(f)` when its failures have codes of their own, `.before(f)` when the app's webhook is asked first. What
+//!    `.codes(f)` when its failures have different codes, `.before(f)` when the app's webhook is asked first. What
 //!    clients and webhooks receive goes into `ctx.events`. Fields are `req("Key", Kind)` or `opt("Key", Kind)`, then
 //!    `.alias(&[..])` and `.ignored()` where they apply.
 //! 3. Name the slice in `TABLES` below.

@@ -55,7 +55,7 @@ pub enum Kind {
     Objects(&'static [Field]),
     /// Any JSON object.
     Any,
-    /// A list with rules of its own, such as the elements of a message.
+    /// A list with special rules, such as the elements of a message.
     List(CheckList),
 }
 

@@ -102,7 +102,7 @@ pub async fn written(ticket: Option<Ticket>) -> Result<(), String> {
 
 /// Takes what an earlier run left; whether there was anything.
 pub fn recover(engine: &Engine, earlier: &PreviousRun) -> Result<bool, String> {
-    // Nothing is answered before the first base: a log without one is of a first start that did not end, and is begun anew.
+    // Nothing is answered before the first base: a log without one is of a first start that did not end, and is started again.
     let Some(base) = earlier.base()? else {
         return Ok(false);
     };

@@ -29,7 +29,7 @@ const PIECES: usize = 4;
 /// Bytes of the files that are kept in memory; little is read twice.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Bytes of the log below which nobody minds its length.
+/// Bytes of the log below which its length does not matter.
 const LOG_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A command that left something behind, as it is repeated after a restart.

@@ -172,7 +172,7 @@ const KEPT: usize = 1_000;
 const WAITING: usize = 10_000;
 
 fn client() -> Result<reqwest::Client, reqwest::Error> {
-    // The client needs a provider even for plain HTTP; somebody may have chosen one before.
+    // The client needs a provider even for plain HTTP; one may have been chosen before.
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()
 }
@@ -411,7 +411,7 @@ impl Decision {
         Self { refused, asked, discard: false }
     }
 
-    /// Whether nobody is left to be added.
+    /// Whether no user is left to be added.
     pub fn keeps_all_out(&self) -> bool {
         !self.asked.is_empty() && self.asked.iter().all(|user| self.refused.contains(user))
     }

@@ -269,6 +269,15 @@ pub fn unnamed() -> BatchItemStatus {
     }
 }
 
+/// What Tencent's reply says of an item that was only to be read cannot be read.
+pub fn unread() -> BatchItemStatus {
+    BatchItemStatus {
+        state: BatchState::Failed.into(),
+        error_message: "Tencent's reply says nothing of this item that can be read".to_owned(),
+        ..unnamed()
+    }
+}
+
 /// Tencent refused the item with a code of its own.
 pub fn refused(code: i64, message: &str) -> BatchItemStatus {
     BatchItemStatus {

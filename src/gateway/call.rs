@@ -43,7 +43,9 @@ pub trait Mapped: JsonMessage + Validate + Clone + 'static {
     fn prepare(&mut self) {}
 
     /// Completes the reply with what follows from the request.
-    fn finish(&self, _reply: &mut Self::Reply) {}
+    ///
+    /// `lost` elements of its list were left out: they count where the next page starts.
+    fn finish(&self, _reply: &mut Self::Reply, _lost: usize) {}
 }
 
 /// One call of a caller. Cheap to clone: compositions make many calls of Tencent within it.
@@ -235,9 +237,10 @@ impl Call {
             Failure::Refused(self.problem(Problem::invalid_argument([violation])))
         })?;
         let safety = if request.guarded() { Safety::Idempotent } else { command.safety };
-        let result = self.post(command, safety, body, request.group_id(), wire::decode_reply::<R::Reply>).await;
-        let mut reply = result.map_err(|error| Failure::Upstream(Box::new(error)))?;
-        request.finish(&mut reply);
+        let decode = |json: &[u8]| wire::decode_reply::<R::Reply>(json).map(Reply::with_lost);
+        let result = self.post(command, safety, body, request.group_id(), decode).await;
+        let (mut reply, lost) = result.map_err(|error| Failure::Upstream(Box::new(error)))?;
+        request.finish(&mut reply, lost);
         Ok(reply)
     }
 

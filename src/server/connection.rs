@@ -1,11 +1,11 @@
 //! One connection: handshake, HTTP, age, and shutdown.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Extensions, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -18,36 +18,11 @@ use tower::Service;
 
 use super::guarded_io::GuardedIo;
 use super::listener::Seat;
-use super::middleware::admission::HealthOnly;
+use super::peer::{HealthOnly, Peer};
 use super::streams::Streams;
 use super::tls::{self, Tls};
 use crate::config::Server as Settings;
 use crate::telemetry::metrics::ServerMetrics;
-
-/// What the layers may know of the connection; it lies in the request's extensions.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Address of the other side.
-    pub address: SocketAddr,
-    /// Whether it showed a client certificate, which then is a valid one.
-    pub certified: bool,
-    /// The SPIFFE identity in that certificate.
-    pub identity: Option<Arc<str>>,
-    /// Cancelled when the connection takes no more calls, because of its age or of a shutdown.
-    pub closing: CancellationToken,
-    /// Cancelled shortly before it is closed by force, so that the calls that are left can still be answered.
-    pub ending: CancellationToken,
-}
-
-/// The peer of a call that came by no connection, which only tests make.
-const NO_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
-impl Peer {
-    /// The address of the other side of a call.
-    pub fn address_of(extensions: &Extensions) -> SocketAddr {
-        extensions.get().map_or(NO_PEER, |peer: &Self| peer.address)
-    }
-}
 
 /// Serves connections with one set of settings.
 pub struct Connections<S> {

@@ -19,6 +19,7 @@ mod message_scanner;
 mod middleware;
 mod observers;
 mod open_files;
+mod peer;
 mod places;
 mod probe;
 mod reflection;

@@ -58,9 +58,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
         (Fault::Http(status), _) if *status >= 500 => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
         // Somebody on the way refuses: a wrong address, a proxy that wants credentials.
         (Fault::Http(_), _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
-        (Fault::Unreadable(_) | Fault::TooLarge, _) => {
-            (Code::Internal, ErrorReason::UpstreamMalformedReply)
-        }
+        (Fault::Unreadable(_) | Fault::TooLarge, _) => (Code::Internal, ErrorReason::UpstreamMalformedReply),
     }
 }
 

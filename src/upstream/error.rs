@@ -75,11 +75,7 @@ impl Fault {
     /// Whether the attempt may have been executed.
     pub(super) fn uncertain(&self) -> bool {
         match self {
-            Self::Lost(_)
-            | Self::TimedOut
-            | Self::Unreadable(_)
-            | Self::TooLarge
-            | Self::Unseen(_) => true,
+            Self::Lost(_) | Self::TimedOut | Self::Unreadable(_) | Self::TooLarge | Self::Unseen(_) => true,
             Self::Deadline { sent } => *sent,
             // Whatever stands between may answer anything; only a refusal of the request itself tells that it went no further.
             Self::Http(status) => !(400..500).contains(status) || matches!(status, 408 | 499),

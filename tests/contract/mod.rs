@@ -3,6 +3,8 @@
 mod envelopes;
 mod footprint;
 mod golden;
+mod leaves;
+mod odd_replies;
 mod properties;
 mod rules;
 mod unclean_texts;

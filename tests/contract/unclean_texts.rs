@@ -1,4 +1,4 @@
-//! Texts that are no clean JSON: what is mended in them, and that nothing else changes.
+//! Texts that are not clean JSON: what is repaired in them, and that nothing else changes.
 
 use contract::pb;
 use contract::wire::{DriftKind, Unreadable, decode_raw, decode_reply, repair};

@@ -15,11 +15,12 @@ import sys
 import time
 
 FENCE = re.compile(r"^```(sh|console)\n(.*?)^```$", re.M | re.S)
-# Where a gateway listens that was told nothing else: gRPC, then metrics and probes.
+# Where a gateway listens by default: gRPC, then metrics and probes.
 PORTS = [50051, 9090]
 VARIES = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r'("random": )\d+'), r"\1<number>"),
+    (re.compile(r'("messageId": )"[0-9-]+"'), r"\1<id>"),
     (re.compile(r"[0-9a-f]{32}"), "<id>"),
 ]
 
@@ -90,7 +91,7 @@ def main(path):
     start = next(text for kind, text in blocks if kind == "sh").strip()
     prepared()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    # A group of its own ends with all that it started, whatever becomes of this script's calls.
+    # Its own process group, so that everything it started ends with it, however this script ends.
     environment = {**os.environ, "TIM_DRAIN_PAUSE": "0s"}
     gateway = subprocess.Popen(["bash", "-c", f"exec {start}"], env=environment, start_new_session=True)
     passed = failed = 0

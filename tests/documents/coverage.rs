@@ -1,5 +1,5 @@
 //! `docs/coverage.md`: every RPC with its Tencent command and golden file, and what replaces each method of the Go SDK
-//! dobyte/tencent-im. Written anew with `UPDATE_DOCS=1 cargo test coverage`; otherwise checked.
+//! dobyte/tencent-im. Written again with `UPDATE_DOCS=1 cargo test coverage`; otherwise checked.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

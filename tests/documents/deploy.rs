@@ -277,7 +277,7 @@ fn alternatives(expression: &str, matcher: &str) -> Vec<String> {
     parts[1].split('"').next().unwrap().split('|').map(str::to_owned).collect()
 }
 
-/// Whoever is woken at night can mend it: a code that callers cause rings nothing, and none of the gateway's is missed.
+/// Alerts fire only for what an operator can repair: no code that callers cause, and every code that the gateway causes.
 #[test]
 fn the_page_for_a_wrong_setting_names_the_codes_that_mean_one() {
     let listed: Vec<i64> = alternatives(&alert("TencentImMisconfigured"), "code=~")
@@ -296,7 +296,7 @@ fn the_page_for_a_wrong_setting_names_the_codes_that_mean_one() {
 /// A call that is many calls of Tencent may take long.
 #[test]
 fn only_single_calls_can_be_slow() {
-    // They are not mapped to a command of their own, but are one call of Tencent.
+    // They are not mapped to a command, but are one call of Tencent.
     const SINGLE: [&str; 4] = ["GetGroup", "RecallMessage", "UnmuteMembers", "Call"];
     let excluded = alternatives(&alert("TencentImSlow"), "grpc_method!~");
     for method in METHODS.iter().filter(|method| !method.streaming) {

@@ -1,4 +1,4 @@
-//! `deploy/service_config.json` and `deploy/istio.yaml`: what clients and meshes may repeat, from the contract. Written anew
+//! `deploy/service_config.json` and `deploy/istio.yaml`: what clients and meshes may repeat, from the contract. Written again
 //! with `UPDATE_DOCS=1 cargo test mesh`; otherwise checked.
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ fn of(safety: Safety) -> impl Iterator<Item = &'static Method> {
 /// The client's half: https://github.com/grpc/grpc/blob/master/doc/service_config.md.
 fn service_config() -> String {
     // Only UNAVAILABLE: the gateway itself repeats what is worth it, so this is for a gateway that is restarted or cut off.
-    // No `timeout`: it would cut the longer deadlines of callers, and the gateway has a default of its own.
+    // No `timeout`: it would cut the longer deadlines of callers, and the gateway has its own default.
     let policy = json!({
         "maxAttempts": RETRIES + 1,
         "initialBackoff": "0.1s",

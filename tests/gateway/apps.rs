@@ -1,4 +1,4 @@
-//! Several Tencent applications behind one gateway: who may choose which, whatever the credential.
+//! Several Tencent applications behind one gateway: which caller may choose which one, for every kind of credential.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::support::process::KEY;
 use crate::support::tokens::{AUDIENCE, ISSUER, Signer, claims, file};
 use crate::support::{Gateway, settings_with};
 
-/// A gateway with the applications `shop`, which is the default one, and `bank`. Each has a sandbox of its own, which holds
+/// A gateway with the applications `shop`, which is the default one, and `bank`. Each has its own sandbox, which holds
 /// one group: the one that is named like the application.
 struct Two {
     channel: Channel,
@@ -165,7 +165,7 @@ async fn tokens_open_the_applications_of_their_claim() {
         assert_eq!(two.all(("authorization", &token)).await, expected, "{claim:?}");
     }
 
-    // Without the setting the claim is somebody else's.
+    // Without the setting the claim means nothing here.
     let two = Two::start(&base).await;
     let token_ = token(&signer, "tim_apps", Some(json!("bank")));
     assert_eq!(two.serves(&[("authorization", &token_), ("x-tim-app", "bank")]).await, refused());

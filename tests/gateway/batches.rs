@@ -189,7 +189,7 @@ async fn a_batch_ends_with_its_caller() {
     for _ in 0..5 {
         s.send("g", "more").await;
     }
-    assert_eq!(s.count("get_role_in_group").await, after, "calls are made for nobody");
+    assert_eq!(s.count("get_role_in_group").await, after, "no call is made for a caller that is gone");
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ async fn a_stream_ends_with_its_caller() {
     for _ in 0..5 {
         s.send("g", "more").await;
     }
-    assert_eq!(s.count(MEMBERS).await, after, "pages are fetched for nobody");
+    assert_eq!(s.count(MEMBERS).await, after, "no page is fetched for a caller that is gone");
     assert!(after < 25, "{after} of 30 pages");
 }
 

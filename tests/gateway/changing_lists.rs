@@ -90,7 +90,7 @@ async fn bans_that_are_lifted_and_made_hide_no_others() {
         };
         let seen = around(&s, "BanService/StreamBannedMembers", "banned_members", changed).await.unwrap();
         let once: BTreeSet<&String> = seen.iter().collect();
-        assert_eq!(once.len(), seen.len(), "{change}: somebody came twice");
+        assert_eq!(once.len(), seen.len(), "{change}: a user came twice");
         assert!(banned.iter().all(|user| once.contains(user)), "{change}: {} of 210", once.len());
     }
 }

@@ -73,7 +73,7 @@ fn batches(seqs: &[u64]) -> Vec<Batch> {
             command: "import_group_msg",
             key: None,
             request: json!({"group_id": "old", "messages": (0..ITEMS).map(message).collect::<Value>()}),
-            // What follows a failed message would overtake it.
+            // Later messages would overtake the failed one.
             others: "BATCH_STATE_NOT_ATTEMPTED",
         },
     ]
@@ -130,7 +130,7 @@ async fn each_has_one_result_per_item_in_order_and_a_failed_part_marks_its_own()
         let calls = if others == "BATCH_STATE_DONE" { ITEMS.div_ceil(CAP) } else { 1 };
         assert_eq!(s.count(command).await - before, calls as u64, "{rpc}");
 
-        // Once more without a fault: every item is there. Who was added, muted, removed or banned may be so again.
+        // Once more without a fault: every item is there. Users can be added, muted, removed or banned twice.
         let reply = s.ok(rpc, request).await;
         let results = reply["results"].as_array().unwrap();
         let undone: Vec<_> = results.iter().filter(|result| result["status"]["state"] != "BATCH_STATE_DONE").collect();

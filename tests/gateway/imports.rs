@@ -98,7 +98,7 @@ async fn equal_seconds_move_on_if_the_request_says_so() {
     assert!(results.iter().all(|result| result["seq"] != "0" && result.get("error_message").is_none()), "{results:?}");
 }
 
-/// Without being asked nothing is moved, and the times that were sent are returned all the same.
+/// Without the option no time is moved, and the times that were sent are returned as well.
 #[tokio::test]
 async fn times_are_the_callers_by_default() {
     let s = old_group().await;

@@ -235,7 +235,7 @@ async fn a_text_of_any_length_is_not_taken_for_a_group() {
     assert_eq!(raw.seen().await, 2);
 }
 
-/// Whoever may call any command may do everything: it takes a scope that no other method needs.
+/// A caller that may call any command may do everything, so this takes a scope that no other method needs.
 #[test]
 fn raw_calls_need_a_scope_of_their_own() {
     use contract::command::Scope;

@@ -23,7 +23,7 @@ async fn who_stays_is_delivered_once_while_others_leave_and_join() {
     let mut round = 0;
     while let Some(chunk) = stream.message().await.unwrap() {
         seen.extend(chunk.members.into_iter().map(|member| member.user_id));
-        // The last one delivered, two before it, and somebody to come leave; somebody joins.
+        // The last one delivered, two before it, and one still to come leave; another one joins.
         let leaving: Vec<String> = [round * 200 + 150, round * 200 + 100, seen.len() - 2, seen.len() + 250]
             .into_iter()
             .map(|number| format!("u{number:04}"))
@@ -41,7 +41,7 @@ async fn who_stays_is_delivered_once_while_others_leave_and_join() {
     }
     assert!(round >= 4, "{round} pages");
     let once: BTreeSet<&String> = seen.iter().collect();
-    assert_eq!(once.len(), seen.len(), "somebody was delivered twice");
+    assert_eq!(once.len(), seen.len(), "a user was delivered twice");
     let lost: Vec<_> = users(1_000).into_iter().filter(|user| !left.contains(user) && !once.contains(user)).collect();
     assert_eq!(lost, Vec::<String>::new(), "stayed and were not delivered");
 }

@@ -1,5 +1,5 @@
-//! Requests and replies that nobody sane would send: a hundred thousand of each. Nothing panics, nobody is told INTERNAL
-//! for a fault of its own, and memory stays where it was.
+//! Requests and replies that no sane program would send: a hundred thousand of each. Nothing panics, no caller gets INTERNAL
+//! for its own mistake, and memory does not grow.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -36,7 +36,7 @@ const CONCURRENCY: usize = 64;
 /// Requests after which the gateway's memory is taken as its usual size.
 const WARM_UP: usize = 20_000;
 
-/// Time enough for any machine: who is late is not to blame here.
+/// Time enough for any machine: slowness is not tested here.
 const UNHURRIED: [&str; 8] = [
     "--upstream-rate-factor",
     "100",
@@ -244,9 +244,9 @@ async fn no_request_makes_the_gateway_panic_or_grow() {
     assert!(end < warm + 64 * 1024, "memory grew from {warm} to {end} KiB");
 }
 
-/// Where Tencent behaves, whatever goes wrong is the caller's fault and is told so.
+/// When Tencent behaves, every error is the caller's mistake, and the status says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_is_blamed_on_somebody_else() {
+async fn a_wrong_request_is_blamed_on_its_caller() {
     let settings = Settings { auto_import: true, rate_scale: 0.0, ..Settings::default() };
     let sandbox = sandbox::start(settings).await.unwrap();
     let mut gateway = Process::start_as_shipped(&format!("http://{}", sandbox.api_addr()), &UNHURRIED, &[]).await;

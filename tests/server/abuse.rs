@@ -60,7 +60,7 @@ async fn connections_that_say_nothing_are_closed() {
         ("connection.keepalive_timeout", "100ms"),
     ];
     let gateway = Gateway::start(NOWHERE, &settings).await;
-    // Not a word; half a word; and then nobody at the other end any more, which shows as a ping without an answer.
+    // Nothing; half a request; and then a dead peer, which shows as a ping without an answer.
     for said in [&PREFACE[..0], &PREFACE[..10], PREFACE] {
         let mut stream = TcpStream::connect(gateway.address).await.unwrap();
         stream.write_all(said).await.unwrap();
@@ -277,7 +277,7 @@ async fn reflection_that_nobody_reads_ends_with_the_deadline() {
     let method = r#"grpc_service="grpc.reflection.v1.ServerReflection",grpc_method="ServerReflectionInfo""#;
     gateway.wait_for_metric(&format!("grpc_server_started_total{{grpc_type=\"bidi_stream\",{method}}}"), 100.0).await;
     gateway.wait_for_metric("tim_server_in_flight", 0.0).await;
-    // And there is room for somebody else.
+    // And there is room for another caller.
     let mut reflection = ServerReflectionClient::new(gateway.channel().await);
     let answered = async {
         loop {

@@ -1,4 +1,4 @@
-//! Who may call what: keys, scopes, applications, identities that a proxy forwards.
+//! Which caller may call what: keys, scopes, applications, identities that a proxy forwards.
 
 use contract::pb;
 use contract::pb::group_service_client::GroupServiceClient;
@@ -161,7 +161,7 @@ async fn two_credentials_are_none() {
     assert_eq!(status.code(), Code::Unauthenticated);
 }
 
-/// Who shows no credential is told that first. After it, what is no name at all is not taken for a name that is not open.
+/// A missing credential is reported first. After it, a malformed name is not reported as an application that is not open.
 #[tokio::test]
 async fn an_application_that_is_no_name_is_an_invalid_argument() {
     let mut callers = Callers::new();

@@ -50,7 +50,7 @@ async fn connections_that_are_idle_give_way() {
         // Past everything that could refuse it.
         assert_eq!(ask(&channel, &[]).await.code(), Code::Unavailable);
     }
-    assert!(ends_with(held.remove(0), GOAWAY).await, "the idlest one is told to go");
+    assert!(ends_with(held.remove(0), GOAWAY).await, "the idlest one gets GOAWAY");
 }
 
 #[tokio::test]
@@ -230,6 +230,6 @@ async fn stalled_messages_give_their_memory_to_others() {
         }
     };
     let answer = timeout(Duration::from_secs(30), asked).await.expect("memory, before the others' deadline");
-    assert_eq!(answer, "INVALID_ARGUMENT", "the id is too long, which is said by who has read it");
+    assert_eq!(answer, "INVALID_ARGUMENT", "the id is too long, which only validation says");
     drop(held);
 }

@@ -65,7 +65,7 @@ async fn pages_in_a_browser_cannot_reach_a_gateway_without_authentication_by_a_n
     // A sidecar of a mesh comes in plain HTTP/2 with the name of the service.
     let connection = Connection::open(&gateway.address.to_string()).await;
     assert_eq!(connection.post(GET_GROUP, "application/grpc", &EMPTY).await.status(), 200);
-    // Who has to show a key may come by any name.
+    // A caller that must show a key may use any name.
     let callers = Callers::new();
     assert_eq!(under_name(&callers.gateway(&[]).await, "evil.example").await, 200);
 }

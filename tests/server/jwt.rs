@@ -61,7 +61,7 @@ async fn code(channel: &Channel, token: &str) -> Code {
     ask(channel, &[("authorization", token)]).await.code()
 }
 
-/// What a call gets that passes all layers: nobody answers behind them.
+/// What a call gets that passes all layers: no upstream answers behind them.
 const PASSED: Code = Code::Unavailable;
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn falls_silent(keys: String) -> (String, watch::Receiver<usize>) {
     (url, asked)
 }
 
-/// Asks with a token; the deadline is in the header alone, and nobody but the server watches it.
+/// Asks with a token; the deadline is in the header alone, and only the server watches it.
 async fn raw(connection: &Connection, token: &str, deadline: &str) -> Status {
     let message = pb::GetGroupRequest { group_id: "g".into(), filter: None };
     let headers = [("authorization", token), ("grpc-timeout", deadline)];
@@ -327,7 +327,7 @@ async fn who_waits_for_a_key_waits_within_the_deadline_and_a_bounded_room() {
     let crowd = crowd.map(|connection| raw(connection, &unknown, "2S")).buffer_unordered(1200);
     let refused = crowd.filter(|status| {
         let code = status.code();
-        // The key server has a time of its own: calls that waited for it longer than that have no key.
+        // The key server has its own time-out: calls that waited for it longer have no key.
         let waited = matches!(code, Code::DeadlineExceeded | Code::Unauthenticated);
         assert!(waited || code == Code::ResourceExhausted, "{status:?}");
         std::future::ready(!waited)
@@ -378,7 +378,7 @@ async fn slow_look_ups_of_made_up_keys_refuse_no_new_key() {
     assert_eq!(status.code(), PASSED, "{status:?}");
 }
 
-/// A call that waits for a key is told so when its connection is about to be closed by force.
+/// A call that waits for a key gets an error when its connection is about to be closed by force.
 #[tokio::test]
 async fn who_waits_for_a_key_is_told_that_the_connection_ends() {
     let signer = Signer::ec();

@@ -25,7 +25,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 /// The type, flags and stream of a GOAWAY frame.
 const GOAWAY: [u8; 6] = [7, 0, 0, 0, 0, 0];
 
-/// Opens a connection that has nothing to say, and tells how long it lasts.
+/// Opens a connection that sends nothing, and returns how long it lasts.
 async fn lifetime(gateway: &Gateway) -> Duration {
     let opened = Instant::now();
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
@@ -132,7 +132,7 @@ const SLOW: [(&str, &str); 6] = [
     ("deadline.default", "1h"),
 ];
 
-/// What a batch did and did not do is told although its connection is closed by force.
+/// A batch reports what it did and did not do even when its connection is closed by force.
 #[tokio::test]
 async fn a_batch_that_is_cut_off_tells_how_far_it_came() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -162,7 +162,7 @@ fn an_old_connection_outlasts_every_unary_call() {
     assert!(defaults.connection.max_age_grace > defaults.deadline.max);
 }
 
-/// A connection is an open file: the limit on them is raised, and told of where it is too low all the same.
+/// A connection is an open file: the limit on them is raised, and a warning says when it is still too low.
 #[tokio::test]
 async fn the_limit_on_open_files_is_raised() {
     let mut raised = Process::start_under("-Sn 300", NOWHERE, &["--limits-max-connections", "20"]).await;

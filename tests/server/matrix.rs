@@ -163,7 +163,7 @@ async fn every_method_asks_for_a_known_certificate_of_its_own_scope() {
     for method in contract() {
         let place = place(&method);
         expect(Stranger, &without, &method, None, "without a certificate").await;
-        expect(Stranger, &nobody, &method, None, "with nobody's certificate").await;
+        expect(Stranger, &nobody, &method, None, "with an unlisted certificate").await;
         expect(OutOfScope, &narrow[place], &method, None, "with too narrow a certificate").await;
         expect(LetIn, &right[place], &method, None, "with the right certificate").await;
     }
@@ -182,7 +182,7 @@ async fn every_method_asks_for_a_known_forwarded_identity_of_its_own_scope() {
         let right = element(&only(scope));
         for (expected, channel, uri, what) in [
             (Stranger, &untrusted, &right, "with an identity of an untrusted peer"),
-            (Stranger, &trusted, &element(NOBODY), "with nobody's identity"),
+            (Stranger, &trusted, &element(NOBODY), "with an unlisted identity"),
             (OutOfScope, &trusted, &element(&all_but(scope)), "with too narrow an identity"),
             (LetIn, &trusted, &right, "with the right identity"),
         ] {

@@ -22,13 +22,13 @@ use crate::support::process::PATIENCE;
 const GET_GROUP: &str = "/tencentim.group.v1.GroupService/GetGroup";
 const STREAM_MEMBERS: &str = "/tencentim.group.v1.MemberService/StreamMembers";
 
-/// Calls with a message of which the last byte does not come, and returns what the gateway says in the end. It begins anew
+/// Calls with a message of which the last byte does not come, and returns what the gateway says in the end. It starts again
 /// as long as others have the room.
 fn announce(mut channel: Channel, path: &'static str, length: u32, authorization: &str) -> JoinHandle<Option<Status>> {
     let authorization = authorization.to_owned();
     tokio::spawn(async move {
         loop {
-            // A field that nobody knows, so that any length is a message.
+            // An unknown field, so that any length is a message.
             let mut message = vec![0xfa, 0x01];
             encode_varint(u64::from(length).saturating_sub(4), &mut message);
             message.resize(length as usize - 1, 0x20);
@@ -65,7 +65,7 @@ async fn asked_until(channel: &Channel, authorization: &str, code: Code) -> Stat
     timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("never {code:?}, but {last:?}"))
 }
 
-/// What a caller is told that there is no room for.
+/// The error of a call that there is no room for.
 fn assert_overloaded(status: &Status, subject: &str) {
     assert_eq!((status.code(), reason(status).as_str()), (Code::ResourceExhausted, "OVERLOADED"), "{status:?}");
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
@@ -86,11 +86,11 @@ async fn requests_that_there_is_no_room_for_are_refused_at_once() {
     let slow = gateway.channel().await;
     let held: Vec<_> = (0..2).map(|_| announce(slow.clone(), GET_GROUP, 1024, "")).collect();
     assert_overloaded(&asked_until(&channel, "", Code::ResourceExhausted).await, "gateway");
-    // What is too large anyway is told so.
+    // A request that is too large anyway gets that error.
     let too_large = announce(channel.clone(), GET_GROUP, 1025, "").await.unwrap().unwrap();
     assert_eq!(reason(&too_large), "REQUEST_TOO_LARGE");
     held.iter().for_each(JoinHandle::abort);
-    // There is room again, and nobody behind the gateway.
+    // There is room again, and no Tencent behind the gateway.
     asked_until(&channel, "", Code::Unavailable).await;
 }
 

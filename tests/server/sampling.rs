@@ -7,7 +7,7 @@ use tonic::Code;
 use crate::support::callers::{Callers, NOWHERE};
 use crate::support::process::{PATIENCE, Process};
 
-/// Calls that are refused to nobody known fill no disk: their lines are a few, and a sum each second.
+/// Refused calls of unknown callers fill no disk: a few lines each second, and a sum.
 #[tokio::test]
 async fn refused_calls_of_strangers_are_sampled() {
     const CALLS: usize = 500;
@@ -21,7 +21,7 @@ async fn refused_calls_of_strangers_are_sampled() {
         let refused = GroupServiceClient::new(channel.clone()).get_group(request()).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated);
     }
-    // A caller who is known is always told of.
+    // Calls of known callers are always logged.
     for _ in 0..50 {
         let mut asked = tonic::Request::new(request());
         asked.metadata_mut().insert("authorization", key.parse().unwrap());

@@ -1,4 +1,4 @@
-//! The server around the services: health, deadlines, settings, and the way down.
+//! The server around the services: health, deadlines, settings and shutdown.
 
 use contract::pb;
 use http::{HeaderValue, Method, StatusCode};
@@ -40,7 +40,7 @@ async fn health_is_serving_as_a_whole_and_for_each_service() {
     assert_eq!(status.code(), Code::NotFound);
 }
 
-/// Who watches is told at once that the server goes down, while it still accepts.
+/// A watch of health reports the shutdown at once, while the server still accepts calls.
 #[tokio::test]
 async fn a_watch_sees_the_server_go_down_before_it_stops() {
     let gateway = Gateway::start("http://127.0.0.1:1", &[("drain.pause", "1h")]).await;
@@ -61,7 +61,7 @@ async fn a_watch_sees_the_server_go_down_before_it_stops() {
     assert_eq!(reply.status(), ServingStatus::NotServing);
 }
 
-/// Who watches does not hold up the way down, nor a connection that has grown old.
+/// A watch of health delays neither the shutdown nor the end of an old connection.
 #[tokio::test]
 async fn a_watch_ends_when_its_connection_closes() {
     const NEVER: &[(&str, &str)] = &[("drain.timeout", "1h"), ("connection.max_age_grace", "1h")];
@@ -100,7 +100,7 @@ async fn a_deadline_ends_a_call_with_deadline_exceeded() {
     assert_eq!(status.get_error_details().error_info().unwrap().reason, "DEADLINE_EXCEEDED");
 }
 
-/// Neither a read nor a write that was not sent can have been executed, whoever notices first that it is too late.
+/// Neither a read nor a write that was not sent can have been executed, whichever side notices the deadline first.
 #[tokio::test]
 async fn a_deadline_leaves_no_doubt_where_nothing_was_written() {
     let (base_url, _listener) = silent().await;
@@ -191,7 +191,7 @@ async fn more_calls_than_there_is_room_for_are_refused_with_a_pause() {
     served.abort();
 }
 
-/// A page, a scanner or a mistaken client gets what HTTP has for them, and is no call that somebody made.
+/// A page, a scanner or a mistaken client gets an HTTP error, and is not counted as a call.
 #[tokio::test]
 async fn only_post_requests_are_calls() {
     const PATH: &str = "/tencentim.group.v1.GroupService/GetGroup";

@@ -40,7 +40,7 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
 }
 
-/// The settings that every test starts from: any free port, and no pauses on the way down.
+/// The settings that every test starts from: any free port, and no pauses at shutdown.
 pub fn settings(more: &[(&str, &str)]) -> Config {
     settings_with(more, None)
 }

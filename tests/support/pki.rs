@@ -81,7 +81,7 @@ impl Pki {
         Gateway::start("http://127.0.0.1:1", &all).await
     }
 
-    /// Connects and shows a certificate, if there is one; also tells which certificate the server showed.
+    /// Connects and shows a certificate, if there is one; also returns the certificate that the server showed.
     pub async fn connect(&self, gateway: &Gateway, client: Option<&Pair>) -> Result<(Channel, Vec<u8>), String> {
         let mut roots = RootCertStore::empty();
         roots.add(self.ca.der().clone()).unwrap();

@@ -1,4 +1,4 @@
-//! The gateway as a process of its own, so that its memory, its log and its way down can be seen.
+//! The gateway as a separate process, so that its memory, its log and its shutdown can be seen.
 
 use std::fs::File;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! A gateway in front of a sandbox of its own.
+//! A gateway in front of its own sandbox.
 
 use contract::pb;
 use prost_reflect::{DynamicMessage, MethodDescriptor};

@@ -1,5 +1,5 @@
 //! Listens to everything that the tests make the gateway say, and ends the test run when a secret is among it: log lines and
-//! spans at every level, panics, metrics, errors, and the logs and exported spans of gateways that are processes of their own.
+//! spans at every level, panics, metrics, errors, and the logs and exported spans of gateways in separate processes.
 //!
 //! Secrets are known by their looks, so that those which a test makes up as it runs need not be told.
 
@@ -73,7 +73,7 @@ pub fn check(what: &str, text: &str) {
         let place = secret.as_ptr() as usize - text.as_ptr() as usize;
         let before: String = text[..place].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
         // Not by a macro, whose output a test that has not failed keeps to itself.
-        let _ = writeln!(std::io::stderr(), "\n{what} tells a secret after: {before}");
+        let _ = writeln!(std::io::stderr(), "\n{what} holds a secret after: {before}");
         std::process::abort();
     }
 }

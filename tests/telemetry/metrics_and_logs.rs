@@ -116,8 +116,8 @@ async fn the_admin_port_tells_state_version_and_settings() {
     assert_eq!(gateway.ask("/livez").await.status(), 200);
 }
 
-/// One line for each call, with all that is needed to find it again. Probes and tools that read descriptors are not told
-/// of unless somebody wants to know.
+/// One line for each call, with all that is needed to find it again. Probes and tools that read descriptors are logged
+/// at debug only.
 #[tokio::test]
 async fn a_call_is_one_line() {
     let sandbox = sandbox::start(Settings { auto_import: true, ..Settings::default() }).await.unwrap();
@@ -216,7 +216,7 @@ fn rare_events_are_counted_from_zero() {
     }
 }
 
-/// A level alone is the gateway's: whoever looks for a fault is not drowned in what HTTP/2 says.
+/// A level alone is the gateway's: the log is not flooded with lines about HTTP/2.
 #[tokio::test]
 async fn a_level_is_that_of_the_gateway() {
     let mut gateway = Process::start(NOWHERE, &["--log-level", "debug"]).await;

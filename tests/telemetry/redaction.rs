@@ -179,7 +179,7 @@ async fn nothing_that_is_said_holds_a_secret() {
     for secret in secrets {
         if let Some(place) = said.find(&secret) {
             let line = said[..place].rsplit('\n').next().unwrap_or_default();
-            panic!("a secret is told after: {line}");
+            panic!("a secret appears after: {line}");
         }
     }
 }
@@ -193,7 +193,7 @@ fn heard(status: &Status) -> String {
 const CANARY: &str = "canary-3b1f";
 const CHILD: &str = "REDACTION_TEST_CHILD";
 
-/// The panic happens in a process of its own, whose log is the gateway's.
+/// The panic happens in a separate process, whose log is the gateway's.
 #[test]
 fn what_a_panic_says_stays_inside() {
     let output = Command::new(std::env::current_exe().unwrap())

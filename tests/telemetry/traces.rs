@@ -118,7 +118,7 @@ async fn a_call_is_a_span_and_each_attempt_one_below_it() {
         assert_eq!(server.name, "tencentim.group.v1.GroupService/GetGroup");
         assert_eq!(server.kind(), SpanKind::Server);
         assert_eq!(attributes(&server.attributes)["rpc.grpc.status_code"], grpc);
-        assert!(!failed(server), "the caller's own fault is none of the server's");
+        assert!(!failed(server), "a mistake of the caller is not an error of the server");
         let [attempt] = attempts.as_slice() else { panic!("{attempts:?}") };
         assert_eq!(attempt.name, "group_open_http_svc/get_group_info");
         assert_eq!(attempt.kind(), SpanKind::Client);

@@ -79,7 +79,7 @@ async fn a_group_does_not_leave_a_jam_in_a_burst() {
     assert!(busiest_second(&one) <= 40, "{}", busiest_second(&one));
 }
 
-/// Lets `tickets` wait together and tells in which order their callers pass.
+/// Lets `tickets` wait together and returns the order in which they pass.
 async fn order(pacer: &Arc<LanePacer>, callers: Vec<(&'static str, Priority)>) -> Vec<&'static str> {
     let (passed, mut order) = mpsc::unbounded_channel();
     for (caller, priority) in callers {
@@ -140,7 +140,7 @@ async fn waiting_that_would_pass_the_deadline_is_refused_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_goes_away_leaves_the_queue() {
+async fn a_cancelled_call_leaves_the_queue() {
     let pacer = pacer();
     pacer.acquire(ticket(&SLOW, "g", "a")).await.unwrap();
     let impatient: Vec<_> = (0..50)

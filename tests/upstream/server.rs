@@ -96,7 +96,7 @@ impl Server {
     }
 }
 
-/// A port on which nobody listens.
+/// A port on which no process listens.
 pub async fn dead_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     format!("http://{}", listener.local_addr().unwrap())

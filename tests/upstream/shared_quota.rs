@@ -137,7 +137,7 @@ async fn without_redis_each_replica_keeps_to_its_share() {
 
     let started = Instant::now();
     pass(&replica, 20).await;
-    assert!(*degraded.borrow_and_update(), "the fall back is told");
+    assert!(*degraded.borrow_and_update(), "the fall back is reported");
     let half = INTERVAL * 2;
     assert!(started.elapsed() >= half * (20 - BURST), "{:?}", started.elapsed());
 
@@ -158,8 +158,8 @@ async fn a_redis_that_hangs_holds_no_call() {
     let started = Instant::now();
     let calls = 20;
     pass(&replica, calls).await;
-    assert!(*degraded.borrow_and_update(), "the fall back is told");
-    // The share of one of two replicas, and what asking in vain takes: a fifth of a second, once each second.
+    assert!(*degraded.borrow_and_update(), "the fall back is reported");
+    // The share of one of two replicas, and the time of failed attempts: a fifth of a second, once each second.
     let expected = INTERVAL * 2 * calls + Duration::from_millis(200) * 3;
     assert!(started.elapsed() < expected + Duration::from_secs(2), "{:?}", started.elapsed());
     redis.signal("-CONT");
@@ -168,7 +168,7 @@ async fn a_redis_that_hangs_holds_no_call() {
     }
 }
 
-/// Somebody else's value under a key of the quota stops nothing, and is written over.
+/// A foreign value under a key of the quota stops nothing, and is overwritten.
 #[tokio::test]
 async fn what_is_no_time_counts_as_a_full_bucket() {
     let redis = Redis::start(free_port()).await;
@@ -213,7 +213,7 @@ async fn a_clock_that_goes_back_refuses_nobody() {
     assert!(!*degraded.borrow(), "Redis was asked");
 }
 
-/// Whoever flushes Redis gives each command one burst, and takes the script away, which is sent again.
+/// Flushing Redis gives each command one burst and removes the script, which is sent again.
 #[tokio::test]
 async fn a_flushed_redis_goes_on() {
     let redis = Redis::start(free_port()).await;
@@ -238,14 +238,14 @@ async fn a_redis_that_refuses_counts_as_away() {
     pass(&replica, 1).await;
     redis.command(&["REPLICAOF", "127.0.0.1", "1"]).await;
     pass(&replica, 5).await;
-    assert!(*degraded.borrow_and_update(), "the fall back is told");
+    assert!(*degraded.borrow_and_update(), "the fall back is reported");
     redis.command(&["REPLICAOF", "NO", "ONE"]).await;
     while *degraded.borrow_and_update() {
         pass(&replica, 1).await;
     }
 }
 
-/// Two gateways, each a process of its own, hurry calls through one sandbox, which refuses what exceeds Tencent's rate (two
+/// Two gateways, each a separate process, hurry calls through one sandbox, which refuses what exceeds Tencent's rate (two
 /// a second, for slow machines to come up to it). How many it refuses.
 async fn refused(redis: Option<&str>) -> u64 {
     let sandbox = Sandbox::start_with(sandbox::Settings { rate_scale: 0.01, ..unpaced() }).await;

@@ -152,7 +152,7 @@ async fn a_restart_with_other_flags_keeps_everything() {
     }
 }
 
-/// What a full disk keeps from being written is served to nobody, and after a restart nothing is missing that was answered.
+/// A change that a full disk keeps from being written is never visible, and after a restart nothing that was answered is missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_everything_and_says_so() {
     let directory = tempfile::tempdir().unwrap();

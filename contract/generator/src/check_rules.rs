@@ -35,7 +35,7 @@ pub fn field(model: &Model, message: &Message, field: &Field, rule: &FieldRule) 
         (both, "in and not_in contradict each other"),
         (rule.max_in_list > 0 && field.oneof.is_none(), "max_in_list is for the arms of a oneof"),
         (rule.required && always, "a plain bool is always set: required contradicts it"),
-        (rule.required && zero, "a required number must be optional, or 0 could not be told from unset"),
+        (rule.required && zero, "a required number must be optional: 0 and unset would be the same"),
         (rule.required && rule.required_unless.is_some(), "required_unless beside required: redundant"),
     ];
     let mut faults: Vec<String> =

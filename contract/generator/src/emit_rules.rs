@@ -35,7 +35,7 @@ fn check(rule: &str, arguments: &str) -> String {
     format!("        rules::{rule}({arguments}, &here, violations);\n")
 }
 
-/// The checks under a condition; nothing when there are none.
+/// The checks under a condition; empty without any.
 fn when(condition: &str, checks: &str) -> String {
     if checks.is_empty() { String::new() } else { format!("        if {condition} {{\n{checks}        }}\n") }
 }

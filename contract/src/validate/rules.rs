@@ -8,7 +8,7 @@ use prost_types::value::Kind;
 use prost_types::{Duration, Struct, Timestamp, Value};
 use serde_json::value::RawValue;
 
-use super::{Path, Violations};
+use super::violations::{Path, Violations};
 use crate::wire::paging;
 
 /// 9999-12-31T23:59:59Z, the last moment of a protobuf Timestamp.

@@ -1,4 +1,4 @@
-//! Who may call the control API, and how: a page in a browser must not reach it through its user.
+//! Which requests may reach the control API: a page in a browser must not reach it through its user.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::answer::{Refused, Shared};
 
 /// The hosts under which a listener can be called.
 pub struct Hosts {
-    /// On other addresses than loopback nobody knows the names that callers use.
+    /// On other addresses than loopback the names that callers use are unknown.
     is_checked: bool,
     allowed: Vec<String>,
 }
@@ -36,7 +36,7 @@ impl Hosts {
     }
 }
 
-/// Refuses calls for another host: a name that somebody has made to lead here. HTTP/2 without TLS is spoken by no browser.
+/// Refuses calls for another host: a foreign name that resolves to this address. HTTP/2 without TLS is spoken by no browser.
 pub async fn own_host(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
     let is_checked = hosts.is_checked && request.version() <= Version::HTTP_11;
     let host = request.headers().get(HOST).map(|host| host.to_str().unwrap_or_default());

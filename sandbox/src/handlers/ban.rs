@@ -1,4 +1,4 @@
-//! Bans: users who are put out of a group and kept out for a time.
+//! Bans: users who are removed from a group and kept out for a time.
 
 use serde_json::{Value, json};
 

@@ -19,7 +19,7 @@ const BROADCAST: &[Field] =
 pub static COMMANDS: &[Command] =
     &[Command::new("group_open_http_svc", "send_broadcast_msg", BROADCAST, send_broadcast_msg).rate(1.0).codes(code)];
 
-/// Too many calls have the code of messages, a message that is too large the common one, and a caller who is no admin that of
+/// Too many calls have the code of messages, a message that is too large the common one, and a caller who is not an admin that of
 /// what is not allowed.
 fn code(error: &ApiError) -> i64 {
     match error.code {

@@ -14,7 +14,7 @@ use crate::state::message::{Message, MessageState};
 
 const SERVICE: &str = "openim_msg_ext_http_svc";
 
-/// `Seq` is what members are held to; every caller here is an app admin, whose `Seq` nobody looks at.
+/// `Seq` is what members are held to; every caller here is an app admin, whose `Seq` is not checked.
 const PAIR: &[Field] = &[req("Key", Bytes(100)), opt("Value", Bytes(1_000)), opt("Seq", U32).ignored()];
 const SET: &[Field] =
     &[req("GroupId", Text), req("MsgSeq", U32), req("OperateType", U32), opt("ExtensionList", Objects(PAIR))];

@@ -58,7 +58,7 @@ fn get_appid_group_list(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
         Some(name) => GroupType::parse(name),
         None => None,
     };
-    // The cursor is the last number shown, moved up so that nobody takes it for an offset.
+    // The cursor is the last number shown, moved up so that it cannot be mistaken for an offset.
     let mut numbers = ctx.app.numbers_after(next >> 32, kind);
     let page: Vec<u64> = numbers.by_ref().take(limit as usize).collect();
     let next = match (numbers.next(), page.last()) {

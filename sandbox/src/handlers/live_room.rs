@@ -259,7 +259,7 @@ fn named_robots(body: &Body) -> Result<Vec<&str>, ApiError> {
     Ok(robots)
 }
 
-/// These commands have no code of their own for an account that is not there.
+/// These commands have no special code for an unknown account.
 fn known(ctx: &mut Ctx<'_>, user: &str, field: &str) -> Result<Id, ApiError> {
     ctx.account(user).ok_or_else(|| ApiError::field(field, "names an account that does not exist"))
 }

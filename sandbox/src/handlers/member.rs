@@ -143,7 +143,7 @@ fn tell_joined(ctx: &mut Ctx<'_>, body: &Body, added: &[&str]) -> Result<(), Api
     let kind = group.kind;
     if !switch(body, "Silence") {
         group.store_member_notice(now);
-        // A Work group that nobody has written in stays silent.
+        // A Work group without a message stays silent.
         if group.active && kind.stores_member_notices() {
             let content = json!({"Event": "MembersJoined", "MemberList": member_list(added.iter().copied())});
             ctx.events.deliver(DeliveryKind::Tip, id, Audience::Members, content);
@@ -161,7 +161,7 @@ fn tell_joined(ctx: &mut Ctx<'_>, body: &Body, added: &[&str]) -> Result<(), Api
     Ok(())
 }
 
-/// Tells the webhook that a group is full, or turned somebody away.
+/// Reports to the webhook that a group is full, or refused a user.
 fn tell_full(ctx: &mut Ctx<'_>, id: &str, turned_away: bool, grew: bool) {
     let is_full = ctx.app.group(id).is_ok_and(Group::is_full);
     if turned_away || (grew && is_full) {
@@ -322,7 +322,7 @@ fn modify_group_member_info(ctx: &mut Ctx<'_>, body: &Body) -> Outcome {
     if role.is_some() && (!group.kind.has_admins() || member.role == Role::Owner) {
         return Err(ApiError::not_allowed("the role of this member cannot be set"));
     }
-    // "0 lifts the mute", which nobody there has.
+    // "0 lifts the mute", which no user there has.
     if unsigned(body, "MuteTime").is_some_and(|seconds| seconds > 0) && !group.kind.can_mute() {
         return Err(ApiError::not_allowed("a Work group knows no muting"));
     }

@@ -215,7 +215,7 @@ impl App {
         }
     }
 
-    /// A server-made id; nobody else can choose one of its form.
+    /// A server-made id; callers cannot choose one of its form.
     pub fn make_topic_id(&mut self, group: &str) -> String {
         self.ids_made += 1;
         server_topic_id(self.seed ^ self.sdkappid, self.ids_made, group)
@@ -253,7 +253,7 @@ impl App {
         Some(group)
     }
 
-    /// Whether a deleted account of this name was deleted so lately that nobody can have it.
+    /// Whether a deleted account of this name was deleted so lately that it cannot be taken yet.
     pub fn is_resting(&self, user: &str, now: i64, limits: &Limits) -> bool {
         self.deleted.get(user).is_some_and(|deleted| now < deleted + limits.deleted_days * 86_400)
     }

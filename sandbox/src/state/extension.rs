@@ -23,7 +23,7 @@ pub struct Extensions {
     /// Of the message as a whole: one more with each call. Webhooks alone carry it.
     #[serde(default)]
     pub version: u64,
-    /// The running minute and its writes. Like every rate it starts anew with the process.
+    /// The running minute and its writes. Like every rate it starts again with the process.
     #[serde(skip)]
     minute: (i64, u32),
 }

@@ -78,7 +78,7 @@ pub struct Group {
     pub attributes: Attributes,
     #[serde(default)]
     pub counters: BTreeMap<String, i64>,
-    /// Ends of bans; a ban that is over keeps nobody out.
+    /// Ends of bans; a ban that is over has no effect.
     #[serde(default)]
     pub bans: BTreeMap<Id, i64>,
     /// Clients cannot load messages up to this number.
@@ -195,7 +195,7 @@ impl Group {
             || self.permission_groups.grant(&member.id, right, topic, self.default_permission)
     }
 
-    /// Stores the notice of a join or leave where the type has one; it counts as unread for nobody.
+    /// Stores the notice of a join or leave where the type has one; it does not count as unread.
     pub fn store_member_notice(&mut self, now: i64) {
         if self.active && self.kind.stores_member_notices() {
             self.history.push(Message::new(None, now, 0, "[]"), false);

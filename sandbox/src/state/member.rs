@@ -111,7 +111,7 @@ impl Member {
 type Place = (u64, Id);
 
 /// Members by name, and their order as sorted vectors: positions are found by arithmetic, a joining member is appended, and
-/// only a leaving one moves what follows.
+/// only a leaving one moves the later ones.
 #[derive(Debug, Default, Deserialize)]
 #[serde(from = "Vec<Member>")]
 pub struct Roster {

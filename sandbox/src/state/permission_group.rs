@@ -113,7 +113,7 @@ impl PermissionGroups {
         (page, next)
     }
 
-    /// Takes somebody who leaves the community out of every permission group.
+    /// Removes a user who leaves the community from every permission group.
     pub fn forget(&mut self, user: &str) {
         for group in &mut self.groups {
             group.members.remove(user);

@@ -55,7 +55,7 @@ struct Entry {
     until: i64,
 }
 
-/// Somebody who is online.
+/// A user who is online.
 #[derive(Debug, Clone)]
 pub struct Online {
     pub id: Id,
@@ -94,7 +94,7 @@ impl Presence {
         self.present.get(user).or_else(pinned).map(|entry| entry.stamp)
     }
 
-    /// Everybody who is online, the latest first.
+    /// All users who are online, the latest first.
     pub fn online(&self, now: i64) -> impl Iterator<Item = Online> + '_ {
         let arrivals = self.arrivals.iter().rev().filter(move |(stamp, id)| self.came(id, now) == Some(**stamp));
         arrivals.map(|(stamp, id)| Online { id: id.clone(), stamp: *stamp })

@@ -56,7 +56,7 @@ impl Topic {
         self.read_by_all = self.history.last_seq();
     }
 
-    /// Notes that a user sent the message `seq`: who had read everything before it still has.
+    /// Notes that a user sent the message `seq`: a user who had read everything before it still has.
     pub fn note_sent(&mut self, user: &Id, seq: u64) {
         if self.read_seq(user) + 1 == seq {
             self.reads.insert(user.clone(), seq);

@@ -126,7 +126,7 @@ fn one(id: &str, found: Option<pb::GroupResult>) -> pb::BatchGetGroupsResult {
             members: result.members,
         },
         Some(result) => failed(id, batch::refused(result.error_code.into(), &result.error_message)),
-        None => failed(id, batch::unnamed()),
+        None => failed(id, batch::unread()),
     }
 }
 

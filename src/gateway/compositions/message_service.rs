@@ -98,8 +98,7 @@ fn down_to((min_seq, min_time): (u64, i64), reply: pb::ListMessagesResponse) -> 
     let whole = reply.messages.len();
     let below = |message: &pb::HistoryMessage| message.seq > 0 && message.seq < min_seq;
     let early = |message: &pb::HistoryMessage| message.send_time.is_some_and(|time| time.seconds < min_time);
-    let items: Vec<_> =
-        reply.messages.into_iter().take_while(|message| !below(message) && !early(message)).collect();
+    let items: Vec<_> = reply.messages.into_iter().take_while(|message| !below(message) && !early(message)).collect();
     let reached = items.len() < whole || items.iter().any(|message| message.seq > 0 && message.seq <= min_seq);
     Page { items, next: if reached { String::new() } else { reply.next_page_token } }
 }

@@ -6,27 +6,17 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::Unknown;
-use super::jwt::CALLER_PREFIX;
+use super::grant::Grant;
 use super::keys::{self, KeyHash};
-use super::scopes::{self, Permission};
-use contract::command::{Method, Scope};
+use super::scopes;
+use super::unknown::Unknown;
+use contract::command::Method;
 
 /// Everybody who may call.
 #[derive(Debug, Default)]
 pub struct Callers {
     keys: HashMap<String, Key>,
     identities: Vec<(String, Arc<Grant>)>,
-}
-
-/// What a caller may.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// Name in logs and limits. Several keys may share one.
-    pub caller: Arc<str>,
-    permissions: Vec<Permission>,
-    /// Tencent applications; `None` means just the default one.
-    apps: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -113,7 +103,7 @@ impl Callers {
         let identities = self.identities.iter().map(|(uri, grant)| (format!("identity `{uri}`"), grant));
         let mut unknown = Vec::new();
         for (place, grant) in keys.chain(identities) {
-            let apps = grant.apps.iter().flatten().filter(|app| *app != "*" && !known.contains(*app));
+            let apps = grant.unknown_apps(known);
             unknown.extend(apps.map(|app| format!("{place}: there is no application `{app}`")));
         }
         unknown.sort();
@@ -149,47 +139,6 @@ impl Key {
         let expires = entry.expires.as_deref().map(instant).transpose()?;
         let grant = Arc::new(Grant::new(&entry.caller, &entry.scopes, entry.apps.clone(), methods)?);
         Ok(Self { hash, expires, grant })
-    }
-}
-
-impl Grant {
-    fn new(caller: &str, scopes: &[String], apps: Option<Vec<String>>, methods: &[Method]) -> Result<Self, String> {
-        if caller.is_empty() {
-            return Err("the caller has no name".to_owned());
-        }
-        if caller.starts_with(CALLER_PREFIX) {
-            return Err(format!("names that begin with `{CALLER_PREFIX}` are those of tokens"));
-        }
-        if apps.as_ref().is_some_and(Vec::is_empty) {
-            return Err("`apps` names no application; leave it out for the default one".to_owned());
-        }
-        let permissions = scopes.iter().map(|text| Permission::parse(text, methods)).collect::<Result<_, _>>()?;
-        Ok(Self { caller: caller.into(), permissions, apps })
-    }
-
-    /// For the caller of a token with these scopes and applications.
-    pub(super) fn of_token(caller: &str, scopes: &[Scope], apps: Option<Vec<String>>) -> Self {
-        let permissions = scopes.iter().copied().map(Permission::Scope).collect();
-        Self { caller: caller.into(), permissions, apps }
-    }
-
-    /// Whether the caller may call a method.
-    pub fn allows(&self, method: &Method) -> bool {
-        self.permissions.iter().any(|permission| permission.allows(method))
-    }
-
-    /// The one of the `known` applications for a call that names `wanted`, or none; `None` when the caller may not use
-    /// it. A caller without the default application gets the first of its own.
-    pub fn app<'a>(&'a self, wanted: Option<&'a str>, default: &'a str, known: &BTreeSet<String>) -> Option<&'a str> {
-        let allowed = |app: &str| match &self.apps {
-            None => app == default,
-            Some(apps) => apps.iter().any(|allowed| allowed == app || allowed == "*"),
-        };
-        match wanted {
-            Some(wanted) => Some(wanted).filter(|wanted| allowed(wanted) && known.contains(*wanted)),
-            None if allowed(default) => Some(default),
-            None => self.apps.iter().flatten().find(|app| known.contains(*app)).map(String::as_str),
-        }
     }
 }
 

@@ -8,10 +8,10 @@ use jsonwebtoken::{Header, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::Unknown;
-use super::callers::Grant;
+use super::grant::{CALLER_PREFIX, Grant};
 use super::jwks::Jwks;
 use super::signatures;
+use super::unknown::Unknown;
 use crate::config::Jwt as Settings;
 use crate::server::places::{Fairness, Places};
 use contract::command::Scope;
@@ -39,9 +39,6 @@ struct Claims {
     others: Map<String, Value>,
 }
 
-/// Tells the names of tokens from those of the callers file: whoever issues tokens does not know the latter, and must not
-/// share their limits.
-pub const CALLER_PREFIX: &str = "jwt:";
 /// A longer name is no name for logs.
 const LONGEST_CALLER: usize = 256;
 /// Calls that wait for keys at once. Anybody can make one up, and nothing else bounds callers that are not known.

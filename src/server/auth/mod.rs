@@ -1,11 +1,13 @@
 //! Who calls, and what they may.
 
 mod callers;
+mod grant;
 mod jwks;
 mod jwt;
 pub mod keys;
 mod scopes;
 mod signatures;
+mod unknown;
 mod xfcc;
 
 use std::collections::BTreeSet;
@@ -14,16 +16,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, header};
 use ipnet::IpNet;
 
-use super::connection::Peer;
+use super::peer::Peer;
 use crate::config::Auth as Settings;
-pub use callers::{Callers, Grant};
+pub use callers::Callers;
 use contract::command::Method;
+pub use grant::Grant;
 pub use jwks::{Jwks, Source};
 pub use jwt::{Full, Tokens};
 pub use scopes::Permission;
+pub use unknown::Unknown;
+pub use xfcc::XFCC;
 
 /// Finds out who calls: from a file of callers that can be replaced while serving, and from tokens.
 #[derive(Debug)]
@@ -32,30 +37,6 @@ pub struct Authenticator {
     tokens: Option<Tokens>,
     xfcc_peers: Vec<IpNet>,
 }
-
-/// Why a caller is not known. What it showed is never repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unknown {
-    /// It showed nothing.
-    NoCredential,
-    /// It showed something that is no Bearer key.
-    NotBearer,
-    /// There is no such key.
-    WrongKey,
-    /// There was such a key.
-    ExpiredKey,
-    /// Its token is broken, of another issuer, or for somebody else.
-    WrongToken,
-    /// Its token names a signing key that is not known.
-    UnknownSigner,
-    /// Its token was good once.
-    ExpiredToken,
-    /// Its certificate carries no identity that is listed.
-    UnknownIdentity,
-}
-
-/// Set by proxies that ended a TLS connection for us.
-pub const XFCC: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 impl Authenticator {
     /// Starts with the callers of a file's text.
@@ -135,22 +116,6 @@ impl Authenticator {
         // An IPv4 address that came through an IPv6 socket counts as IPv4.
         let address = address.to_canonical();
         self.xfcc_peers.iter().any(|network| network.contains(&address))
-    }
-}
-
-impl Unknown {
-    /// What the caller is told.
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::NoCredential => "no credential; send `authorization: Bearer KEY`, or a client certificate",
-            Self::NotBearer => "the authorization is not of the form `Bearer KEY`",
-            Self::WrongKey => "the key is not known",
-            Self::WrongToken => "the token is not valid here",
-            Self::UnknownSigner => "the key that signed the token is not known",
-            Self::ExpiredToken => "the token has expired",
-            Self::ExpiredKey => "the key has expired",
-            Self::UnknownIdentity => "the identity of the client certificate is not known",
-        }
     }
 }
 

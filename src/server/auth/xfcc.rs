@@ -1,9 +1,11 @@
 //! `x-forwarded-client-cert`, as Envoy writes it: one element for each proxy, `Key=Value` pairs in each.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-use super::XFCC;
 use crate::server::spiffe;
+
+/// Set by proxies that ended a TLS connection for us.
+pub const XFCC: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 /// The SPIFFE identity of the client that the nearest proxy saw: the last element, since each proxy appends its own. A value
 /// that is not quoted as it must be has none: readers could see different elements in it.

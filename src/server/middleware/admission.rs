@@ -18,8 +18,8 @@ use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Limits;
 use crate::context::CallContext;
 use crate::server::catalog::Family;
-use crate::server::connection::Peer;
 use crate::server::error_response::error_response;
+use crate::server::peer::{HealthOnly, Peer};
 use crate::server::places::{Activity, Busy, Fairness, Place, Places};
 use crate::server::streams;
 use crate::status::Problem;
@@ -41,10 +41,6 @@ pub struct Admission {
     watches: Places,
     reflections: Places,
 }
-
-/// On a connection beyond the limit, which only health is answered on.
-#[derive(Debug, Clone, Copy)]
-pub struct HealthOnly;
 
 /// What a call holds until its response has been sent.
 struct Held {

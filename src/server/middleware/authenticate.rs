@@ -15,8 +15,8 @@ use super::stack::{Middleware, Next, ResponseFuture};
 use crate::context::{CallContext, Identity};
 use crate::server::auth::{Authenticator, Full, Grant, XFCC};
 use crate::server::catalog::Family;
-use crate::server::connection::Peer;
 use crate::server::error_response::error_response;
+use crate::server::peer::Peer;
 use crate::status::{Problem, Violation};
 use contract::pb::ErrorReason;
 

@@ -14,8 +14,8 @@ use super::stack::{Middleware, Next, ResponseFuture};
 use crate::config::Deadline as Settings;
 use crate::context::CallContext;
 use crate::server::catalog::{Family, Kind};
-use crate::server::connection::Peer;
 use crate::server::error_response::error_response;
+use crate::server::peer::Peer;
 use crate::status::{Problem, Violation};
 use contract::command::Safety;
 

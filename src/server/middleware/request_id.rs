@@ -8,7 +8,7 @@ use tonic::body::Body;
 use super::stack::{Middleware, Next, ResponseFuture};
 use crate::context::CallContext;
 use crate::server::catalog::Catalog;
-use crate::server::connection::Peer;
+use crate::server::peer::Peer;
 
 /// Starts the call's context.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use super::{Course, Upstream};
 use crate::upstream::{Call, Fault};
 use contract::command::{Command, Safety};
 use contract::pb::GroupType;
-use contract::wire::{JsonEnum, Reply, Unreadable, decode_verdict};
+use contract::wire::{JsonEnum, Unreadable, decode_verdict};
 
 /// Commands, and the code by which they are refused as a whole when the work is done. Only codes that cannot mean anything
 /// else.
@@ -298,9 +298,8 @@ impl Upstream {
         let look = Call { command, body: Bytes::from(body.to_string()), safety: command.safety, ..call.clone() };
         Box::pin(async move {
             let decode = |body: &[u8]| {
-                let Reply { error_code, error_info, drift, .. } = decode_verdict(body)?;
                 let message: Value = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
-                Ok(Reply { error_code, error_info, message, drift })
+                Ok(decode_verdict(body)?.map(|()| message))
             };
             self.call(look, decode).await.map_err(|error| unseen(error.fault))
         })

@@ -18,7 +18,7 @@ use crate::support::process::{PATIENCE, Process};
 
 const CALLERS: usize = 32;
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Who comes at once, while nobody answers. The gateway as it is shipped serves 1,024 at once.
+/// Callers at once, while Tencent does not answer. By default the gateway serves 1,024 at once.
 const CROWD: usize = 2_048;
 const SERVED: usize = 1_024;
 /// Connections of the crowd.
@@ -34,7 +34,7 @@ async fn start(address: std::net::SocketAddr) -> Running {
         .unwrap()
 }
 
-/// Quick and clear errors, a bounded queue, steady readiness, and no restart: first nobody listens, then somebody does and
+/// Quick and clear errors, a bounded queue, steady readiness, and no restart: first no process listens, then one does and
 /// never says a word.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_half_a_minute_passes_without_a_restart() {
@@ -89,7 +89,7 @@ async fn an_outage_of_half_a_minute_passes_without_a_restart() {
     gateway.stop().await;
 }
 
-/// What a read is told while Tencent is gone.
+/// What a read returns while Tencent is gone.
 fn judge(status: &Status) {
     let codes = [Code::Unavailable, Code::DeadlineExceeded, Code::ResourceExhausted];
     assert!(codes.contains(&status.code()), "{status:?}");
@@ -98,7 +98,7 @@ fn judge(status: &Status) {
     assert!(outcome == "not_executed" || status.code() == Code::DeadlineExceeded && outcome == "unknown", "{status:?}");
 }
 
-/// More calls at once than the gateway serves: those beyond are refused at once, and told when to come again.
+/// More calls at once than the gateway serves: those beyond are refused at once, with the time to wait.
 async fn crowd(gateway: &Process) {
     let callers = futures::future::join_all((0..CONNECTIONS).map(|_| Caller::connect(gateway.address()))).await;
     let calls = (0..CROWD).map(|number| {

@@ -102,7 +102,7 @@ async fn repeating_a_ban_restarts_it_with_the_new_duration() {
     sandbox.advance(90).await;
     sandbox.ok("ban_group_member", ban("g", "bob", 30)).await;
     assert_eq!(list(&sandbox, "g").await, [("bob".to_owned(), NOW + 120)]);
-    // A choice: no time at all puts out, and keeps nobody out.
+    // A choice: a duration of 0 removes the user and does not ban.
     sandbox.ok("ban_group_member", ban("g", "bob", 0)).await;
     assert_eq!(list(&sandbox, "g").await, []);
     sandbox.ok("ban_group_member", ban("g", "carol", u64::from(u32::MAX))).await;

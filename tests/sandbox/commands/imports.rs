@@ -92,7 +92,7 @@ async fn unread_counts_are_set_after_the_messages() {
         .await;
 }
 
-/// set_unread_msg_num: "Set one member's number of unread messages", whatever lies among the last messages and counts for nobody;
+/// set_unread_msg_num: "Set one member's number of unread messages", even when the last messages include ones that do not count;
 /// "sets the member's read number to NextMsgSeq - 1 - UnreadMsgNum". import_group_member: UnreadMsgNum likewise.
 #[tokio::test]
 async fn an_unread_count_reads_back_as_it_was_set() {

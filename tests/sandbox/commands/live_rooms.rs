@@ -222,7 +222,7 @@ async fn robots_are_online_without_joining() {
     sandbox.advance(60).await;
     sandbox.ok_at(SERVICE, "add_robots", robots.clone()).await;
     let listed = sandbox.ok_at(SERVICE, "get_members", json!({"GroupId": "room", "Timestamp": 0})).await;
-    assert_eq!(listed["MemberList"][0]["JoinTime"], NOW, "who is there already came when it came");
+    assert_eq!(listed["MemberList"][0]["JoinTime"], NOW, "a user who is there already keeps the time of arrival");
     sandbox.ok_at(SERVICE, "del_robots", robots.clone()).await;
     assert!(page(&sandbox, 0, None).await.0.is_empty());
     sandbox.ok_at(SERVICE, "modify_user_info", mark(1, &[("bot1", &[500])])).await;

@@ -292,7 +292,7 @@ async fn mutes_run_out_and_outlive_leaving() {
     sandbox.send("g", "carol", 2).await;
 }
 
-/// "Community answers carry Next; pass it back unchanged": members who leave between two pages hide nobody.
+/// "Community answers carry Next; pass it back unchanged": members who leave between two pages hide no other.
 #[tokio::test]
 async fn a_community_is_paged_by_place_and_not_by_offset() {
     let sandbox = Sandbox::start().await;

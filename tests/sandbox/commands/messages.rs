@@ -400,7 +400,7 @@ async fn clients_get_no_notice_of_a_deletion_by_sender() {
 }
 
 /// group_msg_get_simple: "system tips such as joins and profile changes are the messages marked IsSystemMsg 1": a choice, only
-/// joins and removals are stored; a profile change is told to clients and takes no number.
+/// joins and removals are stored; a profile change is sent to clients and takes no number.
 #[tokio::test]
 async fn stored_tips_are_marked_is_system_msg_1() {
     let sandbox = Sandbox::start().await;

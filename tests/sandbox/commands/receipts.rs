@@ -96,7 +96,7 @@ async fn reporting_fires_the_after_read_receipt_callback() {
     assert!(told["EventTime"].is_string());
 }
 
-/// Who may report, how many messages, and in which groups.
+/// Which members may report, how many messages, and in which groups.
 #[tokio::test]
 async fn only_members_report_up_to_50_messages_in_groups_that_have_receipts() {
     let sandbox = Sandbox::start().await;
@@ -185,7 +185,7 @@ async fn the_cursor_is_an_opaque_decimal_string_and_the_last_page_carries_0() {
     assert_eq!((&first["UnreadList"], &first["IsFinish"]), (&json!([{"Unread_Account": "bob"}]), &json!(0)));
     let cursor = first["Cursor"].as_str().unwrap();
     assert!(cursor.parse::<u64>().unwrap() > 0);
-    // Whoever reads in between moves nobody off a page.
+    // A member who reads in between moves no other one off a page.
     sandbox.ok("group_msg_receipt", report("bob", &[seq])).await;
     let last = sandbox.ok("get_group_msg_receipt_detail", detail(seq, 1, cursor, 1)).await;
     assert_eq!(last["UnreadList"], json!([{"Unread_Account": "carol"}]));

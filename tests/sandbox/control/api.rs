@@ -295,7 +295,7 @@ async fn server_made_ids_follow_from_the_seed() {
     assert_ne!(ids[0], ids[2]);
 }
 
-/// Whoever refuses (a handler or the framework), the reason is told in JSON.
+/// Every refusal, of a handler or of the framework, has its reason in JSON.
 #[tokio::test]
 async fn every_refusal_is_json_and_says_why() {
     let sandbox = with_group().await;

@@ -73,7 +73,7 @@ async fn curl(sandbox: &Sandbox, folder: &Path, words: &[String]) -> String {
             "-H" => headers.push(value()),
             "-o" => output = Some(value()),
             "-w" => format = value(),
-            // Nobody listens where the page says that nobody does.
+            // No process listens where the page says that none does.
             "-d" => data = Some(value().replacen("127.0.0.1:9000", "127.0.0.1:1", 1).into_bytes()),
             "--data-binary" => data = Some(std::fs::read(folder.join(value().strip_prefix('@').unwrap())).unwrap()),
             flag if flag.starts_with('-') => panic!("what is {flag}?"),

@@ -1,4 +1,4 @@
-//! What protects the sandbox's ports: who may call the control API, how large a body may be, and how many connections may wait.
+//! What protects the sandbox's ports: against foreign pages, large bodies, and too many connections.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use crate::client::PATIENCE;
 /// The query and the body of one webhook.
 pub type Told = (HashMap<String, String>, Value);
 
-/// A webhook server that remembers what it was told and answers as it was set to.
+/// A webhook server that keeps the webhooks it got and answers as it was set to.
 #[derive(Clone, Default)]
 pub struct Receiver {
     answers: Arc<Mutex<HashMap<String, Value>>>,

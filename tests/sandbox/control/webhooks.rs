@@ -1,4 +1,4 @@
-//! Webhooks: each statement of the reference about what is told or asked, and the log of deliveries.
+//! Webhooks: each statement of the reference about when they are called, and the log of deliveries.
 
 use sandbox::Settings;
 use serde_json::{Value, json};
@@ -110,7 +110,7 @@ async fn sending_asks_then_stores_then_tells() {
     assert_eq!(
         sandbox.history("g").await.len(),
         1,
-        "a dropped message reaches nobody, but its caller is told it was sent"
+        "a dropped message reaches no member, but its call succeeds"
     );
 }
 
@@ -341,7 +341,7 @@ async fn topics_fire_their_callbacks() {
     let expected = json!([["in", null, null], [null, "no", null], [null, null, "https://x/f.png"]]);
     assert_eq!(json!(changes), expected);
     let created = receiver.commands().iter().filter(|command| command.ends_with("AfterCreateTopic")).count();
-    assert_eq!(created, 1, "the import is not told");
+    assert_eq!(created, 1, "the import fires no webhook");
 }
 
 /// modify_group_attr, set_group_attr, delete_group_attr and clear_group_attr: "Fires Group.CallbackAfterGroupAttrChanged with

@@ -49,7 +49,7 @@ async fn every_tampered_usersig_gets_its_documented_code() {
     assert_eq!(code(&sandbox, &no_admin).await, 60010);
 }
 
-/// Whatever was signed cannot be changed afterwards, and what does not have the form of a UserSig is none.
+/// A signed text cannot be changed afterwards, and a text without the form of a UserSig is refused.
 #[tokio::test]
 async fn a_changed_claim_breaks_the_signature_and_a_changed_form_the_usersig() {
     let sandbox = Sandbox::start().await;
@@ -220,7 +220,7 @@ async fn loose_mode_accepts_unknown_keys_but_no_wrong_types() {
 }
 
 /// MsgBody[].MsgType and MsgPriority: strict mode knows the documented words alone, loose mode passes on what it does not know.
-/// get_group_attr has a service of its own, and in loose mode that of the other attribute commands, too.
+/// get_group_attr has a separate service, and in loose mode that of the other attribute commands, too.
 #[tokio::test]
 async fn loose_mode_passes_on_elements_and_words_that_it_does_not_know() {
     let loose = Sandbox::start_with(Settings { loose: true, auto_import: true, ..unpaced() }).await;

@@ -82,7 +82,7 @@ const REQUIRED: &[(&str, &[&str])] = &[
     ("get_all_robots", &[]),
 ];
 
-/// The code for a parameter that is wrong; one family of commands has codes of its own.
+/// The code for a wrong parameter; one family of commands has different codes.
 fn codes(command: &str) -> &'static [i64] {
     if command == "modify_group_msg" { &[90007, 90010] } else { &[10004] }
 }

@@ -133,7 +133,7 @@ async fn a_crash_after_any_commands_leaves_everything_that_a_snapshot_holds() {
     assert!((STEPS / 4..STEPS * 3).contains(&fine), "{fine} commands succeeded: too few or too many to prove anything");
 }
 
-/// Like `assert_eq`, but tells where the two differ.
+/// Like `assert_eq`, but shows where the two differ.
 fn assert_same(restarted: &Value, sandbox: &Value, path: &str) {
     match (restarted, sandbox) {
         (Value::Object(one), Value::Object(other)) => {

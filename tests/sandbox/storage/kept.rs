@@ -123,7 +123,7 @@ async fn a_change_that_fails_half_way_is_kept_as_far_as_it_came() {
     assert_eq!(second.info("g").await["Owner_Account"], "eve");
 }
 
-/// A first start that was killed while it was seeded had answered nobody: the next one seeds anew.
+/// A first start that was killed while it was seeded had answered no call: the next one seeds again.
 #[tokio::test]
 async fn a_first_start_that_did_not_end_is_begun_anew() {
     let directory = tempfile::tempdir().unwrap();
