@@ -66,7 +66,11 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
         place,
         "the scope is the service's: redundant, leave it out",
     );
-    faults.add_if(command.scope == Some(Scope::Read), place, "SCOPE_READ follows from NO_SIDE_EFFECTS: never written by hand");
+    faults.add_if(
+        command.scope == Some(Scope::Read),
+        place,
+        "SCOPE_READ follows from NO_SIDE_EFFECTS: never written by hand",
+    );
     faults.add_if(
         command.scope.is_some() && method.safety == Safety::Read,
         place,
@@ -78,7 +82,11 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
         return;
     };
     if !command.guarded_by.is_empty() {
-        faults.add_if(method.safety != Safety::Unsafe, place, "guarded_by on a method that may always be repeated: redundant");
+        faults.add_if(
+            method.safety != Safety::Unsafe,
+            place,
+            "guarded_by on a method that may always be repeated: redundant",
+        );
         let kind = request.field(&command.guarded_by).filter(|f| f.card == Card::Plain).map(|f| &f.kind);
         let guards = match kind {
             Some(Kind::Text) => command.guarded_value.is_empty(),

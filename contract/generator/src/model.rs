@@ -7,8 +7,9 @@ use prost_reflect::{
     MethodDescriptor, Value,
 };
 
-use crate::options::{CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Scope, Shape, ValueRule};
-use crate::{decisive, spellings};
+use crate::options::{
+    CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Scope, Shape, ValueRule,
+};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";
@@ -199,8 +200,6 @@ impl Model {
         }
         model.services.sort_by(|a, b| a.name.cmp(&b.name));
         model.mark();
-        decisive::mark(&mut model);
-        spellings::mark(&mut model);
         Ok(model)
     }
 

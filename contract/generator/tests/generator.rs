@@ -158,7 +158,10 @@ fn what_is_generated_is_what_the_snapshot_shows() {
     if std::env::var_os("UPDATE_SNAPSHOT").is_some() {
         fs::write(&path, &text).unwrap();
     }
-    assert!(fs::read_to_string(&path).unwrap() == text, "look at what changed: UPDATE_SNAPSHOT=1 cargo test -p tencent-im-contract-generator");
+    assert!(
+        fs::read_to_string(&path).unwrap() == text,
+        "look at what changed: UPDATE_SNAPSHOT=1 cargo test -p tencent-im-contract-generator"
+    );
 }
 
 #[test]
