@@ -132,7 +132,7 @@ fn refused() -> Vec<(&'static str, Value, &'static str, &'static str)> {
         ("MessageService/SendMessage", pushed(json!(1e300)), r#"offline_push.harmony["A"][0]"#, "2^53 - 1"),
         (
             "LiveRoomService/SendBroadcast",
-            unknown(json!({"a": {"b": -1e16}})),
+            json!({"elements": unknown(json!({"a": {"b": -1e16}}))["elements"]}),
             r#"elements[0].unknown.content["a"]["b"]"#,
             "2^53 - 1",
         ),
