@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::build_info;
 use crate::config::{App, Config, InProcessSandbox};
-use crate::gateway::{Gateway, MessageSizes, routes};
+use crate::gateway::{self, Gateway, MessageSizes, routes};
 use crate::server::{self, Application, Credentials};
+use crate::status::Problem;
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::pacing::Pacer;
@@ -52,6 +54,7 @@ pub enum Error {
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
 pub async fn run(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
+    tracing::info!(version = build_info::VERSION, commit = build_info::COMMIT, "starting tencent-im-grpc");
     let mut metrics = Metrics::new();
     // Before anything listens, the sandbox included.
     let credentials = Credentials::load(&config, METHODS, &metrics.server).await.map_err(server::Error::Settings)?;
@@ -126,11 +129,11 @@ fn shared_pacer(_url: &SecretString, _app: &Settings, _observer: Arc<dyn Observe
 /// Calls Tencent once, so that a wrong key or region stands in the log before the first caller meets it. It does not
 /// decide about readiness: an outage of Tencent must not keep every replica from starting.
 async fn self_test(name: String, upstream: Arc<Upstream>) {
-    match upstream.self_test().await {
+    match gateway::self_test(&upstream).await {
         Ok(()) => tracing::info!(app = name, "Tencent accepts the application's key"),
         Err(error) => {
-            let status = tonic::Status::from(error);
-            tracing::error!(app = name, error = status.message(), "Tencent does not accept the start-up call");
+            let problem = Problem::from(error);
+            tracing::error!(app = name, error = problem.message(), "Tencent does not accept the start-up call");
         }
     }
 }
@@ -160,6 +163,7 @@ async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Resu
         ..sandbox::Settings::default()
     };
     let running = sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
+    tracing::info!(api = %running.api_addr(), control = %running.control_addr(), "the sandbox serves in Tencent's place");
     let base_url: BaseUrl = format!("http://{}", running.api_addr())
         .parse()
         .map_err(|error: NotABaseUrl| Error::Sandbox(error.to_string()))?;

@@ -25,11 +25,10 @@ pub struct Reply<R> {
 }
 
 impl<R> Reply<R> {
-    /// The same reply, whose message tells how many elements were left out.
+    /// What it says of the call, without its message.
     #[must_use]
-    pub fn with_lost(self) -> Reply<(R, usize)> {
-        let lost = self.lost;
-        self.map(|message| (message, lost))
+    pub fn verdict(&self) -> Reply<()> {
+        Reply { error_code: self.error_code, error_info: self.error_info.clone(), ..Reply::default() }
     }
 
     /// The same reply with another message.
