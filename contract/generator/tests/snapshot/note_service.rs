@@ -231,10 +231,14 @@ pub static LIST_NOTES_REQUEST: Shape = Shape(&[]);
 
 // methods
 
+/// The command of `NoteService/ListNotes`.
+pub const NOTE_SERVICE_LIST_NOTES_COMMAND: Command<'static> = Command { service: "notes", name: "list_notes", label: "list_notes", safety: Safety::Read, rate_per_second: 10, group_rate_per_second: None };
 /// `NoteService/ListNotes`.
-pub const NOTE_SERVICE_LIST_NOTES: Method = Method { path: "tencentim.group.v1.NoteService/ListNotes", scope: Scope::Read, safety: Safety::Read, streaming: false, request: &shapes::LIST_NOTES_REQUEST, command: Some(Command { service: "notes", name: "list_notes", label: "list_notes", safety: Safety::Read, rate_per_second: 10, group_rate_per_second: None }) };
+pub const NOTE_SERVICE_LIST_NOTES: Method = Method { path: "tencentim.group.v1.NoteService/ListNotes", scope: Scope::Read, safety: Safety::Read, streaming: false, request: &shapes::LIST_NOTES_REQUEST, command: Some(NOTE_SERVICE_LIST_NOTES_COMMAND) };
+/// The command of `NoteService/CreateNote`.
+pub const NOTE_SERVICE_CREATE_NOTE_COMMAND: Command<'static> = Command { service: "notes", name: "create_note", label: "create_note", safety: Safety::Unsafe, rate_per_second: 200, group_rate_per_second: Some(5) };
 /// `NoteService/CreateNote`.
-pub const NOTE_SERVICE_CREATE_NOTE: Method = Method { path: "tencentim.group.v1.NoteService/CreateNote", scope: Scope::Message, safety: Safety::Unsafe, streaming: false, request: &shapes::CREATE_NOTE_REQUEST, command: Some(Command { service: "notes", name: "create_note", label: "create_note", safety: Safety::Unsafe, rate_per_second: 200, group_rate_per_second: Some(5) }) };
+pub const NOTE_SERVICE_CREATE_NOTE: Method = Method { path: "tencentim.group.v1.NoteService/CreateNote", scope: Scope::Message, safety: Safety::Unsafe, streaming: false, request: &shapes::CREATE_NOTE_REQUEST, command: Some(NOTE_SERVICE_CREATE_NOTE_COMMAND) };
 /// `NoteService/StreamNotes`.
 pub const NOTE_SERVICE_STREAM_NOTES: Method = Method { path: "tencentim.group.v1.NoteService/StreamNotes", scope: Scope::Read, safety: Safety::Read, streaming: true, request: &shapes::LIST_NOTES_REQUEST, command: None };
 /// Every method of the contract.
@@ -278,7 +282,7 @@ impl tokens::Page for pb::ListNotesResponse {
 
 impl Mapped for pb::ListNotesRequest {
     type Reply = pb::ListNotesResponse;
-    const METHOD: &'static Method = &methods::NOTE_SERVICE_LIST_NOTES;
+    const COMMAND: &'static Command<'static> = &methods::NOTE_SERVICE_LIST_NOTES_COMMAND;
     fn group_id(&self) -> Option<&str> { Some(&self.group_id) }
     #[allow(unused_variables)]
     fn finish(&self, reply: &mut Self::Reply, lost: usize) { reply.next_page_token = paging::next_offset(&self.page_token, reply.notes.len() + lost, u64::from(reply.total), false, paging::effective_size(i64::from(self.page_size), 0, 50)); }
@@ -286,7 +290,7 @@ impl Mapped for pb::ListNotesRequest {
 
 impl Mapped for pb::CreateNoteRequest {
     type Reply = pb::CreateNoteResponse;
-    const METHOD: &'static Method = &methods::NOTE_SERVICE_CREATE_NOTE;
+    const COMMAND: &'static Command<'static> = &methods::NOTE_SERVICE_CREATE_NOTE_COMMAND;
     fn group_id(&self) -> Option<&str> { Some(&self.group_id) }
     fn guarded(&self) -> bool { !self.note_id.is_empty() }
     #[allow(unused_variables)]
