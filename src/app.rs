@@ -7,8 +7,9 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::config::{App, Config, InProcessSandbox};
-use crate::gateway::{Gateway, MessageSizes, routes};
+use crate::gateway::{self, Gateway, MessageSizes, routes};
 use crate::server::{self, Application, Credentials};
+use crate::status::Problem;
 use crate::telemetry::logs::LevelHandle;
 use crate::telemetry::metrics::Metrics;
 use crate::upstream::pacing::Pacer;
@@ -126,11 +127,11 @@ fn shared_pacer(_url: &SecretString, _app: &Settings, _observer: Arc<dyn Observe
 /// Calls Tencent once, so that a wrong key or region stands in the log before the first caller meets it. It does not
 /// decide about readiness: an outage of Tencent must not keep every replica from starting.
 async fn self_test(name: String, upstream: Arc<Upstream>) {
-    match upstream.self_test().await {
+    match gateway::self_test(&upstream).await {
         Ok(()) => tracing::info!(app = name, "Tencent accepts the application's key"),
         Err(error) => {
-            let status = tonic::Status::from(error);
-            tracing::error!(app = name, error = status.message(), "Tencent does not accept the start-up call");
+            let problem = Problem::from(error);
+            tracing::error!(app = name, error = problem.message(), "Tencent does not accept the start-up call");
         }
     }
 }

@@ -10,10 +10,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tonic::{Code, Status};
+use tonic::Code;
 
-use super::Call;
 use super::pages::{Fetch, Page};
+use super::{Call, CallError};
 use crate::status::Problem;
 use contract::pb::ErrorReason;
 
@@ -147,9 +147,9 @@ impl<T, F, Fut> Fetch<T> for Anchored<T, F>
 where
     T: Send + Sync + 'static,
     F: FnMut(Call, u64, u64) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<Slice<T>, Status>> + Send,
+    Fut: Future<Output = Result<Slice<T>, CallError>> + Send,
 {
-    async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<T>, Status> {
+    async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<T>, CallError> {
         let (offset, delivered) = parse(token).unwrap_or_default();
         if self.delivered.is_empty() {
             self.delivered.extend(delivered);
@@ -199,7 +199,7 @@ pub fn offset_token(offset: u64) -> String {
 }
 
 /// The place to continue at is gone.
-pub fn moved(call: &Call) -> Status {
+pub fn moved(call: &Call) -> CallError {
     let message = "the list changed too much to be continued here; start again without a page token";
     call.problem(Problem::new(Code::Aborted, ErrorReason::Conflict, message))
 }

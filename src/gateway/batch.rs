@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use prost::Message;
-use tonic::Status;
-use tonic_types::StatusExt;
 
-use super::call::{Call, Failure, Mapped};
+use super::call::{Call, Mapped};
+use super::error::CallError;
 use crate::upstream::{Fault, Outcome, UpstreamError};
+use contract::codes::{self, Disposition};
 use contract::command::Safety;
 use contract::pb::{BatchItemStatus, BatchState, ErrorReason};
 
@@ -78,17 +78,17 @@ where
 {
     let call = in_time(call);
     let ended = &OnceLock::new();
-    // What was written is told in any case; what was read only as far as there is room.
-    let room = (R::METHOD.safety == Safety::Read).then(|| {
+    // What was written is reported in any case; what was read only as far as there is room.
+    let room = (R::COMMAND.safety == Safety::Read).then(|| {
         let bare = size(&results(items, Err(full(""))));
         call.largest_reply.saturating_sub(bare + EXPLAINED * FULL.len())
     });
-    let mut told = Told { room, explained: 0, ended };
+    let mut kept = BatchReply { room, explained: 0, ended };
     let keep = |part: &[I], reply: Result<R::Reply, BatchItemStatus>| {
-        told.end_of_all(&reply);
-        told.keep(results(part, reply), |words| results(part, Err(full(words))))
+        kept.end_of_all(&reply);
+        kept.keep(results(part, reply), |words| results(part, Err(full(words))))
     };
-    let kept = match order {
+    let parts = match order {
         Order::Any => {
             let too_large = |status: &BatchItemStatus| status.reason() == ErrorReason::ResponseTooLarge;
             let send = |call: Call, request| async move {
@@ -101,11 +101,11 @@ where
         }
         Order::InTurn | Order::Strict => in_turn(&call, items, cap, order, request, ended, keep).await,
     };
-    kept.into_iter().flatten().collect()
+    parts.into_iter().flatten().collect()
 }
 
-/// The results so far.
-struct Told<'a> {
+/// The results so far, as far as they bound the rest.
+struct BatchReply<'a> {
     /// Bytes that they may still hold beside their items; `None` is no bound.
     room: Option<usize>,
     /// How many say in words what went wrong.
@@ -114,7 +114,7 @@ struct Told<'a> {
     ended: &'a OnceLock<BatchItemStatus>,
 }
 
-impl Told<'_> {
+impl BatchReply<'_> {
     /// Where there is no such group, there is none for the other parts.
     fn end_of_all<R>(&self, reply: &Result<R, BatchItemStatus>) {
         if let Err(failure) = reply
@@ -231,10 +231,10 @@ async fn attempt<R: Mapped>(call: &Call, request: R) -> Result<R::Reply, BatchIt
         return Err(not_attempted());
     }
     let sent = Arc::new(AtomicBool::new(false));
-    let part = call.part(R::METHOD.safety, sent.clone());
+    let part = call.part(R::COMMAND.safety, sent.clone());
     tokio::select! {
         biased;
-        reply = part.try_send(request) => reply.map_err(failed),
+        reply = part.send(request) => reply.map_err(failed),
         () = call.ending().cancelled() => Err(cut_off(sent.load(Ordering::Relaxed))),
     }
 }
@@ -259,24 +259,36 @@ pub fn refused_silently() -> BatchItemStatus {
     }
 }
 
-/// Tencent's reply does not name the item, so that nothing is known of it.
-pub fn unnamed() -> BatchItemStatus {
+/// Tencent's reply does not name the item, or not what became of it, so that nothing is known of it.
+pub fn unnamed<R: Mapped>() -> BatchItemStatus {
+    let reason = match R::COMMAND.safety {
+        Safety::Read => ErrorReason::UpstreamMalformedReply,
+        Safety::Idempotent | Safety::Unsafe => ErrorReason::OutcomeUnknown,
+    };
     BatchItemStatus {
         state: BatchState::Unknown.into(),
-        reason: ErrorReason::UpstreamMalformedReply.into(),
+        reason: reason.into(),
         error_code: 0,
-        error_message: "Tencent's reply does not name this item".to_owned(),
+        error_message: "Tencent's reply does not say what became of this item".to_owned(),
     }
 }
 
-/// Tencent refused the item with a code of its own.
-pub fn refused(code: i64, message: &str) -> BatchItemStatus {
-    BatchItemStatus {
-        state: BatchState::Failed.into(),
-        reason: contract::codes::reason(code).into(),
-        error_code: i32::try_from(code).unwrap_or(i32::MAX),
-        error_message: message.to_owned(),
-    }
+/// Tencent refused the item with a code and a reason of its own.
+pub fn refused<R: Mapped>(code: i32, reason: ErrorReason, message: &str) -> BatchItemStatus {
+    let state = match item_outcome::<R>(code, reason) {
+        Outcome::NotExecuted => BatchState::Failed,
+        Outcome::Unknown => BatchState::Unknown,
+    };
+    BatchItemStatus { state: state.into(), reason: reason.into(), error_code: code, error_message: message.to_owned() }
+}
+
+/// Whether an item that Tencent refused may have been executed: its code may stand for a fault of Tencent's, and the refusal may
+/// be that of a repeated call.
+pub fn item_outcome<R: Mapped>(code: i32, reason: ErrorReason) -> Outcome {
+    let disposition = codes::lookup(code.into()).disposition;
+    let uncertain =
+        reason == ErrorReason::OutcomeUnknown || matches!(disposition, Disposition::Broken | Disposition::Unknown);
+    if uncertain && R::COMMAND.safety != Safety::Read { Outcome::Unknown } else { Outcome::NotExecuted }
 }
 
 /// The time was over before the item's turn came.
@@ -333,30 +345,22 @@ fn behind(failure: &BatchItemStatus) -> BatchItemStatus {
 }
 
 /// What the failure of a whole call means for each of its items.
-fn failed(failure: Failure) -> BatchItemStatus {
-    let (state, code) = match &failure {
-        Failure::Upstream(error) if never_sent(error) => (BatchState::NotAttempted, None),
-        Failure::Upstream(error) if error.outcome == Outcome::Unknown => (BatchState::Unknown, error.upstream_code()),
-        Failure::Upstream(error) => (BatchState::Failed, error.upstream_code()),
-        Failure::Refused(_) => (BatchState::Failed, None),
+fn failed(error: CallError) -> BatchItemStatus {
+    let (state, code) = match &error {
+        CallError::Upstream(error) if never_sent(error) => (BatchState::NotAttempted, None),
+        CallError::Upstream(error) if error.outcome == Outcome::Unknown => (BatchState::Unknown, error.upstream_code()),
+        CallError::Upstream(error) => (BatchState::Failed, error.upstream_code()),
+        CallError::Gateway(_) => (BatchState::Failed, None),
     };
-    let status = Status::from(failure);
     BatchItemStatus {
         state: state.into(),
-        reason: reason(&status).into(),
+        reason: error.reason().into(),
         error_code: code.and_then(|code| i32::try_from(code).ok()).unwrap_or_default(),
-        error_message: status.message().to_owned(),
+        error_message: error.message(),
     }
 }
 
 /// Whether the time ran out, or the queue was full, before anything was sent.
 fn never_sent(error: &UpstreamError) -> bool {
     error.attempts == 0 && matches!(error.fault, Fault::Deadline { .. } | Fault::Throttled(_))
-}
-
-/// The reason that an error's details name.
-pub fn reason(status: &Status) -> ErrorReason {
-    let details = status.get_error_details();
-    let name = details.error_info().map(|info| format!("ERROR_REASON_{}", info.reason));
-    name.and_then(|name| ErrorReason::from_str_name(&name)).unwrap_or_default()
 }

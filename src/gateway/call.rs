@@ -7,18 +7,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Extensions, Status};
+use tonic::{Code, Extensions};
 
 use crate::config;
 use crate::context::CallContext;
 use crate::status::{Problem, Violation};
-use crate::upstream::{Call as UpstreamCall, Fault, Outcome, Priority, Upstream, UpstreamError};
-use contract::command::{Command, Method, Safety};
+use crate::upstream::{Answer, Call as UpstreamCall, Fault, Outcome, Priority, Read, Upstream, UpstreamError};
+use contract::codes;
+use contract::command::{Command, Safety};
 use contract::pb::ErrorReason;
 use contract::validate::{self, Validate};
-use contract::wire::{self, JsonMessage, Reply, Unreadable};
+use contract::wire::{self, JsonMessage};
 
 use super::Gateway;
+use super::error::CallError;
+use super::item::Item;
 use super::turns::Turns;
 
 /// A request that maps to one Tencent command. Implemented by the generator.
@@ -26,8 +29,8 @@ pub trait Mapped: JsonMessage + Validate + Clone + 'static {
     /// The reply.
     type Reply: JsonMessage + 'static;
 
-    /// The method.
-    const METHOD: &'static Method;
+    /// The command.
+    const COMMAND: &'static Command<'static>;
 
     /// The group that the call concerns, for the limits that Tencent has for each group.
     fn group_id(&self) -> Option<&str> {
@@ -39,11 +42,21 @@ pub trait Mapped: JsonMessage + Validate + Clone + 'static {
         false
     }
 
+    /// Whether the request names one thing and not several, so that a refusal is about that one.
+    fn single(&self) -> bool {
+        true
+    }
+
     /// Fills in what the gateway adds, before the first attempt.
     fn prepare(&mut self) {}
 
     /// Completes the reply with what follows from the request.
     fn finish(&self, _reply: &mut Self::Reply) {}
+
+    /// The items of the reply of an idempotent write that have a code of their own.
+    fn items(_reply: &mut Self::Reply) -> Vec<Item<'_>> {
+        Vec::new()
+    }
 }
 
 /// One call of a caller. Cheap to clone: compositions make many calls of Tencent within it.
@@ -66,22 +79,13 @@ pub struct Call {
     pub(super) imports: Arc<Turns>,
 }
 
-/// Why a call of Tencent failed within a call of a caller.
-#[derive(Debug)]
-pub enum Failure {
-    /// It was not made.
-    Refused(Status),
-    /// It was made, or at least tried.
-    Upstream(Box<UpstreamError>),
-}
-
 impl Call {
     /// The call that a request belongs to.
-    pub(super) fn new(gateway: &Gateway, extensions: &Extensions) -> Result<Self, Status> {
+    pub(super) fn new(gateway: &Gateway, extensions: &Extensions) -> Result<Self, CallError> {
         let context = CallContext::of(extensions);
         let upstream = gateway
             .upstream(context.app())
-            .ok_or_else(|| Problem::app_not_allowed().request_id(context.request_id()).into_status())?;
+            .ok_or_else(|| CallError::Gateway(Box::new(Problem::app_not_allowed().request_id(context.request_id()))))?;
         Ok(Self {
             upstream,
             context,
@@ -145,18 +149,31 @@ impl Call {
 
     /// An error of the gateway's own, marked with the call's request id.
     #[must_use]
-    pub fn problem(&self, problem: Problem) -> Status {
-        problem.request_id(self.context.request_id()).into_status()
+    pub fn problem(&self, problem: Problem) -> CallError {
+        CallError::Gateway(Box::new(problem.request_id(self.context.request_id())))
     }
 
     /// The error for an item that Tencent refused within a call that succeeded.
     #[must_use]
-    pub fn refused<R: Mapped>(&self, code: i64, info: String, group_id: &str) -> Status {
-        let Some(command) = R::METHOD.command else { return self.unnamed() };
+    pub fn refused<R: Mapped>(&self, code: i64, info: String, outcome: Outcome, group_id: &str) -> CallError {
         self.context.set_upstream_code(code);
-        Status::from(UpstreamError {
-            fault: Fault::Code { code, info },
-            outcome: Outcome::NotExecuted,
+        self.failed(R::COMMAND, Fault::Code { code, info }, outcome, group_id)
+    }
+
+    /// The error for an item that Tencent's reply does not name: of a write nobody knows then whether it was executed.
+    #[must_use]
+    pub fn unnamed<R: Mapped>(&self, group_id: &str) -> CallError {
+        let outcome = match R::COMMAND.safety {
+            Safety::Read => Outcome::NotExecuted,
+            Safety::Idempotent | Safety::Unsafe => Outcome::Unknown,
+        };
+        self.failed(R::COMMAND, Fault::Incomplete, outcome, group_id)
+    }
+
+    fn failed(&self, command: &Command<'_>, fault: Fault, outcome: Outcome, group_id: &str) -> CallError {
+        CallError::from(UpstreamError {
+            fault,
+            outcome,
             retry_after: None,
             command: command.name.to_owned(),
             safety: command.safety,
@@ -166,16 +183,9 @@ impl Call {
         })
     }
 
-    /// The error for an item that Tencent's reply does not name.
-    #[must_use]
-    pub fn unnamed(&self) -> Status {
-        let message = "Tencent's reply does not name what was asked for";
-        self.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
-    }
-
     /// The error for an empty page of a list that goes on.
     #[must_use]
-    pub fn incomplete(&self) -> Status {
+    pub fn incomplete(&self) -> CallError {
         let message = "Tencent's page is empty, and its list is not at its end";
         self.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
     }
@@ -184,7 +194,7 @@ impl Call {
     ///
     /// # Errors
     /// INVALID_ARGUMENT unless it is valid.
-    pub fn check_token(&self, valid: bool) -> Result<(), Status> {
+    pub fn check_token(&self, valid: bool) -> Result<(), CallError> {
         if valid {
             return Ok(());
         }
@@ -200,7 +210,7 @@ impl Call {
     ///
     /// # Errors
     /// INVALID_ARGUMENT with all violations.
-    pub fn check<R: Validate>(&self, request: &R) -> Result<(), Status> {
+    pub fn check<R: Validate>(&self, request: &R) -> Result<(), CallError> {
         let found = validate::check(request);
         if found.is_empty() {
             return Ok(());
@@ -212,44 +222,45 @@ impl Call {
         Err(self.problem(Problem::invalid_argument(violations).unlisted_violations(found.more())))
     }
 
-    /// Sends a request and answers as the caller is answered.
-    ///
-    /// # Errors
-    /// What the caller is to see.
-    pub async fn send<R: Mapped>(&self, request: R) -> Result<R::Reply, Status> {
-        self.try_send(request).await.map_err(Status::from)
-    }
-
-    /// Sends a request; the failure still tells what Tencent said.
+    /// Sends a request.
     ///
     /// # Errors
     /// When the request cannot be written as JSON, Tencent refuses it, or it fails for good.
-    pub async fn try_send<R: Mapped>(&self, mut request: R) -> Result<R::Reply, Failure> {
-        let Some(command) = &R::METHOD.command else {
-            let problem = Problem::internal("a method without a command was sent");
-            return Err(Failure::Refused(self.problem(problem)));
-        };
+    pub async fn send<R: Mapped>(&self, mut request: R) -> Result<R::Reply, CallError> {
         request.prepare();
         let body = wire::encode(&request).map_err(|error| {
             let violation = Violation { field: String::new(), description: error.to_string() };
-            Failure::Refused(self.problem(Problem::invalid_argument([violation])))
+            self.problem(Problem::invalid_argument([violation]))
         })?;
+        let command = R::COMMAND;
         let safety = if request.guarded() { Safety::Idempotent } else { command.safety };
-        let result = self.post(command, safety, body, request.group_id(), wire::decode_reply::<R::Reply>).await;
-        let mut reply = result.map_err(|error| Failure::Upstream(Box::new(error)))?;
+        let mut decoded = None;
+        let mut read = |json: &[u8]| Ok(decoded.insert(wire::decode_reply::<R::Reply>(json)?).verdict());
+        let answer = self.post(command, safety, body, request.group_id(), &mut read).await;
+        let mut reply = match answer {
+            Ok(answer) => {
+                let mut reply = decoded.map(|reply| reply.message).unwrap_or_default();
+                if answer.repeated_in_doubt {
+                    R::items(&mut reply).into_iter().for_each(|item| item.after_lost_reply(command.name));
+                }
+                reply
+            }
+            Err(error) if work_is_done(&error, request.single()) => R::Reply::default(),
+            Err(error) => return Err(error.into()),
+        };
         request.finish(&mut reply);
         Ok(reply)
     }
 
     /// Calls a command within this call.
-    pub(super) async fn post<R>(
+    pub(super) async fn post(
         &self,
         command: &Command<'_>,
         safety: Safety,
         body: Bytes,
         group_id: Option<&str>,
-        decode: impl Fn(&[u8]) -> Result<Reply<R>, Unreadable> + Send + Sync,
-    ) -> Result<R, UpstreamError> {
+        read: Read<'_>,
+    ) -> Result<Answer, UpstreamError> {
         self.context.set_command(command.name);
         let call = UpstreamCall {
             command,
@@ -262,7 +273,7 @@ impl Call {
             request_id: self.context.request_id(),
             write_sent: Some(self.part_sent.as_deref().unwrap_or_else(|| self.context.write_sent())),
         };
-        let result = self.upstream.call(call, decode).await;
+        let result = self.upstream.call(call, read).await;
         let code = match &result {
             Ok(_) => Some(0),
             Err(error) => error.upstream_code(),
@@ -274,11 +285,8 @@ impl Call {
     }
 }
 
-impl From<Failure> for Status {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Refused(status) => status,
-            Failure::Upstream(error) => Self::from(*error),
-        }
-    }
+/// Whether a repeated call was refused because an attempt whose reply was lost, or somebody else, has done its work.
+fn work_is_done(error: &UpstreamError, single: bool) -> bool {
+    let code = error.upstream_code().filter(|_| error.outcome == Outcome::Unknown);
+    code.is_some_and(|code| codes::is_done(&error.command, code, single))
 }

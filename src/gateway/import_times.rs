@@ -69,7 +69,8 @@ impl Refusals {
             Some((index, newest)) if newest > time => {
                 format!("send_time must be later than that of messages[{index}], which was imported before it")
             }
-            _ => "send_time must be later than the creation of the group or topic, and than its newest message".to_owned(),
+            _ => "send_time must be later than the creation of the group or topic, and than its newest message"
+                .to_owned(),
         }
     }
 }

@@ -4,10 +4,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use tonic::Status;
-
 use super::pages::{Fetch, Page};
-use super::{Call, anchored, batch};
+use super::{Call, CallError, anchored, batch};
 use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
@@ -51,7 +49,7 @@ impl Listed {
     }
 
     /// The page of ids that a token is in.
-    async fn open(&mut self, call: &Call, token: &str) -> Result<&mut Ids, Status> {
+    async fn open(&mut self, call: &Call, token: &str) -> Result<&mut Ids, CallError> {
         let page = match self.page.take() {
             Some(page) if page.place == token => page,
             _ => self.list(call, token).await?,
@@ -59,7 +57,7 @@ impl Listed {
         Ok(self.page.insert(page))
     }
 
-    async fn list(&self, call: &Call, place: &str) -> Result<Ids, Status> {
+    async fn list(&self, call: &Call, place: &str) -> Result<Ids, CallError> {
         let (page_token, delivered) = split(place);
         let request = pb::ListGroupIdsRequest { r#type: self.kind, page_size: IDS, page_token: page_token.to_owned() };
         let reply = call.send(request).await?;
@@ -73,7 +71,7 @@ impl Listed {
 }
 
 impl Fetch<pb::GroupResult> for Listed {
-    async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<pb::GroupResult>, Status> {
+    async fn fetch(&mut self, call: &Call, token: &str) -> Result<Page<pb::GroupResult>, CallError> {
         let filter = self.filter.clone();
         let page = self.open(call, token).await?;
         let ids: Vec<String> = page.ids.iter().take(CALLS * call.batch.cap(Batch::GetGroups)).cloned().collect();
@@ -110,7 +108,11 @@ fn split(token: &str) -> (&str, Vec<&str>) {
 
 /// The profiles of listed groups, in the list's order. A group that vanished in between is left out; another failure of
 /// one group stays in its result.
-pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> Result<Vec<pb::GroupResult>, Status> {
+pub async fn profiles(
+    call: &Call,
+    ids: &[String],
+    filter: &pb::GroupFilter,
+) -> Result<Vec<pb::GroupResult>, CallError> {
     let read = |ids: &[String]| pb::GetGroupsRequest { group_ids: ids.to_vec(), filter: Some(filter.clone()) };
     let send = |call: Call, request: pb::GetGroupsRequest| async move { call.send(request).await };
     let parts = batch::in_parts(call, ids, call.batch.cap(Batch::GetGroups), read, send, too_large, |part, reply| {
@@ -121,8 +123,8 @@ pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> 
     for (part, reply) in parts {
         let results = match (part, reply) {
             (_, Ok(reply)) => reply.results,
-            ([id], Err(status)) if too_large(&status) => vec![unread(id, &status)],
-            (_, Err(status)) => return Err(status),
+            ([id], Err(error)) if too_large(&error) => vec![unread(id, &error)],
+            (_, Err(error)) => return Err(error),
         };
         found.extend(results.into_iter().map(|result| (id(&result).to_owned(), result)));
     }
@@ -130,8 +132,8 @@ pub async fn profiles(call: &Call, ids: &[String], filter: &pb::GroupFilter) -> 
     Ok(results.filter(|result| i64::from(result.error_code) != NOT_FOUND).collect())
 }
 
-fn too_large(status: &Status) -> bool {
-    batch::reason(status) == pb::ErrorReason::ResponseTooLarge
+fn too_large(error: &CallError) -> bool {
+    error.reason() == pb::ErrorReason::ResponseTooLarge
 }
 
 /// Everything of the profile and no members.
@@ -147,12 +149,12 @@ pub fn id(result: &pb::GroupResult) -> &str {
 }
 
 /// A group that is too large to be read with what the filter asks for.
-fn unread(id: &str, status: &Status) -> pb::GroupResult {
+fn unread(id: &str, error: &CallError) -> pb::GroupResult {
     pb::GroupResult {
         group: Some(pb::Group { group_id: id.to_owned(), ..pb::Group::default() }),
         reason: pb::ErrorReason::ResponseTooLarge.into(),
         error_code: TOO_LARGE,
-        error_message: status.message().to_owned(),
+        error_message: error.message(),
         ..pb::GroupResult::default()
     }
 }

@@ -4,10 +4,13 @@ mod anchored;
 mod batch;
 mod call;
 pub mod compositions;
+mod error;
 mod import_times;
+mod item;
 mod listed;
 mod pages;
 mod random;
+mod self_test;
 mod tokens;
 mod turns;
 
@@ -17,11 +20,15 @@ use std::sync::Arc;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use tonic::{Request, Response, Status};
 
-pub use call::{Call, Failure, Mapped};
+pub use call::{Call, Mapped};
+pub use error::CallError;
+pub use item::Item;
+pub use self_test::self_test;
 
 use crate::config;
+use crate::status::Problem;
 use crate::upstream::Upstream;
-use contract::command::{Method, methods};
+use contract::command::{Command, methods};
 use contract::pb;
 use contract::validate::Validate;
 use contract::wire::paging;
@@ -31,6 +38,9 @@ use turns::Turns;
 
 /// A streamed reply.
 pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
+
+/// A streamed reply before errors become gRPC statuses.
+pub type Pages<T> = BoxStream<'static, Result<T, CallError>>;
 
 /// All services of the contract. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,12 +92,15 @@ impl Gateway {
     ) -> Result<Response<T>, Status>
     where
         R: Validate,
-        F: Future<Output = Result<T, Status>>,
+        F: Future<Output = Result<T, CallError>>,
     {
         let (_, extensions, message) = request.into_parts();
-        let call = Call::new(self, &extensions)?;
-        call.check(&message)?;
-        body(call, message).await.map(Response::new)
+        let answered = async {
+            let call = Call::new(self, &extensions)?;
+            call.check(&message)?;
+            body(call, message).await
+        };
+        answered.await.map(Response::new).map_err(status)
     }
 
     /// An RPC that answers with a page of a list.
@@ -95,9 +108,9 @@ impl Gateway {
     where
         R: Validate + Paged,
         T: Page,
-        F: Future<Output = Result<T, Status>>,
+        F: Future<Output = Result<T, CallError>>,
     {
-        let (list, request) = self.opened(request)?;
+        let (list, request) = self.opened(request).map_err(status)?;
         Ok(self.composed(request, body).await?.map(|page| sealed(list, page)))
     }
 
@@ -110,15 +123,15 @@ impl Gateway {
     where
         R: Validate + Paged,
         T: Page + 'static,
-        F: Future<Output = Result<Replies<T>, Status>>,
+        F: Future<Output = Result<Pages<T>, CallError>>,
     {
-        let (list, request) = self.opened(request)?;
+        let (list, request) = self.opened(request).map_err(status)?;
         let pages = self.composed(request, body).await?;
-        Ok(pages.map(|pages| pages.map_ok(move |page| sealed(list, page)).boxed()))
+        Ok(pages.map(|pages| pages.map_ok(move |page| sealed(list, page)).map_err(status).boxed()))
     }
 
     /// A request for a page with the position that its token stands for, and the list that it is of.
-    fn opened<R: Paged>(&self, mut request: Request<R>) -> Result<(List, Request<R>), Status> {
+    fn opened<R: Paged>(&self, mut request: Request<R>) -> Result<(List, Request<R>), CallError> {
         let list = List::of(request.get_ref());
         match list.open(request.get_mut().page_token()) {
             Some(position) => *request.get_mut().page_token() = position,
@@ -126,6 +139,11 @@ impl Gateway {
         }
         Ok((list, request))
     }
+}
+
+/// The one place where a failed call becomes a gRPC status.
+fn status(error: CallError) -> Status {
+    Problem::from(error).into_status()
 }
 
 fn sealed<T: Page>(list: List, mut page: T) -> T {

@@ -9,10 +9,10 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{Code, Status};
+use tonic::Code;
 use tracing::Instrument;
 
-use super::{Call, Replies, batch};
+use super::{Call, CallError, Pages};
 use crate::status::Problem;
 use contract::pb::ErrorReason;
 
@@ -33,13 +33,13 @@ pub struct Page<T> {
 /// Fetches one page.
 pub trait Fetch<T>: Send + 'static {
     /// The page that the token names.
-    fn fetch(&mut self, call: &Call, token: &str) -> impl Future<Output = Result<Page<T>, Status>> + Send;
+    fn fetch(&mut self, call: &Call, token: &str) -> impl Future<Output = Result<Page<T>, CallError>> + Send;
 }
 
 /// Follows a list from a token to its end.
 ///
 /// The stream ends with OK only when the last page was delivered: a page that fails for good ends it with that error.
-pub fn follow<T, R, F>(call: Call, token: String, mut fetch: F, reply: fn(Page<T>) -> R) -> Replies<R>
+pub fn follow<T, R, F>(call: Call, token: String, mut fetch: F, reply: fn(Page<T>) -> R) -> Pages<R>
 where
     T: Send + 'static,
     R: Send + 'static,
@@ -79,7 +79,7 @@ where
 }
 
 /// Fetches a page, and again when it failed for a reason that passes. The stream's reader would do nothing else.
-async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Result<Page<T>, Status> {
+async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Result<Page<T>, CallError> {
     let mut pauses = ExponentialBuilder::new()
         .with_min_delay(FIRST_PAUSE)
         .with_max_delay(LONGEST_PAUSE)
@@ -87,30 +87,27 @@ async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Res
         .with_jitter()
         .build();
     loop {
-        let status = match fetch.fetch(call, token).await {
-            Err(status) if passes(&status) => status,
+        let error = match fetch.fetch(call, token).await {
+            Err(error) if passes(&error) => error,
             result => return result,
         };
         match pauses.next() {
             Some(pause) if pause < call.remaining() => sleep(pause).await,
-            _ => return Err(status),
+            _ => return Err(error),
         }
     }
 }
 
 /// Whether a page that failed may be had a little later.
-fn passes(status: &Status) -> bool {
+fn passes(error: &CallError) -> bool {
     use ErrorReason as R;
-    matches!(
-        batch::reason(status),
-        R::UpstreamUnavailable | R::UpstreamFault | R::UpstreamMalformedReply | R::RateLimited
-    )
+    matches!(error.reason(), R::UpstreamUnavailable | R::UpstreamFault | R::UpstreamMalformedReply | R::RateLimited)
 }
 
 fn drain<R: Send + 'static>(
-    received: mpsc::Receiver<Result<R, Status>>,
+    received: mpsc::Receiver<Result<R, CallError>>,
     task: AbortOnDropHandle<()>,
-) -> BoxStream<'static, Result<R, Status>> {
+) -> BoxStream<'static, Result<R, CallError>> {
     stream::unfold((received, task), |(mut received, task)| async move {
         let page = received.recv().await?;
         Some((page, (received, task)))
@@ -119,7 +116,7 @@ fn drain<R: Send + 'static>(
 }
 
 /// A list that names the same place twice would be followed for ever.
-fn stuck(call: &Call) -> Status {
+fn stuck(call: &Call) -> CallError {
     let message = "Tencent's list names the same next page twice; what was delivered so far is not complete";
     call.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
 }
@@ -131,9 +128,9 @@ impl<T, F, Fut> Fetch<T> for ByToken<F>
 where
     T: Send + 'static,
     F: FnMut(Call, String) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<Page<T>, Status>> + Send,
+    Fut: Future<Output = Result<Page<T>, CallError>> + Send,
 {
-    fn fetch(&mut self, call: &Call, token: &str) -> impl Future<Output = Result<Page<T>, Status>> + Send {
+    fn fetch(&mut self, call: &Call, token: &str) -> impl Future<Output = Result<Page<T>, CallError>> + Send {
         (self.0)(call.clone(), token.to_owned())
     }
 }

@@ -3,6 +3,8 @@
 mod size;
 mod upstream;
 
+pub use upstream::reason_of;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -55,6 +57,18 @@ impl Problem {
             retry_after: None,
             unlisted_violations: 0,
         }
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub fn reason(&self) -> ErrorReason {
+        self.reason
+    }
+
+    /// What went wrong, in words.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// The request breaks the contract. All violations belong into one error; the caller gets as many as fit into headers.
@@ -136,13 +150,8 @@ impl Problem {
     /// The connection closes before Tencent has answered a write. Never UNAVAILABLE, for meshes and clients repeat that.
     #[must_use]
     pub fn cut_off(command: &str, safety: Safety) -> Self {
-        let advice = match safety {
-            Safety::Unsafe => ": look before repeating it",
-            Safety::Read | Safety::Idempotent => "; it is safe to repeat",
-        };
-        let message = format!(
-            "the gateway closes the connection before Tencent has answered; whether the call was executed is not known{advice}"
-        );
+        let advice = upstream::after_the_unknown(command, safety);
+        let message = format!("the gateway closes the connection before Tencent has answered; {advice}");
         Self::new(Code::Unknown, ErrorReason::OutcomeUnknown, message)
             .with("outcome", "unknown")
             .with("command", command)

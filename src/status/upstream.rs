@@ -1,16 +1,18 @@
-//! What a caller is told when a call to Tencent failed.
+//! The error response of a call that failed on the way to Tencent.
 
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::Problem;
 use crate::upstream::pacing::Limit;
 use crate::upstream::{Fault, Outcome, UpstreamError};
-use contract::codes::{self, Fate};
+use contract::codes::{self, Disposition};
 use contract::command::Safety;
 use contract::pb::ErrorReason;
 
-/// Longest text of Tencent's that is passed on: details travel in trailers, which are small.
+/// How many characters of Tencent's text the details pass on: they travel in trailers, which are small.
 const LONGEST_INFO: usize = 512;
+/// The same for the message, whose bytes are percent-encoded on the way.
+const LONGEST_INFO_IN_MESSAGE: usize = 160;
 
 impl From<UpstreamError> for Problem {
     fn from(error: UpstreamError) -> Self {
@@ -23,42 +25,47 @@ impl From<UpstreamError> for Problem {
             Outcome::Unknown => problem.with("outcome", "unknown"),
         };
         if let Fault::Code { code, info } = &error.fault {
-            problem = problem.with("upstream_code", code.to_string()).with("upstream_message", shorten(info));
+            problem =
+                problem.with("upstream_code", code.to_string()).with("upstream_message", shorten(info, LONGEST_INFO));
         }
         // Repeating a call that may have been executed is not what we advise.
         if let (Some(time), Outcome::NotExecuted) = (error.retry_after, error.outcome) {
             problem = problem.retry_after(time);
         }
-        explain(problem, &error, code, reason)
+        with_details(problem, &error, code, reason)
     }
 }
 
-impl From<UpstreamError> for Status {
-    fn from(error: UpstreamError) -> Self {
-        Problem::from(error).into_status()
-    }
+/// The reason of a failed call.
+#[must_use]
+pub fn reason_of(error: &UpstreamError) -> ErrorReason {
+    judge(error).1
 }
 
 /// Code and reason. A write that may have been executed is never UNAVAILABLE, for meshes and clients repeat that.
 fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
     match (&error.fault, error.outcome) {
         (Fault::Deadline { .. }, _) => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
-        (Fault::Code { code, .. }, Outcome::Unknown) if codes::lookup(*code).fate == Fate::Unknown => {
-            (Code::Unknown, ErrorReason::UnknownUpstreamCode)
-        }
-        (_, Outcome::Unknown) | (Fault::Unseen(_), _) => (Code::Unknown, ErrorReason::OutcomeUnknown),
-        (Fault::Code { code, .. }, _) => {
-            let entry = codes::lookup(*code);
+        (fault, Outcome::Unknown) => match fault.entry() {
+            Some(entry) if entry.disposition == Disposition::Unknown => {
+                (Code::Unknown, ErrorReason::UnknownUpstreamCode)
+            }
+            _ => (Code::Unknown, ErrorReason::OutcomeUnknown),
+        },
+        (Fault::Code { code, info }, _) => {
+            let entry = codes::lookup_with_text(*code, info);
             (entry.code, entry.reason)
         }
-        (Fault::Throttled(_), _) => (Code::ResourceExhausted, ErrorReason::RateLimited),
+        (Fault::Throttled(_) | Fault::Http { status: 429, .. }, _) => {
+            (Code::ResourceExhausted, ErrorReason::RateLimited)
+        }
         (Fault::Unreachable(_) | Fault::Lost(_) | Fault::TimedOut, _) => {
             (Code::Unavailable, ErrorReason::UpstreamUnavailable)
         }
-        (Fault::Http(status), _) if *status >= 500 => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
+        (Fault::Http { status: 408 | 425 | 500.., .. }, _) => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
         // Somebody on the way refuses: a wrong address, a proxy that wants credentials.
-        (Fault::Http(_), _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
-        (Fault::Unreadable(_) | Fault::TooLarge, _) => {
+        (Fault::Http { .. }, _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
+        (Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete, _) => {
             (Code::Internal, ErrorReason::UpstreamMalformedReply)
         }
     }
@@ -68,8 +75,8 @@ fn message(error: &UpstreamError, reason: ErrorReason) -> String {
     let command = &error.command;
     let what = match &error.fault {
         Fault::Code { code, info } => {
-            let meaning = codes::lookup(*code).meaning;
-            let info = shorten(info);
+            let meaning = codes::lookup_with_text(*code, info).meaning;
+            let info = shorten(&in_one_line(info), LONGEST_INFO_IN_MESSAGE);
             let separator = if info.is_empty() { "" } else { ": " };
             format!("{meaning} (Tencent answered {code}{separator}{info})")
         }
@@ -80,13 +87,13 @@ fn message(error: &UpstreamError, reason: ErrorReason) -> String {
 }
 
 /// What the caller can do about it, where the reason alone does not say so.
-fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
+fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<String> {
     use ErrorReason as R;
     let diagnosis = error.upstream_code().and_then(diagnosis);
-    Some(match reason {
-        R::OutcomeUnknown | R::DeadlineExceeded | R::UnknownUpstreamCode if error.outcome == Outcome::Unknown => {
-            after_the_unknown(error)
-        }
+    if error.outcome == Outcome::Unknown {
+        return Some(after_the_unknown(&error.command, error.safety));
+    }
+    let advice = match reason {
         R::GatewayMisconfigured => diagnosis.unwrap_or("the gateway's operator must correct its configuration"),
         R::RateLimited | R::UpstreamUnavailable | R::UpstreamFault => "try again later",
         R::Conflict => "read it again, then repeat the change",
@@ -97,19 +104,20 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<&'static str> {
         R::MessageTooLarge => "shorten the message",
         R::UnknownUpstreamCode => "see Tencent's list of error codes",
         _ => return None,
-    })
+    };
+    Some(advice.to_owned())
 }
 
 /// What to do about a write that may have been executed.
-fn after_the_unknown(error: &UpstreamError) -> &'static str {
-    match error.safety {
-        Safety::Unsafe => "whether it was executed is not known: look before repeating it",
+pub(super) fn after_the_unknown(command: &str, safety: Safety) -> String {
+    let tells = codes::method_that_tells(command).map(|method| format!("; {method} tells")).unwrap_or_default();
+    let advice = match safety {
+        Safety::Unsafe => ": look before repeating it",
         // Messages are told apart by a number that comes from the caller's id.
-        _ if error.command.starts_with("send_") => {
-            "whether it was executed is not known: repeat it with the same request_id, or look first if it had none"
-        }
-        _ => "whether it was executed is not known; it is safe to repeat",
-    }
+        _ if command.starts_with("send_") => ": repeat it with the same request_id, or look first if it had none",
+        _ => "; it is safe to repeat",
+    };
+    format!("whether it was executed is not known{advice}{tells}")
 }
 
 /// What the operator should look at first.
@@ -127,10 +135,10 @@ fn diagnosis(code: i64) -> Option<&'static str> {
 }
 
 /// Adds the details that belong to a code.
-fn explain(problem: Problem, error: &UpstreamError, code: Code, reason: ErrorReason) -> Problem {
+fn with_details(problem: Problem, error: &UpstreamError, code: Code, reason: ErrorReason) -> Problem {
     let group = error.group_id.as_deref().unwrap_or_default();
     let meaning = match &error.fault {
-        Fault::Code { code, .. } => codes::lookup(*code).meaning.to_owned(),
+        Fault::Code { code, info } => codes::lookup_with_text(*code, info).meaning.to_owned(),
         fault => fault.to_string(),
     };
     match code {
@@ -179,8 +187,7 @@ fn quota_subject(error: &UpstreamError, group: &str) -> String {
     };
     let of_command = match &error.fault {
         Fault::Throttled(throttled) => throttled.limit == Limit::Command,
-        Fault::Code { code, .. } => codes::lookup(*code).fate == Fate::Throttled && !of_group,
-        _ => false,
+        fault => fault.entry().is_some_and(|entry| entry.reason == ErrorReason::RateLimited) && !of_group,
     };
     if of_group && !group.is_empty() {
         format!("group:{group}")
@@ -191,7 +198,15 @@ fn quota_subject(error: &UpstreamError, group: &str) -> String {
     }
 }
 
-fn shorten(info: &str) -> String {
-    let kept: String = info.chars().filter(|c| !c.is_control()).take(LONGEST_INFO).collect();
-    if kept.len() < info.len() && kept.chars().count() == LONGEST_INFO { format!("{kept}…") } else { kept }
+/// A text without line ends and other control characters, which a message cannot have.
+fn in_one_line(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shorten(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use contract::command::{Command, Safety};
+use contract::wire::{Reply, Unreadable};
 
 /// One call of a Tencent command.
 #[derive(Debug, Clone)]
@@ -30,6 +31,16 @@ pub struct Call<'a> {
     /// Becomes true before something is sent that is more than a read.
     pub write_sent: Option<&'a AtomicBool>,
 }
+
+/// What a call is answered with, beside the message that its reader keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether an earlier attempt may have been executed: Tencent then answered a repetition.
+    pub repeated_in_doubt: bool,
+}
+
+/// Reads a reply and keeps its message, so that the way to Tencent is the same for all of them.
+pub type Read<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<Reply<()>, Unreadable> + Send);
 
 /// Which calls go first when the quota is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

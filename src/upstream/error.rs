@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::pacing::Throttled;
-use contract::codes::{self, Fate};
+use contract::codes::{self, Disposition};
 use contract::command::Safety;
+use contract::pb::ErrorReason;
 use contract::wire::Unreadable;
 
 /// A call that failed for good. [`crate::status`] turns it into what the caller sees.
@@ -39,11 +40,18 @@ pub enum Fault {
     /// No reply in time.
     TimedOut,
     /// A reply with another HTTP status than 200, which is not Tencent's doing but that of something on the way.
-    Http(u16),
+    Http {
+        /// The status.
+        status: u16,
+        /// When to come back, if the reply says so.
+        retry_after: Option<Duration>,
+    },
     /// A reply that cannot be read.
     Unreadable(Unreadable),
     /// A reply larger, or with more in it, than Tencent ever sends.
     TooLarge,
+    /// A reply that does not say what became of what was asked for.
+    Incomplete,
     /// Tencent refused the call.
     Code {
         /// `ErrorCode`.
@@ -58,8 +66,6 @@ pub enum Fault {
         /// Whether the attempt that it ended was sent.
         sent: bool,
     },
-    /// The call was repeated, and what its first attempt has done could not be read.
-    Unseen(Box<Fault>),
 }
 
 /// Whether a failed call may have been executed all the same.
@@ -72,18 +78,26 @@ pub enum Outcome {
 }
 
 impl Fault {
+    /// What Tencent's refusal means, if it refused the attempt.
+    pub(crate) fn entry(&self) -> Option<codes::Entry> {
+        match self {
+            Self::Code { code, info } => Some(codes::lookup_with_text(*code, info)),
+            _ => None,
+        }
+    }
+
+    fn disposition(&self) -> Option<Disposition> {
+        self.entry().map(|entry| entry.disposition)
+    }
+
     /// Whether the attempt may have been executed.
     pub(super) fn uncertain(&self) -> bool {
         match self {
-            Self::Lost(_)
-            | Self::TimedOut
-            | Self::Unreadable(_)
-            | Self::TooLarge
-            | Self::Unseen(_) => true,
+            Self::Lost(_) | Self::TimedOut | Self::Unreadable(_) | Self::TooLarge | Self::Incomplete => true,
             Self::Deadline { sent } => *sent,
-            // Whatever stands between may answer anything; only a refusal of the request itself tells that it went no further.
-            Self::Http(status) => !(400..500).contains(status) || matches!(status, 408 | 499),
-            Self::Code { code, .. } => matches!(codes::lookup(*code).fate, Fate::Broken | Fate::Unknown),
+            // Whatever stands between may answer anything; only a refusal of the request itself says that it went no further.
+            Self::Http { status, .. } => !(400..500).contains(status) || matches!(status, 408 | 425 | 429 | 499),
+            Self::Code { .. } => matches!(self.disposition(), Some(Disposition::Broken | Disposition::Unknown)),
             Self::Unreachable(_) | Self::Throttled(_) => false,
         }
     }
@@ -92,17 +106,33 @@ impl Fault {
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Lost(_) | Self::TimedOut | Self::Unreadable(Unreadable::NotJson) => true,
-            Self::Http(status) => *status >= 500,
-            Self::Code { code, .. } => !matches!(codes::lookup(*code).fate, Fate::Refused | Fate::Unknown),
-            Self::Unreadable(_) | Self::TooLarge | Self::Throttled(_) | Self::Deadline { .. } | Self::Unseen(_) => {
+            Self::Http { status, .. } => *status >= 500 || matches!(status, 408 | 425 | 429),
+            Self::Code { .. } => {
+                matches!(self.disposition(), Some(Disposition::Throttled | Disposition::Deferred | Disposition::Broken))
+            }
+            Self::Unreadable(_) | Self::TooLarge | Self::Incomplete | Self::Throttled(_) | Self::Deadline { .. } => {
                 false
             }
         }
     }
 
-    /// Whether a rate limit refused the attempt.
+    /// Whether the attempt was refused for what the request alone says, so that every attempt was.
+    pub(super) fn is_of_the_request(&self) -> bool {
+        self.disposition() == Some(Disposition::Invalid)
+    }
+
+    /// Whether a rate limit of Tencent's refused the attempt.
     pub(super) fn throttled(&self) -> bool {
-        matches!(self, Self::Code { code, .. } if codes::lookup(*code).fate == Fate::Throttled)
+        self.entry().is_some_and(|entry| entry.reason == ErrorReason::RateLimited)
+    }
+
+    /// When whoever refused the attempt wants another one.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Http { retry_after, .. } => *retry_after,
+            Self::Throttled(throttled) => Some(throttled.retry_after),
+            _ => None,
+        }
     }
 }
 
@@ -123,13 +153,13 @@ impl fmt::Display for Fault {
             Self::Unreachable(why) => write!(f, "Tencent cannot be reached: {why}"),
             Self::Lost(why) => write!(f, "the connection to Tencent broke: {why}"),
             Self::TimedOut => write!(f, "Tencent did not reply in time"),
-            Self::Http(status) => write!(f, "HTTP status {status} instead of a reply of Tencent"),
+            Self::Http { status, .. } => write!(f, "HTTP status {status} instead of a reply of Tencent"),
             Self::Unreadable(why) => write!(f, "Tencent's reply {why}"),
             Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB or has too many elements"),
+            Self::Incomplete => write!(f, "Tencent's reply does not name what was asked for"),
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),
             Self::Throttled(throttled) => write!(f, "{throttled}"),
             Self::Deadline { .. } => write!(f, "the deadline passed"),
-            Self::Unseen(why) => write!(f, "a reply was lost, and what the call has done cannot be read: {why}"),
         }
     }
 }

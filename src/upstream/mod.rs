@@ -10,7 +10,7 @@ mod retry;
 pub mod settings;
 pub mod usersig;
 
-pub use call::{Call, Priority};
+pub use call::{Answer, Call, Priority, Read};
 pub use client::{SetupError, Upstream};
 pub use error::{Fault, Outcome, UpstreamError};
 pub use hosts::{BaseUrl, NotABaseUrl};

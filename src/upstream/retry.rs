@@ -40,7 +40,9 @@ impl Pauses {
     /// The pause before the next attempt.
     pub(super) fn next(&mut self, fault: &Fault) -> Duration {
         let pause = self.0.next().unwrap_or(LONGEST_PAUSE);
-        if fault.throttled() { pause.max(THROTTLE_PAUSE.mul_f64(1.0 + rand::random::<f64>())) } else { pause }
+        let jittered = |time: Duration| time.mul_f64(1.0 + rand::random::<f64>());
+        let floor = if fault.throttled() { jittered(THROTTLE_PAUSE) } else { Duration::ZERO };
+        pause.max(floor).max(fault.retry_after().unwrap_or_default())
     }
 }
 

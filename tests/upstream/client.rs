@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use tencent_im_grpc::gateway::self_test;
+use tencent_im_grpc::status::Problem;
 use tencent_im_grpc::upstream::usersig::verify;
 use tencent_im_grpc::upstream::{BaseUrl, Fault, Upstream};
 use tokio::time::Instant;
@@ -24,7 +26,7 @@ async fn the_request_is_what_tencent_documents() {
     let upstream = Upstream::new(&settings).unwrap();
     let call = Call { body: Bytes::from_static(br#"{"GroupIdList":["a"]}"#), ..call(&READ) };
 
-    let answer = upstream.call(call, decode).await.unwrap();
+    let answer = send(&upstream, call).await.unwrap();
 
     assert_eq!(answer.group_id, "@TGS#1");
     let seen = &server.seen()[0];
@@ -102,7 +104,7 @@ async fn a_bad_reply_is_an_error_of_its_own_kind() {
     assert_eq!(faults[1], Fault::Unreadable(Unreadable::NotJson));
     assert!(matches!(faults[2], Fault::Unreadable(Unreadable::WrongShape { .. })), "{:?}", faults[2]);
     assert_eq!(faults[3], Fault::Unreadable(Unreadable::NoErrorCode));
-    assert_eq!(faults[4], Fault::Http(502));
+    assert_eq!(faults[4], Fault::Http { status: 502, retry_after: None });
     assert_eq!(faults[5], Fault::TooLarge);
     assert_eq!(faults[6], Fault::TooLarge);
     assert_eq!(faults[7], Fault::Unreadable(Unreadable::NotJson), "a reply of exactly 1 MiB is read");
@@ -129,7 +131,7 @@ async fn an_attempt_ends_at_its_own_time_or_at_the_deadline() {
     let upstream = once(&server);
     for time in TIMES {
         let soon = Instant::now() + time;
-        faults.push(upstream.call(Call { deadline: soon, ..call(&READ) }, decode).await.unwrap_err().fault);
+        faults.push(send(&upstream, Call { deadline: soon, ..call(&READ) }).await.unwrap_err().fault);
         asked += 1;
         if faults.ends_with(&[Fault::Deadline { sent: true }]) {
             break;
@@ -138,7 +140,7 @@ async fn an_attempt_ends_at_its_own_time_or_at_the_deadline() {
     assert!(faults.ends_with(&[Fault::Deadline { sent: true }]), "{faults:?}");
 
     let past = Call { deadline: Instant::now(), ..call(&READ) };
-    let error = upstream.call(past, decode).await.unwrap_err();
+    let error = send(&upstream, past).await.unwrap_err();
     assert_eq!(error.fault, Fault::Deadline { sent: false });
     assert!(server.seen().len() <= asked, "nothing is sent after the deadline");
 }
@@ -161,7 +163,7 @@ async fn a_dropped_call_drops_its_request() {
 async fn a_redirect_is_not_followed() {
     let server = Server::start([Act::Status(302, ""), code(0)]).await;
     let error = ask(&once(&server), &READ).await.unwrap_err();
-    assert_eq!(error.fault, Fault::Http(302));
+    assert_eq!(error.fault, Fault::Http { status: 302, retry_after: None });
 }
 
 #[tokio::test]
@@ -181,9 +183,9 @@ async fn the_self_test_names_the_setting_that_is_likely_wrong() {
     let server = Server::start(suspects.map(|(number, _)| code(number))).await;
     let upstream = once(&server);
     for (_, suspect) in suspects {
-        let status = tonic::Status::from(upstream.self_test().await.unwrap_err());
-        assert!(status.message().contains(suspect), "{}", status.message());
+        let problem = Problem::from(self_test(&upstream).await.unwrap_err());
+        assert!(problem.message().contains(suspect), "{}", problem.message());
     }
-    upstream.self_test().await.unwrap();
+    self_test(&upstream).await.unwrap();
     assert!(server.seen()[0].line.contains("/v4/group_open_http_svc/get_appid_group_list?"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::codes::{Fate, TABLE, lookup, reason};
+use contract::codes::{Disposition, TABLE, lookup, reason};
 use contract::pb::ErrorReason;
 use tonic::Code;
 
@@ -62,21 +62,21 @@ fn codes_that_the_documents_advise_to_repeat_are_repeated() {
         110_007,
     ];
     for code in advised {
-        assert_ne!(lookup(code).fate, Fate::Refused, "{code}");
+        assert_ne!(lookup(code).disposition, Disposition::Refused, "{code}");
     }
     for code in [10004, 10007, 10010, 10015, 10016, 10056, 20027, 10100, 10150, 10200, 120_001, 130_000] {
-        assert_eq!(lookup(code).fate, Fate::Refused, "{code}");
+        assert_eq!(lookup(code).disposition, Disposition::Refused, "{code}");
     }
     for code in [60007, 60011, 60018, 60019, 10006, 10023, 10049, 23003, 90057] {
         let entry = lookup(code);
-        assert_eq!((entry.fate, entry.reason), (Fate::Throttled, ErrorReason::RateLimited), "{code}");
+        assert_eq!((entry.disposition, entry.reason), (Disposition::Throttled, ErrorReason::RateLimited), "{code}");
     }
 }
 
 #[test]
 fn a_timeout_of_tencent_may_come_after_the_work() {
     for code in [10002, 60008, 90992] {
-        assert_eq!(lookup(code).fate, Fate::Broken, "{code}");
+        assert_eq!(lookup(code).disposition, Disposition::Broken, "{code}");
     }
 }
 
@@ -85,7 +85,7 @@ fn of_an_unknown_code_nothing_is_known() {
     for code in [1, -1, 10020, 10201, 120_000, 130_001, i64::MIN, i64::MAX] {
         let entry = lookup(code);
         assert_eq!((entry.code, entry.reason), (Code::Unknown, ErrorReason::UnknownUpstreamCode), "{code}");
-        assert_eq!(entry.fate, Fate::Unknown, "{code}");
+        assert_eq!(entry.disposition, Disposition::Unknown, "{code}");
     }
 }
 

@@ -89,6 +89,13 @@ fn decode(json: &[u8]) -> Result<Reply<Answer>, Unreadable> {
     Ok(Reply { error_code, error_info, message, drift })
 }
 
+async fn send(upstream: &Upstream, call: Call<'_>) -> Result<Answer, UpstreamError> {
+    let mut answer = None;
+    let mut read = |json: &[u8]| Ok(answer.insert(decode(json)?).verdict());
+    upstream.call(call, &mut read).await?;
+    Ok(answer.unwrap().message)
+}
+
 async fn ask(upstream: &Upstream, command: &Command<'_>) -> Result<Answer, UpstreamError> {
-    upstream.call(call(command), decode).await
+    send(upstream, call(command)).await
 }

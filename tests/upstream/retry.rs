@@ -1,7 +1,9 @@
 //! When a call is repeated, and what its caller is told.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
+use contract::pb::ErrorReason;
+use tencent_im_grpc::status::reason_of;
 use tencent_im_grpc::upstream::{Fault, Outcome, Upstream};
 
 use super::server::{Act, Server, code, dead_url, success};
@@ -88,9 +90,11 @@ async fn attempts_are_bounded_and_the_last_error_is_told() {
 async fn a_write_stays_uncertain_when_its_repetition_is_refused() {
     let (result, _) = run(&[Act::Lost, code(10007)], &IDEMPOTENT).await;
     assert_eq!(result.unwrap_err().outcome, Outcome::Unknown);
-    // A fault of the request itself was there at the first attempt too.
-    let (result, _) = run(&[Act::Lost, code(10004)], &IDEMPOTENT).await;
-    assert_eq!(result.unwrap_err().outcome, Outcome::NotExecuted);
+    // What is wrong with the request alone was wrong with it at the first attempt too.
+    for number in [10005, 10045, 60003, 80002, 90001] {
+        let (result, _) = run(&[Act::Lost, code(number)], &IDEMPOTENT).await;
+        assert_eq!(result.unwrap_err().outcome, Outcome::NotExecuted, "{number}");
+    }
     let (result, _) = run(&[Act::Lost, code(10007)], &READ).await;
     assert_eq!(result.unwrap_err().outcome, Outcome::NotExecuted);
 }
@@ -102,6 +106,8 @@ async fn the_status_of_a_proxy_tells_little_of_a_write() {
         (204, Outcome::Unknown),
         (302, Outcome::Unknown),
         (408, Outcome::Unknown),
+        (425, Outcome::Unknown),
+        (429, Outcome::Unknown),
         (499, Outcome::Unknown),
         (403, Outcome::NotExecuted),
         (404, Outcome::NotExecuted),
@@ -111,87 +117,15 @@ async fn the_status_of_a_proxy_tells_little_of_a_write() {
     }
 }
 
+/// What it says of the repetition says nothing of the attempt before.
 #[tokio::test]
-async fn an_error_that_our_own_repetition_caused_is_success() {
-    for (name, number) in [("destroy_group", 10010), ("add_group_member", 10013)] {
-        let command = command(name, Safety::Idempotent);
-        let (result, requests) = run(&[Act::Lost, code(number)], &command).await;
-        assert!(result.is_ok(), "{name}: {result:?}");
-        assert_eq!(requests, 2);
-
-        let (result, _) = run(&[code(number)], &command).await;
-        assert_eq!(result.unwrap_err().upstream_code(), Some(number), "{name}: nothing was repeated");
-
-        let (result, _) = run(&[code(60007), code(number)], &command).await;
-        assert_eq!(result.unwrap_err().upstream_code(), Some(number), "{name}: the first was not executed");
+async fn a_refusal_after_a_lost_reply_leaves_the_outcome_unknown() {
+    for number in [10004, 10007, 10010, 10013, 10021, 10025, 10050, 80001] {
+        let (result, requests) = run(&[Act::Lost, code(number)], &IDEMPOTENT).await;
+        assert_eq!((result.unwrap_err().outcome, requests), (Outcome::Unknown, 2), "{number}");
+        let (result, _) = run(&[code(60007), code(number)], &IDEMPOTENT).await;
+        assert_eq!(result.unwrap_err().outcome, Outcome::NotExecuted, "{number}: the first was not executed");
     }
-    // A taken id alone tells nothing: it may have been taken before.
-    for number in [10021, 10025] {
-        let (result, _) = run(&[Act::Lost, code(number)], &command("create_group", Safety::Idempotent)).await;
-        assert_eq!(result.unwrap_err().outcome, Outcome::Unknown);
-    }
-}
-
-/// A server without a clock: five minutes by ours are what tells new from old.
-#[tokio::test]
-async fn without_tencents_clock_ours_decides_whose_a_group_is() {
-    let ask_for = Bytes::from_static(br#"{"GroupId":"g","Name":"Demo","Type":"Public"}"#);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    for (age, expected) in [(200, None), (400, Some(Outcome::NotExecuted))] {
-        let created = now - age;
-        let found = format!(
-            r#"{{"ErrorCode":0,"GroupInfo":[{{"GroupId":"g","Name":"Demo","Type":"Public","CreateTime":{created}}}]}}"#
-        );
-        let server = Server::start([Act::Lost, code(10021), Act::Json(found)]).await;
-        let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
-        let create = command("create_group", Safety::Idempotent);
-        let result = upstream.call(Call { body: ask_for.clone(), ..call(&create) }, decode).await;
-        assert_eq!(result.err().map(|error| error.outcome), expected, "{age} s old");
-    }
-}
-
-/// Tencent has two spellings of some types, and may answer with the other one.
-#[tokio::test]
-async fn a_new_group_is_known_by_either_spelling_of_its_type() {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    for (wanted, spelt, created) in [
-        ("Private", "Work", true),
-        ("Work", "Private", true),
-        ("ChatRoom", "Meeting", true),
-        ("Later", "Later", true),
-        ("Private", "Meeting", false),
-        ("Public", "ChatRoom", false),
-        ("Public", "Later", false),
-        ("Later", "Sooner", false),
-    ] {
-        let body = format!(r#"{{"GroupId":"g","Name":"Demo","Type":"{wanted}"}}"#);
-        let found = format!(
-            r#"{{"ErrorCode":0,"GroupInfo":[{{"GroupId":"g","Name":"Demo","Type":"{spelt}","CreateTime":{now}}}]}}"#
-        );
-        let server = Server::start([Act::Lost, code(10021), Act::Json(found)]).await;
-        let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
-        let create = command("create_group", Safety::Idempotent);
-        let result = upstream.call(Call { body: body.into(), ..call(&create) }, decode).await;
-        let expected = if created { None } else { Some(Outcome::NotExecuted) };
-        assert_eq!(result.err().map(|error| error.outcome), expected, "{wanted} and {spelt}");
-    }
-}
-
-/// Without Tencent's clock nobody can tell who has joined since, so that nobody looks.
-#[tokio::test]
-async fn without_tencents_clock_members_are_said_to_have_been_there() {
-    let reply = r#"{"ErrorCode":0,"MemberList":[{"Member_Account":"bob","Result":2}]}"#.to_owned();
-    let server = Server::start([Act::Lost, Act::Json(reply.clone())]).await;
-    let upstream = Upstream::new(&settings([server.url.clone()])).unwrap();
-    let add = command("add_group_member", Safety::Idempotent);
-    let body = Bytes::from_static(br#"{"GroupId":"g","MemberList":[{"Member_Account":"bob"}]}"#);
-    let raw = |json: &[u8]| {
-        let message: serde_json::Value = serde_json::from_slice(json).map_err(|_| Unreadable::NotJson)?;
-        Ok(Reply { message, ..Reply::default() })
-    };
-    let told = upstream.call(Call { body, ..call(&add) }, raw).await.unwrap();
-    assert_eq!(told, serde_json::from_str::<serde_json::Value>(&reply).unwrap());
-    assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
@@ -230,7 +164,7 @@ async fn an_attempt_that_hangs_is_the_end_of_unsafe_writes_alone() {
         let server = Server::start([Act::Stall]).await;
         let upstream = Upstream::new(&Settings { max_attempts, ..settings([server.url.clone()]) }).unwrap();
         let deadline = Instant::now() + Duration::from_secs(7);
-        let result = upstream.call(Call { deadline, ..call(command) }, decode).await;
+        let result = send(&upstream, Call { deadline, ..call(command) }).await;
         (result.map_err(|error| (error.fault, error.outcome)), server.seen().len())
     };
     let (read, idempotent, write, once) = futures::join!(
@@ -251,10 +185,63 @@ async fn nothing_is_repeated_past_the_deadline() {
     let server = Server::start(vec![Act::Status(502, ""); 100]).await;
     let upstream = Upstream::new(&Settings { max_attempts: 100, ..settings([server.url.clone()]) }).unwrap();
     let deadline = Instant::now() + Duration::from_millis(400);
-    let error = upstream.call(Call { deadline, ..call(&READ) }, decode).await.unwrap_err();
-    assert!(matches!(error.fault, Fault::Http(502) | Fault::Deadline { .. }), "{error:?}");
+    let error = send(&upstream, Call { deadline, ..call(&READ) }).await.unwrap_err();
+    assert!(
+        matches!(error.fault, Fault::Http { status: 502, retry_after: None } | Fault::Deadline { .. }),
+        "{error:?}"
+    );
     // Pauses of at least 50, 100, 200 and 400 ms leave room for four attempts at most.
     assert!(server.seen().len() <= 4, "{}", server.seen().len());
+}
+
+/// A text says that it was quota, which a code that no document lists does not.
+#[tokio::test]
+async fn a_refusal_for_quota_under_another_code_is_one() {
+    let texts =
+        ["call blocked by quota of the api", "Frequency limit", "QPS exceeded", "请求过于频繁", "too many requests"];
+    for text in texts {
+        let refusal = || Act::Json(format!(r#"{{"ErrorCode":60030,"ErrorInfo":"{text}"}}"#));
+        let (result, requests) = run(&[refusal()], &READ).await;
+        assert!(result.is_ok() && requests == 2, "{text}: {result:?}");
+        let (result, _) = run(&[refusal(), refusal(), refusal()], &READ).await;
+        let error = result.unwrap_err();
+        assert!(error.retry_after.is_some() && error.outcome == Outcome::NotExecuted, "{text}: {error:?}");
+        assert_eq!(reason_of(&error), ErrorReason::RateLimited, "{text}");
+        // The text proves nothing.
+        let (result, requests) = run(&[refusal()], &UNSAFE).await;
+        assert_eq!((result.unwrap_err().outcome, requests), (Outcome::Unknown, 1), "{text}");
+    }
+    let (result, requests) = run(&[Act::Json(r#"{"ErrorCode":10010,"ErrorInfo":"quota"}"#.to_owned())], &READ).await;
+    assert_eq!((reason_of(&result.unwrap_err()), requests), (ErrorReason::GroupNotFound, 1), "a known code decides");
+}
+
+/// Proxies and gateways on the way have limits of their own.
+#[tokio::test]
+async fn what_stands_on_the_way_may_ask_for_a_pause() {
+    for status in [408, 425, 429, 503] {
+        let slow = |when: String| Act::StatusWith(status, format!("Retry-After: {when}\r\n"));
+        let started = Instant::now();
+        let (result, requests) = run(&[slow("1".to_owned())], &READ).await;
+        assert!(result.is_ok() && requests == 2, "{status}: {result:?}");
+        assert!(started.elapsed() >= Duration::from_secs(1), "{status}");
+
+        // As a date, further away than the call can wait: the caller hears of it.
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(600));
+        for (command, outcome) in [(&READ, Outcome::NotExecuted), (&IDEMPOTENT, Outcome::Unknown)] {
+            let (result, requests) = run(&[slow(date.clone())], command).await;
+            let error = result.unwrap_err();
+            assert_eq!((error.outcome, requests), (outcome, 1), "{status}");
+            assert!(error.retry_after.unwrap() > Duration::from_secs(500), "{status}: {error:?}");
+            assert_ne!(reason_of(&error), ErrorReason::GatewayMisconfigured, "{status}");
+        }
+        let (result, requests) = run(&[slow("1".to_owned())], &UNSAFE).await;
+        assert_eq!((result.unwrap_err().outcome, requests), (Outcome::Unknown, 1), "{status}");
+    }
+    // Who asks for ever, or for nothing that can be read, is not believed.
+    for (when, most) in [("99999999999", Duration::from_secs(3600)), ("soon", Duration::from_secs(1))] {
+        let script = vec![Act::StatusWith(429, format!("Retry-After: {when}\r\n")); 3];
+        assert!(run(&script, &READ).await.0.unwrap_err().retry_after.unwrap() <= most, "{when}");
+    }
 }
 
 #[tokio::test]

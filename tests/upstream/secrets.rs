@@ -60,9 +60,11 @@ async fn no_error_and_no_log_line_shows_a_secret() {
     assert!(usersig.len() > 100);
 
     let echo = Act::Json(format!(r#"{{"ErrorCode":70003,"ErrorInfo":"bad usersig={usersig}"}}"#));
+    let encoded = usersig.replace('*', "%2A").replace('-', "%2d").replace('_', "%5F");
+    let encoded_echo = Act::Json(format!(r#"{{"ErrorCode":70003,"ErrorInfo":"bad signature {encoded}"}}"#));
     let odd_echo = Act::Json(format!(r#"{{"ErrorCode":"{usersig}"}}"#));
     let mut shown = format!("{upstream:?}{brief:?}");
-    for act in [echo, odd_echo, Act::Lost, Act::Truncated, Act::Stall, Act::Status(502, "")] {
+    for act in [echo, encoded_echo, odd_echo, Act::Lost, Act::Truncated, Act::Stall, Act::Status(502, "")] {
         server.then(act);
         show(&mut shown, ask(&upstream, &READ).await.unwrap_err());
     }
@@ -73,10 +75,11 @@ async fn no_error_and_no_log_line_shows_a_secret() {
     assert!(log.contains("get_group_info"), "the attempt has a span");
     for (what, text) in [("an error", &shown), ("the log", &log)] {
         assert!(!text.contains(&usersig), "{what} shows the UserSig");
-        assert!(!text.contains("usersig=e"), "{what} shows a URL's query");
+        assert!(!text.contains(&encoded), "{what} shows the UserSig percent-encoded");
+        assert!(!text.contains("usersig="), "{what} shows a URL's query");
         assert!(!text.contains(KEY), "{what} shows the key");
     }
-    assert!(shown.contains("bad usersig=[redacted]"));
+    assert!(shown.contains("bad signature [redacted]"));
 }
 
 fn show(shown: &mut String, error: UpstreamError) {

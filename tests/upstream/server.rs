@@ -15,6 +15,8 @@ pub enum Act {
     Json(String),
     /// Replies with this HTTP status and body.
     Status(u16, &'static str),
+    /// Replies with this HTTP status and these header lines.
+    StatusWith(u16, String),
     /// Promises more than it sends, then closes the connection.
     Truncated,
     /// Closes the connection instead of replying.
@@ -134,6 +136,10 @@ async fn respond(stream: &mut BufReader<TcpStream>, act: Act, shared: &Shared) -
     match act {
         Act::Json(body) => send(stream, 200, body.as_bytes()).await,
         Act::Status(status, body) => send(stream, status, body.as_bytes()).await,
+        Act::StatusWith(status, headers) => {
+            let head = format!("HTTP/1.1 {status} Status\r\n{headers}content-length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.ok()
+        }
         Act::Huge { bytes, chunked: false } => send(stream, 200, &vec![b' '; bytes]).await,
         Act::Huge { bytes, chunked: true } => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await.ok()?;

@@ -25,7 +25,7 @@ fn failed(command: Command, fault: Fault, outcome: Outcome) -> UpstreamError {
 
 fn refused(code: i64) -> Status {
     let fault = Fault::Code { code, info: "said Tencent".to_owned() };
-    failed(READ, fault, Outcome::NotExecuted).into()
+    Problem::from(failed(READ, fault, Outcome::NotExecuted)).into_status()
 }
 
 fn reason(status: &Status) -> String {
@@ -61,9 +61,18 @@ fn an_unknown_code_keeps_its_number() {
 }
 
 #[test]
+fn the_details_have_tencents_text_as_it_is() {
+    let info = "50% 群组\nnext line\r\n\tand \u{0}\"more\"";
+    let status = Problem::from(failed(READ, Fault::Code { code: 10007, info: info.to_owned() }, Outcome::NotExecuted));
+    let status = status.into_status();
+    assert_eq!(metadata(&status, "upstream_message").as_deref(), Some(info));
+    assert!(status.message().contains("50% 群组 next line and \"more\""), "{}", status.message());
+}
+
+#[test]
 fn a_long_text_of_tencent_is_cut() {
     let fault = Fault::Code { code: 10004, info: "é\n".repeat(100_000) };
-    let status = Status::from(failed(READ, fault, Outcome::NotExecuted));
+    let status = Problem::from(failed(READ, fault, Outcome::NotExecuted)).into_status();
     assert!(status.details().len() < 4096 && status.message().len() < 4096);
     assert!(!status.message().contains('\n'));
 }
@@ -88,7 +97,7 @@ fn a_rule_of_the_group_type_is_a_precondition() {
 #[test]
 fn limits_say_when_to_come_back() {
     let throttled = Throttled { limit: Limit::Group, retry_after: Duration::from_millis(1500) };
-    let own = Status::from(failed(READ, Fault::Throttled(throttled), Outcome::NotExecuted));
+    let own = Problem::from(failed(READ, Fault::Throttled(throttled), Outcome::NotExecuted)).into_status();
     for (status, subject) in
         [(refused(60007), "command:get_group_info"), (refused(10023), "group:@TGS#1"), (own, "group:@TGS#1")]
     {
@@ -106,24 +115,26 @@ fn a_write_that_may_have_been_executed_is_never_unavailable() {
     let faults = [
         lost(),
         Fault::TimedOut,
-        Fault::Http(502),
+        Fault::Http { status: 502, retry_after: None },
         Fault::Unreadable(Unreadable::NotJson),
         Fault::TooLarge,
         Fault::Unreadable(Unreadable::Contradictory),
         Fault::Code { code: 60008, info: String::new() },
         Fault::Code { code: 10002, info: String::new() },
         Fault::Unreachable("after a lost reply".to_owned()),
-        Fault::Unseen(Box::new(Fault::Code { code: 10007, info: String::new() })),
+        Fault::Code { code: 10007, info: String::new() },
+        Fault::Http { status: 429, retry_after: Some(Duration::from_secs(1)) },
+        Fault::Incomplete,
     ];
     for fault in faults {
-        let status = Status::from(failed(UNSAFE, fault.clone(), Outcome::Unknown));
+        let status = Problem::from(failed(UNSAFE, fault.clone(), Outcome::Unknown)).into_status();
         assert_eq!((status.code(), reason(&status).as_str()), (Code::Unknown, "OUTCOME_UNKNOWN"), "{fault:?}");
         assert_eq!(metadata(&status, "outcome").as_deref(), Some("unknown"));
         assert!(status.get_details_retry_info().is_none(), "{fault:?}: repeating it is not advised");
     }
-    let status = Status::from(failed(UNSAFE, Fault::Deadline { sent: true }, Outcome::Unknown));
+    let status = Problem::from(failed(UNSAFE, Fault::Deadline { sent: true }, Outcome::Unknown)).into_status();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
-    let status = Status::from(failed(READ, lost(), Outcome::NotExecuted));
+    let status = Problem::from(failed(READ, lost(), Outcome::NotExecuted)).into_status();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, "UPSTREAM_UNAVAILABLE"));
 }
 

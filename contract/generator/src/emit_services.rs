@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::emit_shapes;
-use crate::model::{Card, Kind, Message, Method, Model, PACKAGE, Service, snake};
+use crate::model::{Card, Field, Kind, Message, Method, Model, PACKAGE, Service, snake};
 use crate::options::Shape;
 use crate::rust::{constant, ident, path};
 
@@ -11,28 +11,32 @@ use crate::rust::{constant, ident, path};
 pub fn methods(model: &Model) -> String {
     let mut out = String::new();
     for (service, method) in model.methods() {
-        let command = method.command.as_ref().map_or("None".to_owned(), |c| {
+        let constant = constant(&service.name, &method.name);
+        if let Some(c) = &method.command {
             let rate = if c.rate_per_second == 0 { 200 } else { c.rate_per_second };
             let group = if c.group_rate_per_second == 0 {
                 "None".to_owned()
             } else {
                 format!("Some({})", c.group_rate_per_second)
             };
-            format!(
-                "Some(Command {{ service: {0:?}, name: {1:?}, label: {1:?}, safety: Safety::{2}, rate_per_second: {rate}, \
-                 group_rate_per_second: {group} }})",
+            let _ = writeln!(
+                out,
+                "/// The command of `{0}/{1}`.\npub const {constant}_COMMAND: Command<'static> = Command {{ service: {2:?}, \
+                 name: {3:?}, label: {3:?}, safety: Safety::{4}, rate_per_second: {rate}, group_rate_per_second: {group} }};",
+                service.name,
+                method.name,
                 c.service,
                 c.name,
                 safety(method)
-            )
-        });
+            );
+        }
+        let command = method.command.as_ref().map_or("None".to_owned(), |_| format!("Some({constant}_COMMAND)"));
         let _ = writeln!(
             out,
-            "/// `{0}/{1}`.\npub const {2}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{3}, \
-             safety: Safety::{4}, streaming: {5}, request: &shapes::{6}, command: {command} }};",
+            "/// `{0}/{1}`.\npub const {constant}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{2}, \
+             safety: Safety::{3}, streaming: {4}, request: &shapes::{5}, command: {command} }};",
             service.name,
             method.name,
-            constant(&service.name, &method.name),
             scope(service, method),
             safety(method),
             method.server_streaming,
@@ -124,7 +128,7 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
     let Some(request) = model.messages.get(&method.request) else { return };
     let _ = write!(
         out,
-        "impl Mapped for pb::{} {{\n    type Reply = pb::{};\n    const METHOD: &'static Method = &methods::{};\n",
+        "impl Mapped for pb::{} {{\n    type Reply = pb::{};\n    const COMMAND: &'static Command<'static> = &methods::{}_COMMAND;\n",
         path(&request.name),
         path(&method.response),
         constant(&service.name, &method.name)
@@ -146,6 +150,14 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
     if let Some(guard) = guard(model, request, method) {
         let _ = writeln!(out, "    fn guarded(&self) -> bool {{ {guard} }}");
     }
+    if method.idempotency == 2 {
+        let lists = request.fields.iter().filter(|field| matches!(field.card, Card::Repeated | Card::Map));
+        let lists: Vec<String> = lists.map(|field| format!("self.{}.len() <= 1", ident(&field.name))).collect();
+        if !lists.is_empty() {
+            let _ = writeln!(out, "    fn single(&self) -> bool {{ {} }}", lists.join(" && "));
+        }
+        out.push_str(&items(model, method).unwrap_or_default());
+    }
     if let Some(finish) = finish(model, request, method) {
         let _ = writeln!(out, "    fn finish(&self, reply: &mut Self::Reply) {{ {finish} }}");
     }
@@ -159,6 +171,23 @@ fn guard(model: &Model, request: &Message, method: &Method) -> Option<String> {
     let name = ident(&field.name);
     let Kind::Enum(kind) = &field.kind else { return Some(format!("!self.{name}.is_empty()")) };
     Some(format!("self.{name} == {}", model.enums.get(kind)?.number(&command.guarded_value)?))
+}
+
+/// The items of a reply that have a code of their own.
+fn items(model: &Model, method: &Method) -> Option<String> {
+    let response = model.messages.get(&method.response)?;
+    let item_of = |field: &Field| match &field.kind {
+        Kind::Message(item) if field.card == Card::Repeated => model.messages.get(item),
+        _ => None,
+    };
+    let has_code = |item: &&Message| item.field("error_code").is_some() && item.field("reason").is_some();
+    let (list, item) = response.fields.iter().find_map(|field| Some((field, item_of(field).filter(has_code)?)))?;
+    let message = item.field("error_message").map_or("None", |_| "Some(&mut item.error_message)");
+    Some(format!(
+        "    fn items(reply: &mut Self::Reply) -> Vec<Item<'_>> {{\n        reply.{}.iter_mut().map(|item| Item {{ \
+         code: &mut item.error_code, reason: &mut item.reason, message: {message} }}).collect()\n    }}\n",
+        ident(&list.name)
+    ))
 }
 
 /// What of a reply follows from its request.

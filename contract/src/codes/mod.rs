@@ -1,11 +1,13 @@
 //! What each of Tencent's error codes means to a caller of this service, and whether the call may be repeated.
 
+mod lost_replies;
 mod table;
 
 use tonic::Code;
 
 use crate::pb::ErrorReason;
 
+pub use lost_replies::{is_done, is_item_done, method_that_tells};
 pub use table::TABLE;
 
 /// One code, or a range of codes, that means one thing.
@@ -20,15 +22,38 @@ pub struct Entry {
     /// The reason that a caller sees.
     pub reason: ErrorReason,
     /// What became of the call.
-    pub fate: Fate,
+    pub disposition: Disposition,
     /// What went wrong, in a few words.
     pub meaning: &'static str,
 }
 
+/// How refusals for quota are worded, in lower case.
+const QUOTA_WORDS: [&str; 17] = [
+    "quota",
+    "frequen",
+    "freq limit",
+    "freq_limit",
+    "freqlimit",
+    "rate limit",
+    "ratelimit",
+    "rate_limit",
+    "too many request",
+    "too many call",
+    "too fast",
+    "qps",
+    "throttl",
+    "频率",
+    "频繁",
+    "限频",
+    "限流",
+];
+
 /// What became of a call that Tencent answered with an error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Refused, and it would be refused again. Nothing was executed.
+pub enum Disposition {
+    /// Refused for what the request alone says, whatever the state: every attempt was refused, or would have been.
+    Invalid,
+    /// Refused, and it would be refused again. This attempt executed nothing; an earlier one may have.
     Refused,
     /// Refused by a rate limit before anything was executed. It may be repeated, later and more slowly.
     Throttled,
@@ -50,9 +75,32 @@ pub fn lookup(code: i64) -> Entry {
         last: code,
         code: Code::Unknown,
         reason: ErrorReason::UnknownUpstreamCode,
-        fate: Fate::Unknown,
+        disposition: Disposition::Unknown,
         meaning: "Tencent answered with a code that this version does not know",
     })
+}
+
+/// What a refusal means. Tencent's gateways refuse for quota under codes that no document lists: there the text decides. Unlike the
+/// documented codes, such a one does not prove that nothing was executed.
+#[must_use]
+pub fn lookup_with_text(code: i64, text: &str) -> Entry {
+    let entry = lookup(code);
+    if entry.disposition != Disposition::Unknown || !speaks_of_quota(text) {
+        return entry;
+    }
+    Entry {
+        code: Code::ResourceExhausted,
+        reason: ErrorReason::RateLimited,
+        disposition: Disposition::Broken,
+        meaning: "Tencent refuses by a rate or quota",
+        ..entry
+    }
+}
+
+/// Whether a text says that something is called too often.
+fn speaks_of_quota(text: &str) -> bool {
+    let text = text.to_lowercase();
+    QUOTA_WORDS.iter().any(|word| text.contains(word))
 }
 
 /// The reason for the code of one item of a batch; `Unspecified` for 0, success.

@@ -9,6 +9,8 @@
 //!   arguments.
 //! - 60004 and 60005 were bad credentials once and are passing faults of the account check in newer documents: repeated,
 //!   then reported to the operator.
+//! - What depends on the request alone (its JSON, its types, its sizes) is `Invalid`; 10004 is not, for it also stands for what
+//!   was right once, such as a chunk of a stream that a later one has overtaken.
 //! - Conflicts (ABORTED) want the caller to read again before writing again, which the gateway cannot do: not repeated,
 //!   but for 20028, which the documents advise to repeat as it is.
 
@@ -17,15 +19,25 @@ use tonic::Code::{
     ResourceExhausted, Unavailable, Unimplemented,
 };
 
-use super::{Entry, Fate, Fate::Broken, Fate::Deferred, Fate::Refused, Fate::Throttled};
+use super::{
+    Disposition, Disposition::Broken, Disposition::Deferred, Disposition::Invalid, Disposition::Refused,
+    Disposition::Throttled, Entry,
+};
 use crate::pb::ErrorReason as Reason;
 
-const fn one(number: i64, code: tonic::Code, reason: Reason, fate: Fate, meaning: &'static str) -> Entry {
-    range(number, number, code, reason, fate, meaning)
+const fn one(number: i64, code: tonic::Code, reason: Reason, disposition: Disposition, meaning: &'static str) -> Entry {
+    range(number, number, code, reason, disposition, meaning)
 }
 
-const fn range(first: i64, last: i64, code: tonic::Code, reason: Reason, fate: Fate, meaning: &'static str) -> Entry {
-    Entry { first, last, code, reason, fate, meaning }
+const fn range(
+    first: i64,
+    last: i64,
+    code: tonic::Code,
+    reason: Reason,
+    disposition: Disposition,
+    meaning: &'static str,
+) -> Entry {
+    Entry { first, last, code, reason, disposition, meaning }
 }
 
 /// Every known code, ascending and without overlaps.
@@ -36,13 +48,13 @@ pub const TABLE: &[Entry] = &[
     one(10002, Internal, Reason::UpstreamFault, Broken, "Tencent had an internal fault"),
     one(10003, Unimplemented, Reason::CommandUnknown, Refused, "Tencent does not know the command"),
     one(10004, InvalidArgument, Reason::InvalidArgument, Refused, "a parameter is invalid"),
-    one(10005, InvalidArgument, Reason::TooManyItems, Refused, "too many accounts in one request"),
+    one(10005, InvalidArgument, Reason::TooManyItems, Invalid, "too many accounts in one request"),
     one(10006, ResourceExhausted, Reason::RateLimited, Throttled, "too many group operations, or too many new groups today"),
     one(10007, PermissionDenied, Reason::NotAllowed, Refused, "not allowed for this group type, role or configuration"),
     one(10008, FailedPrecondition, Reason::EditionRequired, Refused, "the app's edition lacks the feature"),
     one(10009, FailedPrecondition, Reason::GroupTypeUnsupported, Refused, "the owner cannot leave a group of this type"),
     one(10010, NotFound, Reason::GroupNotFound, Refused, "the group or topic does not exist or was destroyed"),
-    one(10011, InvalidArgument, Reason::InvalidArgument, Refused, "Tencent could not parse the request"),
+    one(10011, InvalidArgument, Reason::InvalidArgument, Invalid, "Tencent could not parse the request"),
     one(10012, InvalidArgument, Reason::InvalidArgument, Refused, "the operating user id is invalid"),
     one(10013, AlreadyExists, Reason::MemberAlreadyExists, Refused, "the user is a member already"),
     one(10014, ResourceExhausted, Reason::GroupFull, Refused, "the group is full"),
@@ -67,15 +79,15 @@ pub const TABLE: &[Entry] = &[
     one(10038, ResourceExhausted, Reason::PlanLimitReached, Refused, "too many members for the app's edition"),
     one(10041, FailedPrecondition, Reason::FeatureDisabled, Refused, "recall is switched off for this app"),
     one(10044, FailedPrecondition, Reason::GroupTypeUnsupported, Refused, "groups of this type keep no history"),
-    one(10045, InvalidArgument, Reason::InvalidArgument, Refused, "an attribute key is longer than 32 bytes"),
-    one(10046, InvalidArgument, Reason::InvalidArgument, Refused, "an attribute value is longer than 4,000 bytes"),
+    one(10045, InvalidArgument, Reason::InvalidArgument, Invalid, "an attribute key is longer than 32 bytes"),
+    one(10046, InvalidArgument, Reason::InvalidArgument, Invalid, "an attribute value is longer than 4,000 bytes"),
     one(10047, ResourceExhausted, Reason::LimitReached, Refused, "the group would have more than 16 attributes"),
     one(10048, ResourceExhausted, Reason::LimitReached, Refused, "the group's attributes would exceed 16,000 bytes"),
     one(10049, ResourceExhausted, Reason::RateLimited, Throttled, "too many attribute writes in this group"),
     one(10050, NotFound, Reason::AttributeNotFound, Refused, "the attribute does not exist"),
     one(10051, InvalidArgument, Reason::TooManyItems, Refused, "the range of messages to delete is too wide"),
     one(10052, NotFound, Reason::MessageNotFound, Refused, "there is no such message in the group"),
-    one(10053, InvalidArgument, Reason::TooManyItems, Refused, "more than 30 mentions in one message"),
+    one(10053, InvalidArgument, Reason::TooManyItems, Invalid, "more than 30 mentions in one message"),
     one(10054, InvalidArgument, Reason::ResponseTooLarge, Refused, "too many members for one reply"),
     one(10056, Aborted, Reason::Conflict, Refused, "somebody else changed the attributes"),
     one(10058, ResourceExhausted, Reason::PlanLimitReached, Refused, "the trial edition allows 100 groups"),
@@ -108,7 +120,7 @@ pub const TABLE: &[Entry] = &[
     one(23004, NotFound, Reason::MessageNotFound, Refused, "the message does not exist"),
     // All of the REST API.
     one(60002, Internal, Reason::GatewayMisconfigured, Refused, "Tencent could not parse the URL"),
-    one(60003, InvalidArgument, Reason::InvalidArgument, Refused, "Tencent could not parse the request"),
+    one(60003, InvalidArgument, Reason::InvalidArgument, Invalid, "Tencent could not parse the request"),
     one(60004, Internal, Reason::GatewayMisconfigured, Deferred, "the check of the gateway's account failed"),
     one(60005, Internal, Reason::GatewayMisconfigured, Deferred, "the check of the gateway's account failed"),
     one(60006, Internal, Reason::GatewayMisconfigured, Refused, "the SDKAppID is not valid"),
@@ -120,7 +132,7 @@ pub const TABLE: &[Entry] = &[
     one(60012, Internal, Reason::GatewayMisconfigured, Refused, "the SDKAppID is missing"),
     one(60013, Internal, Reason::UpstreamFault, Broken, "Tencent could not read its own reply"),
     one(60014, Unavailable, Reason::UpstreamUnavailable, Deferred, "the check of the gateway's account timed out"),
-    one(60015, InvalidArgument, Reason::InvalidArgument, Refused, "a user id is not a string"),
+    one(60015, InvalidArgument, Reason::InvalidArgument, Invalid, "a user id is not a string"),
     one(60016, Internal, Reason::GatewayMisconfigured, Refused, "the app is disabled"),
     one(60017, PermissionDenied, Reason::CommandDisabled, Refused, "the request is disabled"),
     one(60018, ResourceExhausted, Reason::RateLimited, Throttled, "too many calls"),
@@ -159,35 +171,35 @@ pub const TABLE: &[Entry] = &[
     one(72002, ResourceExhausted, Reason::QuotaExhausted, Refused, "the trial edition's quota of monthly users is used up"),
     // Content.
     one(80001, InvalidArgument, Reason::ContentRefused, Refused, "content moderation refused the text"),
-    one(80002, InvalidArgument, Reason::MessageTooLarge, Refused, "the message is too long"),
+    one(80002, InvalidArgument, Reason::MessageTooLarge, Invalid, "the message is too long"),
     one(80003, Unavailable, Reason::CallbackFailed, Deferred, "the app's webhook failed, so the message was not delivered"),
     one(80004, InvalidArgument, Reason::ContentRefused, Refused, "content moderation refused the image"),
     one(80005, FailedPrecondition, Reason::EditionRequired, Refused, "the service is deactivated"),
     // Messages, by the older service.
-    one(90001, InvalidArgument, Reason::InvalidArgument, Refused, "Tencent could not parse the request"),
-    one(90002, InvalidArgument, Reason::InvalidArgument, Refused, "the message's elements are malformed"),
-    one(90003, InvalidArgument, Reason::InvalidArgument, Refused, "the receiver is missing or malformed"),
-    one(90005, InvalidArgument, Reason::InvalidArgument, Refused, "the message's random number is missing or malformed"),
-    one(90006, InvalidArgument, Reason::InvalidArgument, Refused, "the message's time is missing or malformed"),
-    one(90007, InvalidArgument, Reason::InvalidArgument, Refused, "the message's body is not a list"),
+    one(90001, InvalidArgument, Reason::InvalidArgument, Invalid, "Tencent could not parse the request"),
+    one(90002, InvalidArgument, Reason::InvalidArgument, Invalid, "the message's elements are malformed"),
+    one(90003, InvalidArgument, Reason::InvalidArgument, Invalid, "the receiver is missing or malformed"),
+    one(90005, InvalidArgument, Reason::InvalidArgument, Invalid, "the message's random number is missing or malformed"),
+    one(90006, InvalidArgument, Reason::InvalidArgument, Invalid, "the message's time is missing or malformed"),
+    one(90007, InvalidArgument, Reason::InvalidArgument, Invalid, "the message's body is not a list"),
     one(90008, InvalidArgument, Reason::InvalidArgument, Refused, "the sender is missing or unknown"),
     one(90009, Internal, Reason::GatewayMisconfigured, Refused, "the gateway's identifier is not an app admin"),
     one(90010, InvalidArgument, Reason::InvalidArgument, Refused, "the message is malformed"),
     one(90012, NotFound, Reason::UserNotFound, Refused, "the receiver does not exist"),
-    one(90018, InvalidArgument, Reason::TooManyItems, Refused, "too many accounts in one request"),
-    one(90026, InvalidArgument, Reason::InvalidArgument, Refused, "the message's life is longer than seven days"),
-    one(90031, InvalidArgument, Reason::InvalidArgument, Refused, "SyncOtherMachine is not a number"),
-    one(90043, InvalidArgument, Reason::InvalidArgument, Refused, "the offline push is malformed"),
-    one(90044, InvalidArgument, Reason::InvalidArgument, Refused, "the message's life is not a number"),
+    one(90018, InvalidArgument, Reason::TooManyItems, Invalid, "too many accounts in one request"),
+    one(90026, InvalidArgument, Reason::InvalidArgument, Invalid, "the message's life is longer than seven days"),
+    one(90031, InvalidArgument, Reason::InvalidArgument, Invalid, "SyncOtherMachine is not a number"),
+    one(90043, InvalidArgument, Reason::InvalidArgument, Invalid, "the offline push is malformed"),
+    one(90044, InvalidArgument, Reason::InvalidArgument, Invalid, "the message's life is not a number"),
     one(90048, NotFound, Reason::UserNotFound, Refused, "the account does not exist"),
     one(90054, InvalidArgument, Reason::InvalidArgument, Refused, "the message's key is malformed"),
-    one(90055, InvalidArgument, Reason::MessageTooLarge, Refused, "the message is longer than 12 KB"),
+    one(90055, InvalidArgument, Reason::MessageTooLarge, Invalid, "the message is longer than 12 KB"),
     one(90057, ResourceExhausted, Reason::RateLimited, Throttled, "too many messages to single users"),
     one(90992, Unavailable, Reason::UpstreamUnavailable, Broken, "Tencent or the app's webhook failed"),
     one(90994, Internal, Reason::UpstreamFault, Broken, "Tencent had an internal fault"),
     one(90995, Internal, Reason::UpstreamFault, Broken, "Tencent had an internal fault, or the message is too long"),
     one(91000, Internal, Reason::UpstreamFault, Broken, "Tencent had an internal fault"),
-    one(93000, InvalidArgument, Reason::MessageTooLarge, Refused, "the request is longer than 12 KB"),
+    one(93000, InvalidArgument, Reason::MessageTooLarge, Invalid, "the request is longer than 12 KB"),
     // Topics and permission groups.
     one(110_002, Internal, Reason::UpstreamFault, Broken, "the topic could not be destroyed"),
     one(110_003, NotFound, Reason::TopicNotFound, Refused, "the topic does not exist or was destroyed"),

@@ -23,6 +23,14 @@ pub struct Reply<R> {
     pub drift: Drift,
 }
 
+impl<R> Reply<R> {
+    /// What it says of the call, without its message.
+    #[must_use]
+    pub fn verdict(&self) -> Reply<()> {
+        Reply { error_code: self.error_code, error_info: self.error_info.clone(), ..Reply::default() }
+    }
+}
+
 /// Why a reply cannot be read. Holds nobody's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {

@@ -1,11 +1,9 @@
 //! BanService: bans of any number of users, and all bans as a stream.
 
-use tonic::Status;
-
 use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::follow;
-use crate::gateway::{Call, Replies};
+use crate::gateway::{Call, CallError, Pages};
 use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
@@ -16,7 +14,7 @@ const PAGE: u32 = 100;
 pub(in crate::gateway) async fn stream_banned_members(
     call: Call,
     request: pb::StreamBannedMembersRequest,
-) -> Result<Replies<pb::StreamBannedMembersResponse>, Status> {
+) -> Result<Pages<pb::StreamBannedMembersResponse>, CallError> {
     call.check_token(anchored::is_valid(&request.page_token))?;
     let page_token = request.page_token.clone();
     let fetch = Anchored::new(PAGE, Growth::Anywhere, banned_id, move |call: Call, offset, size: u64| {
@@ -40,7 +38,7 @@ pub(in crate::gateway) async fn stream_banned_members(
 pub(in crate::gateway) async fn batch_ban_members(
     call: Call,
     request: pb::BatchBanMembersRequest,
-) -> Result<pb::BatchBanMembersResponse, Status> {
+) -> Result<pb::BatchBanMembersResponse, CallError> {
     let ban = |user_ids: &[String]| pb::BanMembersRequest {
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
@@ -58,7 +56,7 @@ pub(in crate::gateway) async fn batch_ban_members(
 pub(in crate::gateway) async fn batch_unban_members(
     call: Call,
     request: pb::BatchUnbanMembersRequest,
-) -> Result<pb::BatchUnbanMembersResponse, Status> {
+) -> Result<pb::BatchUnbanMembersResponse, CallError> {
     let unban = |user_ids: &[String]| pb::UnbanMembersRequest {
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),

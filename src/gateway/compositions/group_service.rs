@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use tonic::Status;
-
 use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::listed::{self, Listed, id};
 use crate::gateway::pages::follow;
-use crate::gateway::{Call, Replies};
+use crate::gateway::{Call, CallError, Pages};
+use crate::upstream::Outcome;
 use contract::batches::Batch;
 use contract::pb;
 
@@ -22,7 +21,7 @@ const JOINED_PAGE: u32 = 100;
 pub(in crate::gateway) async fn get_group(
     call: Call,
     request: pb::GetGroupRequest,
-) -> Result<pb::GetGroupResponse, Status> {
+) -> Result<pb::GetGroupResponse, CallError> {
     let many = pb::GetGroupsRequest { group_ids: vec![request.group_id.clone()], filter: request.filter };
     let reply = call.send(many).await?;
     let found = reply.results.into_iter().find(|result| id(result) == request.group_id);
@@ -31,16 +30,17 @@ pub(in crate::gateway) async fn get_group(
             Ok(pb::GetGroupResponse { group: result.group, members: result.members })
         }
         Some(result) => {
-            Err(call.refused::<pb::GetGroupsRequest>(result.error_code.into(), result.error_message, &request.group_id))
+            let (code, message) = (result.error_code.into(), result.error_message);
+            Err(call.refused::<pb::GetGroupsRequest>(code, message, Outcome::NotExecuted, &request.group_id))
         }
-        None => Err(call.unnamed()),
+        None => Err(call.unnamed::<pb::GetGroupsRequest>(&request.group_id)),
     }
 }
 
 pub(in crate::gateway) async fn batch_get_groups(
     call: Call,
     request: pb::BatchGetGroupsRequest,
-) -> Result<pb::BatchGetGroupsResponse, Status> {
+) -> Result<pb::BatchGetGroupsResponse, CallError> {
     let read =
         |group_ids: &[String]| pb::GetGroupsRequest { group_ids: group_ids.to_vec(), filter: request.filter.clone() };
     let results =
@@ -60,7 +60,7 @@ pub(in crate::gateway) async fn batch_get_groups(
 pub(in crate::gateway) async fn list_groups(
     call: Call,
     request: pb::ListGroupsRequest,
-) -> Result<pb::ListGroupsResponse, Status> {
+) -> Result<pb::ListGroupsResponse, CallError> {
     let page_size = if request.page_size == 0 { DEFAULT_PAGE } else { request.page_size.min(MAX_PAGE) };
     let page = pb::ListGroupIdsRequest { r#type: request.r#type, page_size, page_token: request.page_token };
     let ids = call.send(page).await?;
@@ -72,7 +72,7 @@ pub(in crate::gateway) async fn list_groups(
 pub(in crate::gateway) async fn stream_groups(
     call: Call,
     request: pb::StreamGroupsRequest,
-) -> Result<Replies<pb::StreamGroupsResponse>, Status> {
+) -> Result<Pages<pb::StreamGroupsResponse>, CallError> {
     call.check_token(listed::is_valid(&request.page_token))?;
     let fetch = Listed::new(request.r#type, request.filter);
     Ok(follow(call, request.page_token, fetch, |page| pb::StreamGroupsResponse {
@@ -84,7 +84,7 @@ pub(in crate::gateway) async fn stream_groups(
 pub(in crate::gateway) async fn stream_joined_groups(
     call: Call,
     request: pb::StreamJoinedGroupsRequest,
-) -> Result<Replies<pb::StreamJoinedGroupsResponse>, Status> {
+) -> Result<Pages<pb::StreamJoinedGroupsResponse>, CallError> {
     call.check_token(anchored::is_valid(&request.page_token))?;
     let page_token = request.page_token.clone();
     let fetch = Anchored::new(JOINED_PAGE, Growth::End, joined_id, move |call: Call, offset, size: u64| {
@@ -125,8 +125,11 @@ fn one(id: &str, found: Option<pb::GroupResult>) -> pb::BatchGetGroupsResult {
             group: result.group,
             members: result.members,
         },
-        Some(result) => failed(id, batch::refused(result.error_code.into(), &result.error_message)),
-        None => failed(id, batch::unnamed()),
+        Some(result) => failed(
+            id,
+            batch::refused::<pb::GetGroupsRequest>(result.error_code, result.reason(), &result.error_message),
+        ),
+        None => failed(id, batch::unnamed::<pb::GetGroupsRequest>()),
     }
 }
 

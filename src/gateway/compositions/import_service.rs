@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::time::SystemTime;
 
 use prost_types::Timestamp;
-use tonic::Status;
 
-use super::member_service::judged;
-use crate::gateway::Call;
+use super::member_service::of_outcome;
 use crate::gateway::batch::{self, Order};
 use crate::gateway::import_times::{self, Refusals};
 use crate::gateway::turns::Key;
+use crate::gateway::{Call, CallError};
 use contract::batches::Batch;
 use contract::pb;
 
@@ -21,7 +20,7 @@ const NOT_IMPORTED: &str = "the message was not imported";
 pub(in crate::gateway) async fn batch_import_members(
     call: Call,
     request: pb::BatchImportMembersRequest,
-) -> Result<pb::BatchImportMembersResponse, Status> {
+) -> Result<pb::BatchImportMembersResponse, CallError> {
     let import = |members: &[pb::MemberToImport]| pb::ImportMembersRequest {
         group_id: request.group_id.clone(),
         members: members.to_vec(),
@@ -33,13 +32,19 @@ pub(in crate::gateway) async fn batch_import_members(
         Order::InTurn,
         import,
         |members, reply| {
-            let told = reply.map(|reply| {
+            let found = reply.map(|reply| {
                 reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
             });
             let result = |member: &pb::MemberToImport| {
-                let (status, outcome) = match &told {
+                let (status, outcome) = match &found {
                     Err(status) => (status.clone(), 0),
-                    Ok(told) => judged(told.get(&member.user_id).copied(), pb::ImportMemberOutcome::Failed.into()),
+                    Ok(found) => {
+                        let outcome = found.get(&member.user_id).copied().unwrap_or_default();
+                        (
+                            of_outcome::<pb::ImportMembersRequest>(outcome, pb::ImportMemberOutcome::Failed.into()),
+                            outcome,
+                        )
+                    }
                 };
                 pb::BatchImportMembersResult { user_id: member.user_id.clone(), status: Some(status), outcome }
             };
@@ -52,7 +57,7 @@ pub(in crate::gateway) async fn batch_import_members(
 pub(in crate::gateway) async fn import_messages(
     call: Call,
     mut request: pb::ImportMessagesRequest,
-) -> Result<pb::ImportMessagesResponse, Status> {
+) -> Result<pb::ImportMessagesResponse, CallError> {
     let times = import_times::settle(&mut request.messages, request.move_equal_times);
     let mut reply = call.send(request).await?;
     let mut refusals = Refusals::new(now());
@@ -69,7 +74,7 @@ pub(in crate::gateway) async fn import_messages(
 pub(in crate::gateway) async fn batch_import_messages(
     call: Call,
     mut request: pb::BatchImportMessagesRequest,
-) -> Result<pb::BatchImportMessagesResponse, Status> {
+) -> Result<pb::BatchImportMessagesResponse, CallError> {
     let times = import_times::settle(&mut request.messages, request.move_equal_times);
     let import = |messages: &[pb::MessageToImport]| pb::ImportMessagesRequest {
         group_id: request.group_id.clone(),
@@ -93,14 +98,17 @@ pub(in crate::gateway) async fn batch_import_messages(
         Order::Strict,
         import,
         |messages, reply| {
-            let told = reply.map(|reply| reply.results);
+            let found = reply.map(|reply| reply.results);
             let result = |index: usize| {
-                let (status, seq) = match &told {
+                let (status, seq) = match &found {
                     Err(status) => (status.clone(), 0),
-                    Ok(told) => match told.get(index) {
+                    Ok(found) => match found.get(index) {
                         Some(result) if result.error_code == 0 => (batch::done(), result.seq),
-                        Some(result) => (batch::refused(result.error_code.into(), NOT_IMPORTED), 0),
-                        None => (batch::unnamed(), 0),
+                        Some(result) => {
+                            let (code, reason) = (result.error_code, result.reason());
+                            (batch::refused::<pb::ImportMessagesRequest>(code, reason, NOT_IMPORTED), 0)
+                        }
+                        None => (batch::unnamed::<pb::ImportMessagesRequest>(), 0),
                     },
                 };
                 pb::BatchImportMessagesResult { status: Some(status), seq, send_time: None }

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use prost_types::Duration;
-use tonic::Status;
 
 use crate::gateway::anchored::{self, Anchored, Growth, More, Slice};
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
-use crate::gateway::{Call, Replies};
+use crate::gateway::{Call, CallError, Mapped, Pages};
 use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
@@ -19,7 +18,7 @@ const STREAM_PAGE: u32 = 200;
 pub(in crate::gateway) async fn stream_members(
     call: Call,
     request: pb::StreamMembersRequest,
-) -> Result<Replies<pb::StreamMembersResponse>, Status> {
+) -> Result<Pages<pb::StreamMembersResponse>, CallError> {
     let community = paging::is_community(&request.group_id);
     let token = request.page_token.clone();
     let valid = if community { paging::is_valid(paging::Style::NextText, &token) } else { anchored::is_valid(&token) };
@@ -66,7 +65,7 @@ pub(in crate::gateway) async fn stream_members(
 pub(in crate::gateway) async fn batch_add_members(
     call: Call,
     request: pb::BatchAddMembersRequest,
-) -> Result<pb::BatchAddMembersResponse, Status> {
+) -> Result<pb::BatchAddMembersResponse, CallError> {
     let add = |user_ids: &[String]| pb::AddMembersRequest {
         group_id: request.group_id.clone(),
         members: user_ids.iter().map(|user_id| pb::MemberToAdd { user_id: user_id.clone() }).collect(),
@@ -74,12 +73,16 @@ pub(in crate::gateway) async fn batch_add_members(
     };
     let results =
         batch::run(&call, &request.user_ids, call.batch.cap(Batch::AddMembers), Order::Any, add, |users, reply| {
-            let told =
-                reply.map(|reply| outcomes(reply.results.into_iter().map(|result| (result.user_id, result.outcome))));
+            let found = reply.map(|reply| {
+                reply.results.into_iter().map(|result| (result.user_id, result.outcome)).collect::<HashMap<_, _>>()
+            });
             let result = |user_id: &String| {
-                let (status, outcome) = match &told {
+                let (status, outcome) = match &found {
                     Err(status) => (status.clone(), 0),
-                    Ok(told) => judged(told.get(user_id).copied(), pb::AddMemberOutcome::Failed.into()),
+                    Ok(found) => {
+                        let outcome = found.get(user_id).copied().unwrap_or_default();
+                        (of_outcome::<pb::AddMembersRequest>(outcome, pb::AddMemberOutcome::Failed.into()), outcome)
+                    }
                 };
                 pb::BatchAddMembersResult { user_id: user_id.clone(), status: Some(status), outcome }
             };
@@ -91,7 +94,7 @@ pub(in crate::gateway) async fn batch_add_members(
 pub(in crate::gateway) async fn batch_remove_members(
     call: Call,
     request: pb::BatchRemoveMembersRequest,
-) -> Result<pb::BatchRemoveMembersResponse, Status> {
+) -> Result<pb::BatchRemoveMembersResponse, CallError> {
     let remove = |user_ids: &[String]| pb::RemoveMembersRequest {
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
@@ -118,7 +121,7 @@ pub(in crate::gateway) async fn batch_remove_members(
 pub(in crate::gateway) async fn unmute_members(
     call: Call,
     request: pb::UnmuteMembersRequest,
-) -> Result<pb::UnmuteMembersResponse, Status> {
+) -> Result<pb::UnmuteMembersResponse, CallError> {
     let lift = pb::MuteMembersRequest {
         group_id: request.group_id,
         user_ids: request.user_ids,
@@ -131,7 +134,7 @@ pub(in crate::gateway) async fn unmute_members(
 pub(in crate::gateway) async fn batch_mute_members(
     call: Call,
     request: pb::BatchMuteMembersRequest,
-) -> Result<pb::BatchMuteMembersResponse, Status> {
+) -> Result<pb::BatchMuteMembersResponse, CallError> {
     let mute = |user_ids: &[String]| pb::MuteMembersRequest {
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
@@ -152,16 +155,20 @@ pub(in crate::gateway) async fn batch_mute_members(
 pub(in crate::gateway) async fn batch_get_roles(
     call: Call,
     request: pb::BatchGetRolesRequest,
-) -> Result<pb::BatchGetRolesResponse, Status> {
+) -> Result<pb::BatchGetRolesResponse, CallError> {
     let ask =
         |user_ids: &[String]| pb::GetRolesRequest { group_id: request.group_id.clone(), user_ids: user_ids.to_vec() };
     let results =
         batch::run(&call, &request.user_ids, call.batch.cap(Batch::GetRoles), Order::Any, ask, |users, reply| {
-            let told = reply.map(|reply| outcomes(reply.roles.into_iter().map(|role| (role.user_id, role.role))));
+            let found = reply
+                .map(|reply| reply.roles.into_iter().map(|role| (role.user_id, role.role)).collect::<HashMap<_, _>>());
             let result = |user_id: &String| {
-                let (status, role) = match &told {
+                let (status, role) = match &found {
                     Err(status) => (status.clone(), 0),
-                    Ok(told) => judged(told.get(user_id).copied(), 0),
+                    Ok(found) => match found.get(user_id) {
+                        Some(role) => (batch::done(), *role),
+                        None => (batch::unnamed::<pb::GetRolesRequest>(), 0),
+                    },
                 };
                 pb::BatchGetRolesResult { user_id: user_id.clone(), status: Some(status), role }
             };
@@ -173,7 +180,7 @@ pub(in crate::gateway) async fn batch_get_roles(
 pub(in crate::gateway) async fn batch_get_members(
     call: Call,
     request: pb::BatchGetMembersRequest,
-) -> Result<pb::BatchGetMembersResponse, Status> {
+) -> Result<pb::BatchGetMembersResponse, CallError> {
     let read = |user_ids: &[String]| pb::GetMembersRequest {
         group_id: request.group_id.clone(),
         user_ids: user_ids.to_vec(),
@@ -197,15 +204,12 @@ pub(in crate::gateway) async fn batch_get_members(
     Ok(pb::BatchGetMembersResponse { results: results.await })
 }
 
-fn outcomes(told: impl Iterator<Item = (String, i32)>) -> HashMap<String, i32> {
-    told.collect()
-}
-
-/// What an item's outcome means: `failure` is the outcome that stands for a refusal.
-pub(super) fn judged(told: Option<i32>, failure: i32) -> (pb::BatchItemStatus, i32) {
-    match told {
-        Some(outcome) if outcome == failure && failure != 0 => (batch::refused_silently(), outcome),
-        Some(outcome) => (batch::done(), outcome),
-        None => (batch::unnamed(), 0),
+/// What an item's outcome means, of which 0 is one that the gateway does not know, and `failure` stands for a refusal. Only what
+/// says success is done.
+pub(super) fn of_outcome<R: Mapped>(outcome: i32, failure: i32) -> pb::BatchItemStatus {
+    match outcome {
+        0 => batch::unnamed::<R>(),
+        outcome if outcome == failure => batch::refused_silently(),
+        _ => batch::done(),
     }
 }

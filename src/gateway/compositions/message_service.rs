@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use tonic::Status;
-
 use crate::gateway::batch::{self, Order};
 use crate::gateway::pages::{ByToken, Page, follow};
-use crate::gateway::{Call, Replies};
+use crate::gateway::{Call, CallError, Pages};
 use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
@@ -14,7 +12,7 @@ use contract::wire::paging;
 pub(in crate::gateway) async fn recall_message(
     call: Call,
     request: pb::RecallMessageRequest,
-) -> Result<pb::RecallMessageResponse, Status> {
+) -> Result<pb::RecallMessageResponse, CallError> {
     let seq = request.seq.unwrap_or_default();
     let recall = pb::RecallMessagesRequest {
         group_id: request.group_id.clone(),
@@ -26,18 +24,19 @@ pub(in crate::gateway) async fn recall_message(
     match reply.results.iter().find(|result| result.seq == seq) {
         Some(result) if result.error_code == 0 => Ok(pb::RecallMessageResponse {}),
         Some(result) => {
-            let code = result.error_code.into();
+            let outcome = batch::item_outcome::<pb::RecallMessagesRequest>(result.error_code, result.reason());
             let said = format!("message {seq} was not recalled");
-            Err(call.refused::<pb::RecallMessagesRequest>(code, said, &request.group_id))
+            let code = result.error_code.into();
+            Err(call.refused::<pb::RecallMessagesRequest>(code, said, outcome, &request.group_id))
         }
-        None => Err(call.unnamed()),
+        None => Err(call.unnamed::<pb::RecallMessagesRequest>(&request.group_id)),
     }
 }
 
 pub(in crate::gateway) async fn batch_recall_messages(
     call: Call,
     request: pb::BatchRecallMessagesRequest,
-) -> Result<pb::BatchRecallMessagesResponse, Status> {
+) -> Result<pb::BatchRecallMessagesResponse, CallError> {
     let recall = |seqs: &[u64]| pb::RecallMessagesRequest {
         group_id: request.group_id.clone(),
         seqs: seqs.to_vec(),
@@ -46,15 +45,17 @@ pub(in crate::gateway) async fn batch_recall_messages(
     };
     let results =
         batch::run(&call, &request.seqs, call.batch.cap(Batch::RecallMessages), Order::Any, recall, |seqs, reply| {
-            let told = reply.map(|reply| {
-                reply.results.into_iter().map(|result| (result.seq, result.error_code)).collect::<HashMap<_, _>>()
-            });
-            let status = |seq: &u64| match &told {
+            let found = reply
+                .map(|reply| reply.results.into_iter().map(|result| (result.seq, result)).collect::<HashMap<_, _>>());
+            let status = |seq: &u64| match &found {
                 Err(status) => status.clone(),
-                Ok(told) => match told.get(seq) {
-                    Some(0) => batch::done(),
-                    Some(code) => batch::refused((*code).into(), "the message was not recalled"),
-                    None => batch::unnamed(),
+                Ok(found) => match found.get(seq) {
+                    Some(result) if result.error_code == 0 => batch::done(),
+                    Some(result) => {
+                        let why = "the message was not recalled";
+                        batch::refused::<pb::RecallMessagesRequest>(result.error_code, result.reason(), why)
+                    }
+                    None => batch::unnamed::<pb::RecallMessagesRequest>(),
                 },
             };
             seqs.iter().map(|seq| pb::BatchRecallMessagesResult { seq: *seq, status: Some(status(seq)) }).collect()
@@ -65,7 +66,7 @@ pub(in crate::gateway) async fn batch_recall_messages(
 pub(in crate::gateway) async fn stream_messages(
     call: Call,
     request: pb::StreamMessagesRequest,
-) -> Result<Replies<pb::StreamMessagesResponse>, Status> {
+) -> Result<Pages<pb::StreamMessagesResponse>, CallError> {
     call.check_token(paging::is_valid(paging::Style::SeqDown, &request.page_token))?;
     let page_token = request.page_token.clone();
     let fetch = ByToken(move |call: Call, page_token| {
@@ -98,8 +99,7 @@ fn down_to((min_seq, min_time): (u64, i64), reply: pb::ListMessagesResponse) -> 
     let whole = reply.messages.len();
     let below = |message: &pb::HistoryMessage| message.seq > 0 && message.seq < min_seq;
     let early = |message: &pb::HistoryMessage| message.send_time.is_some_and(|time| time.seconds < min_time);
-    let items: Vec<_> =
-        reply.messages.into_iter().take_while(|message| !below(message) && !early(message)).collect();
+    let items: Vec<_> = reply.messages.into_iter().take_while(|message| !below(message) && !early(message)).collect();
     let reached = items.len() < whole || items.iter().any(|message| message.seq > 0 && message.seq <= min_seq);
     Page { items, next: if reached { String::new() } else { reply.next_page_token } }
 }

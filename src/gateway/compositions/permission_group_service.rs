@@ -1,16 +1,14 @@
 //! PermissionGroupService: permission groups and their members as streams.
 
-use tonic::Status;
-
 use crate::gateway::pages::{ByToken, Page, follow};
-use crate::gateway::{Call, Replies};
+use crate::gateway::{Call, CallError, Pages};
 use contract::pb;
 use contract::wire::paging;
 
 pub(in crate::gateway) async fn stream_permission_groups(
     call: Call,
     request: pb::StreamPermissionGroupsRequest,
-) -> Result<Replies<pb::StreamPermissionGroupsResponse>, Status> {
+) -> Result<Pages<pb::StreamPermissionGroupsResponse>, CallError> {
     call.check_token(paging::is_valid(paging::Style::NextText, &request.page_token))?;
     let fetch = ByToken(move |call: Call, page_token| {
         let page = pb::ListPermissionGroupsRequest {
@@ -33,7 +31,7 @@ pub(in crate::gateway) async fn stream_permission_groups(
 pub(in crate::gateway) async fn stream_permission_group_members(
     call: Call,
     request: pb::StreamPermissionGroupMembersRequest,
-) -> Result<Replies<pb::StreamPermissionGroupMembersResponse>, Status> {
+) -> Result<Pages<pb::StreamPermissionGroupMembersResponse>, CallError> {
     call.check_token(paging::is_valid(paging::Style::NextText, &request.page_token))?;
     let fetch = ByToken(move |call: Call, page_token| {
         let page = pb::ListPermissionGroupMembersRequest {

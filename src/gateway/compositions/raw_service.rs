@@ -4,9 +4,9 @@ use bytes::Bytes;
 use prost_types::Struct;
 use prost_types::value::Kind;
 use serde_with::ser::SerializeAsWrap;
-use tonic::{Code, Status};
+use tonic::Code;
 
-use crate::gateway::Call;
+use crate::gateway::{Call, CallError};
 use crate::status::Problem;
 use contract::command::{Command, Safety, methods};
 use contract::pb;
@@ -26,7 +26,7 @@ const RATES: [(&str, &str, u32); 3] = [
 /// The longest id that a group can have, in bytes. What is longer names no group, and must not be kept in mind as one.
 const LONGEST_GROUP_ID: usize = 48;
 
-pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Result<pb::CallResponse, Status> {
+pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Result<pb::CallResponse, CallError> {
     if !call.raw {
         let message = "raw calls are switched off in this gateway; its operator can allow them with `raw_service`";
         let problem = Problem::new(Code::Unimplemented, ErrorReason::CommandDisabled, message).not_executed();
@@ -37,8 +37,10 @@ pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Re
         .map_err(|_| call.problem(Problem::internal("the body cannot be written as JSON")))?;
     let command = command(&request.service, &request.command);
     // Whatever the contract says of the command: it is not known here what guards this body against being executed twice.
-    let reply = call.post(&command, Safety::Unsafe, Bytes::from(json), group_id(&body), decode_raw).await?;
-    Ok(pb::CallResponse { body: Some(reply) })
+    let mut reply = None;
+    let mut read = |json: &[u8]| Ok(reply.insert(decode_raw(json)?).verdict());
+    call.post(&command, Safety::Unsafe, Bytes::from(json), group_id(&body), &mut read).await?;
+    Ok(pb::CallResponse { body: reply.map(|reply| reply.message) })
 }
 
 /// The command with the contract's limits, for it shares them with the typed method; or with the usual ones.

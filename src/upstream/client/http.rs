@@ -1,9 +1,9 @@
 //! One HTTP request to Tencent.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use opentelemetry::global;
 use opentelemetry::propagation::Injector;
@@ -14,8 +14,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::SetupError;
-use super::clock::TencentClock;
-use super::crowd::crowded;
+use super::complexity::too_complex;
 use crate::upstream::error::Fault;
 use crate::upstream::hosts::BaseUrl;
 use crate::upstream::settings::Settings;
@@ -28,11 +27,12 @@ pub(super) struct Http {
     client: Client,
     sdk_app_id: u64,
     identifier: String,
-    pub(super) clock: TencentClock,
 }
 
 /// Tencent's replies end at 1 MB.
 const MAX_REPLY: usize = 1024 * 1024;
+/// The longest pause that somebody on the way may ask for.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
 /// Everything but the characters that RFC 3986 leaves unreserved.
@@ -65,7 +65,7 @@ impl Http {
             .build()
             .map_err(|error| SetupError::Http(describe(error)))?;
         let identifier = utf8_percent_encode(&settings.identifier, ESCAPED).to_string();
-        Ok(Self { client, sdk_app_id: settings.sdk_app_id, identifier, clock: TencentClock::new() })
+        Ok(Self { client, sdk_app_id: settings.sdk_app_id, identifier })
     }
 
     /// Posts a body and reads the whole reply.
@@ -89,9 +89,9 @@ impl Http {
         let request = self.client.post(url).headers(headers).header(CONTENT_TYPE, "application/json").body(body);
         let mut response = request.send().await.map_err(fault)?;
         if response.status() != StatusCode::OK {
-            return Err(Fault::Http(response.status().as_u16()));
+            let retry_after = retry_after(response.headers());
+            return Err(Fault::Http { status: response.status().as_u16(), retry_after });
         }
-        self.clock.learn(response.headers());
         if response.content_length().is_some_and(|length| length > MAX_REPLY as u64) {
             return Err(Fault::TooLarge);
         }
@@ -102,7 +102,7 @@ impl Http {
             }
             reply.extend_from_slice(&chunk);
         }
-        if crowded(&reply) {
+        if too_complex(&reply) {
             return Err(Fault::TooLarge);
         }
         Ok(reply.freeze())
@@ -124,6 +124,19 @@ fn trace_headers() -> HeaderMap {
     let mut headers = Headers(HeaderMap::new());
     global::get_text_map_propagator(|propagator| propagator.inject_context(&Span::current().context(), &mut headers));
     headers.0
+}
+
+/// When to come back, in seconds or as a date. The longest pause keeps a wrong clock from shutting callers out.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let pause = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = httpdate::parse_http_date(text).ok()?;
+            date.duration_since(SystemTime::now()).unwrap_or_default()
+        }
+    };
+    Some(pause.min(LONGEST_RETRY_AFTER))
 }
 
 /// What an error of the HTTP client means for the call.

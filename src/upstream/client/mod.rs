@@ -1,10 +1,7 @@
 //! The client: one call from pacing to the decoded reply, repeated where that is safe.
 
-mod clock;
-mod crowd;
+mod complexity;
 mod http;
-mod repeated;
-mod self_test;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,11 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
-use tonic::Code;
 use tracing::{Instrument, Span, field};
 
 use self::http::Http;
-use super::call::Call;
+use super::call::{Answer, Call, Read};
 use super::error::{Fault, Outcome, UpstreamError};
 use super::hosts::Hosts;
 use super::observer::{AttemptResult, NoObserver, Observer};
@@ -25,16 +21,13 @@ use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
 use super::retry::{Budget, Pauses, repeatable, share_of};
 use super::settings::Settings;
 use super::usersig::{Signature, Signer, UsersigError};
-use contract::codes::{self, Fate};
 use contract::command::Safety;
-use contract::wire::{Reply, Unreadable};
+use contract::wire::Reply;
 
 /// The client of one Tencent application. Share it: it holds the connections, the UserSig and the quota.
 #[derive(Debug)]
 pub struct Upstream {
     http: Http,
-    /// The app's admin, in whose name calls are made.
-    identifier: String,
     hosts: Hosts,
     signer: Signer,
     pacer: Option<Arc<dyn Pacer>>,
@@ -62,8 +55,6 @@ pub enum SetupError {
 const MARGIN: Duration = Duration::from_millis(20);
 /// The code for an expired UserSig.
 const USERSIG_EXPIRED: i64 = 70001;
-/// The reply of a command that has nothing to say.
-const SUCCESS: &[u8] = br#"{"ErrorCode":0}"#;
 /// What a caller is advised to wait when Tencent is out of order or refuses by rate.
 const ADVISED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -75,7 +66,6 @@ impl Upstream {
     pub fn new(settings: &Settings) -> Result<Self, SetupError> {
         Ok(Self {
             http: Http::new(settings)?,
-            identifier: settings.identifier.clone(),
             hosts: Hosts::new(settings.base_urls.clone()),
             signer: Signer::new(settings)?,
             pacer: settings.pacing.then(|| local_pacer(settings)),
@@ -112,111 +102,90 @@ impl Upstream {
         self.pacer.as_ref().map(|pacer| pacer.quota_left()).unwrap_or_default()
     }
 
-    /// Calls a command and decodes its reply with `decode`.
+    /// Calls a command, and hands its reply to `read`.
     ///
     /// Dropping the future drops its HTTP request, or its place in the queue, at once.
     ///
     /// # Errors
     /// When Tencent refused the call, or it failed for good.
-    pub async fn call<R>(
-        &self,
-        call: Call<'_>,
-        decode: impl Fn(&[u8]) -> Result<Reply<R>, Unreadable> + Send + Sync,
-    ) -> Result<R, UpstreamError> {
+    pub async fn call(&self, call: Call<'_>, read: Read<'_>) -> Result<Answer, UpstreamError> {
         let limit = limit(call.deadline);
         let mut pauses = Pauses::new();
-        let mut course = Course::default();
+        let mut attempts = Attempts::default();
         self.budget.earn();
         loop {
-            let fault = match self.attempt(&call, limit, &mut course, &decode).await {
-                Ok(reply) if reply.error_code == 0 => return Ok(reply.message),
-                Ok(reply) => Fault::Code { code: reply.error_code, info: reply.error_info },
+            let fault = match self.attempt(&call, limit, &mut attempts, read).await {
+                Ok(()) => return Ok(Answer { repeated_in_doubt: attempts.in_doubt }),
                 Err(fault) => fault,
             };
-            let (command, request_id, attempt) = (call.command.name, call.request_id, course.attempts);
+            let (command, request_id, attempt) = (call.command.name, call.request_id, attempts.count);
             tracing::debug!(command, request_id, attempt, error = %fault, "an attempt failed");
-            if course.may_sign_again(&fault) {
+            if attempts.may_sign_again(&fault) {
                 continue;
             }
-            if course.uncertain {
-                match self.was_done(&call, &course, &fault).await {
-                    Some(true) if let Ok(reply) = decode(SUCCESS) => return Ok(reply.message),
-                    Some(false) => course.uncertain = false,
-                    _ => {}
-                }
-            }
-            let tried_all = course.attempts >= self.max_attempts;
-            if tried_all || !repeatable(call.safety, &fault) {
-                return Err(course.failed(&call, fault));
-            }
             let pause = pauses.next(&fault);
-            if Instant::now() + pause >= limit {
-                return Err(course.failed(&call, fault));
+            let last = attempts.count >= self.max_attempts || Instant::now() + pause >= limit;
+            if last || !repeatable(call.safety, &fault) {
+                return Err(attempts.failed(&call, fault));
             }
             if !self.budget.spend() {
                 self.observer.retry_budget_spent(call.command.label);
-                return Err(course.failed(&call, fault));
+                return Err(attempts.failed(&call, fault));
             }
-            course.remember(&fault);
+            attempts.in_doubt |= fault.uncertain();
             self.observer.retried(call.command.label);
             sleep(pause).await;
         }
     }
 
-    /// One attempt: pace, sign, POST, decode. `Ok` is any reply of Tencent, refusals too.
-    async fn attempt<R>(
+    /// One attempt: pace, sign, POST, read.
+    async fn attempt(
         &self,
         call: &Call<'_>,
         limit: Instant,
-        course: &mut Course,
-        decode: &(impl Fn(&[u8]) -> Result<Reply<R>, Unreadable> + Send + Sync),
-    ) -> Result<Reply<R>, Fault> {
+        attempts: &mut Attempts,
+        read: Read<'_>,
+    ) -> Result<(), Fault> {
         self.pace(call, limit).await?;
         if Instant::now() >= limit {
             return Err(Fault::Deadline { sent: false });
         }
-        course.attempts += 1;
-        course.first_sent.get_or_insert_with(Instant::now);
+        attempts.count += 1;
         let span = tracing::info_span!(
             "upstream",
             otel.name = %format_args!("{}/{}", call.command.service, call.command.name),
             otel.kind = "client",
             command = call.command.name,
-            attempt = course.attempts,
+            attempt = attempts.count,
             upstream_code = field::Empty,
             error = field::Empty,
             otel.status_code = field::Empty,
         );
-        let mut watch = Watch::start(&*self.observer, call.command.label);
+        let mut report = Report::start(&*self.observer, call.command.label);
         let signature = self.signer.current();
         if let Some(sent) = call.write_sent
             && call.safety != Safety::Read
         {
             sent.store(true, Ordering::Relaxed);
         }
-        let end = self.end_of_attempt(call, limit, course);
+        let end = self.end_of_attempt(call, limit, attempts);
         let posted = self.post(call, end, &signature).instrument(span.clone()).await;
-        let posted = posted.map_err(|fault| match fault {
-            Fault::TimedOut if end == limit => Fault::Deadline { sent: true },
-            fault => fault,
-        });
-        let result = posted.as_ref().map_err(Fault::clone).and_then(|body| read(body, &signature, decode));
-        watch.finish(&result, &span);
-        self.learn(call, &signature, watch.result);
-        let corrected = match posted {
-            Ok(body) if course.uncertain => self.corrected(call, course, &body).await?,
-            _ => None,
+        let result = match posted {
+            Ok(body) => judge(&signature.redact_reply(body), read),
+            Err(Fault::TimedOut) if end == limit => Err(Fault::Deadline { sent: true }),
+            Err(fault) => Err(fault),
         };
-        match corrected {
-            Some(body) => read(&body, &signature, decode),
-            None => result,
+        report.finish(&result, &span);
+        if let Err(fault) = &result {
+            self.learn(call, &signature, fault);
         }
+        result
     }
 
     /// When the attempt that begins now has taken too long.
-    fn end_of_attempt(&self, call: &Call<'_>, limit: Instant, course: &Course) -> Instant {
+    fn end_of_attempt(&self, call: &Call<'_>, limit: Instant, attempts: &Attempts) -> Instant {
         let now = Instant::now();
-        let may_repeat = course.attempts < self.max_attempts && repeatable(call.safety, &Fault::TimedOut);
+        let may_repeat = attempts.count < self.max_attempts && repeatable(call.safety, &Fault::TimedOut);
         let share = share_of(limit.saturating_duration_since(now), may_repeat);
         limit.min(now + share.min(self.attempt_timeout))
     }
@@ -235,18 +204,18 @@ impl Upstream {
         body
     }
 
-    /// Draws the consequences of a reply that other calls profit from.
-    fn learn(&self, call: &Call<'_>, signature: &Arc<Signature>, result: AttemptResult) {
-        let AttemptResult::Code(code) = result else {
+    /// Draws the consequences of a refusal that other calls profit from.
+    fn learn(&self, call: &Call<'_>, signature: &Arc<Signature>, fault: &Fault) {
+        let Fault::Code { code, .. } = fault else {
             return;
         };
-        if code == USERSIG_EXPIRED {
+        if *code == USERSIG_EXPIRED {
             self.signer.replace(signature);
         }
-        if codes::lookup(code).fate == Fate::Throttled
+        if fault.throttled()
             && let Some(pacer) = &self.pacer
         {
-            pacer.throttled(call.command, call.group_id, code);
+            pacer.throttled(call.command, call.group_id, *code);
         }
     }
 
@@ -271,17 +240,16 @@ impl Upstream {
     }
 }
 
-/// What happened to a call so far.
+/// The attempts of a call so far.
 #[derive(Debug, Default)]
-struct Course {
-    attempts: u32,
-    first_sent: Option<Instant>,
-    /// An attempt before the last one may have been executed.
-    uncertain: bool,
+struct Attempts {
+    count: u32,
+    /// One before the last may have been executed.
+    in_doubt: bool,
     signed_again: bool,
 }
 
-impl Course {
+impl Attempts {
     /// A UserSig that Tencent calls expired was replaced. That is worth one attempt more, whatever the class of the call:
     /// it was refused before anything was executed.
     fn may_sign_again(&mut self, fault: &Fault) -> bool {
@@ -289,65 +257,52 @@ impl Course {
         expired && !std::mem::replace(&mut self.signed_again, true)
     }
 
-    fn remember(&mut self, fault: &Fault) {
-        self.uncertain |= fault.uncertain();
-    }
-
     fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
-        // What is wrong with the request itself was wrong with it at every earlier attempt too.
-        let refused_always =
-            matches!(fault, Fault::Code { code, .. } if codes::lookup(code).code == Code::InvalidArgument);
-        let uncertain = fault.uncertain() || (self.uncertain && !refused_always);
+        let uncertain = fault.uncertain() || (self.in_doubt && !fault.is_of_the_request());
         let unknown = call.safety != Safety::Read && uncertain;
-        let retry_after = match &fault {
-            Fault::Throttled(throttled) => Some(throttled.retry_after),
-            fault if fault.passes() => Some(ADVISED_PAUSE),
-            _ => None,
-        };
         UpstreamError {
             outcome: if unknown { Outcome::Unknown } else { Outcome::NotExecuted },
-            retry_after,
+            retry_after: fault.retry_after().or(fault.passes().then_some(ADVISED_PAUSE)),
             command: call.command.name.to_owned(),
             safety: call.safety,
             group_id: call.group_id.map(str::to_owned),
             request_id: call.request_id.to_owned(),
-            attempts: self.attempts,
+            attempts: self.count,
             fault,
         }
     }
 }
 
 /// Reports an attempt to the observer, also when the caller went away in the middle of it.
-struct Watch<'a> {
+struct Report<'a> {
     observer: &'a dyn Observer,
     command: &'static str,
     started: Instant,
     result: AttemptResult,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> Report<'a> {
     fn start(observer: &'a dyn Observer, command: &'static str) -> Self {
         observer.attempt_started(command);
         Self { observer, command, started: Instant::now(), result: AttemptResult::Cancelled }
     }
 
-    fn finish<R>(&mut self, result: &Result<Reply<R>, Fault>, span: &Span) {
+    fn finish(&mut self, result: &Result<(), Fault>, span: &Span) {
         self.result = match result {
-            Ok(reply) => AttemptResult::Code(reply.error_code),
-            Err(fault) => {
-                span.record("error", field::display(fault));
-                match fault {
-                    Fault::Code { code, .. } => AttemptResult::Code(*code),
-                    Fault::Unreachable(_) => AttemptResult::Unreachable,
-                    Fault::Lost(_) => AttemptResult::Lost,
-                    Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_) | Fault::Unseen(_) => {
-                        AttemptResult::TimedOut
-                    }
-                    Fault::Http(status) => AttemptResult::Http(*status),
-                    Fault::Unreadable(_) | Fault::TooLarge => AttemptResult::Malformed,
-                }
-            }
+            Ok(()) => AttemptResult::Code(0),
+            Err(Fault::Code { code, .. }) => AttemptResult::Code(*code),
+            Err(Fault::Unreachable(_)) => AttemptResult::Unreachable,
+            Err(Fault::Lost(_)) => AttemptResult::Lost,
+            Err(Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_)) => AttemptResult::TimedOut,
+            Err(Fault::Http { status, .. }) => AttemptResult::Http(*status),
+            Err(Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete) => AttemptResult::Malformed,
         };
+        match result {
+            Err(fault) if !matches!(fault, Fault::Code { .. }) => {
+                span.record("error", field::display(fault));
+            }
+            _ => {}
+        }
         if let AttemptResult::Code(code) = self.result {
             span.record("upstream_code", code);
         }
@@ -357,7 +312,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-impl Drop for Watch<'_> {
+impl Drop for Report<'_> {
     fn drop(&mut self) {
         self.observer.attempt_finished(self.command, self.result, self.started.elapsed());
     }
@@ -374,12 +329,10 @@ fn local_pacer(settings: &Settings) -> Arc<dyn Pacer> {
     Arc::new(LanePacer::new(settings, Arc::new(LocalQuota), 1.0 / f64::from(settings.replicas.max(1))))
 }
 
-/// Decodes a reply.
-fn read<R>(
-    body: &[u8],
-    signature: &Signature,
-    decode: &impl Fn(&[u8]) -> Result<Reply<R>, Unreadable>,
-) -> Result<Reply<R>, Fault> {
-    let reply = decode(body).map_err(Fault::Unreadable)?;
-    Ok(Reply { error_info: signature.redact(&reply.error_info), ..reply })
+/// Reads a reply, of which its code alone says whether the call was refused.
+fn judge(body: &[u8], read: Read<'_>) -> Result<(), Fault> {
+    match read(body).map_err(Fault::Unreadable)? {
+        Reply { error_code: 0, .. } => Ok(()),
+        Reply { error_code: code, error_info: info, .. } => Err(Fault::Code { code, info }),
+    }
 }

@@ -3,6 +3,7 @@
 //! The text is URL-safe by its own alphabet, which is not that of base64url: standard base64 with `+` → `*`, `/` → `-`
 //! and `=` → `_`.
 
+mod redaction;
 mod signer;
 
 use std::io::{Read, Write};

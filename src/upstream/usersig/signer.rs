@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::{UsersigError, sign};
+use super::redaction::Secrets;
+use super::{UsersigError, parse, sign};
 use crate::upstream::settings::Settings;
 
 /// Makes UserSigs and remembers the last one.
@@ -25,6 +27,7 @@ pub struct Signer {
 /// A UserSig with its time. It never changes.
 pub struct Signature {
     text: SecretString,
+    secrets: Secrets,
     made: Instant,
     renew: Instant,
 }
@@ -90,8 +93,11 @@ impl Signature {
     fn make(sdk_app_id: u64, identifier: &str, key: &SecretString, ttl: Duration) -> Result<Self, UsersigError> {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let made = Instant::now();
+        let text = sign(sdk_app_id, identifier, key, unix, ttl.as_secs())?;
+        let signature = parse(text.expose_secret())?.signature;
         Ok(Self {
-            text: sign(sdk_app_id, identifier, key, unix, ttl.as_secs())?,
+            secrets: Secrets::new(text.expose_secret(), &signature),
+            text,
             made,
             renew: made + ttl.mul_f64(RENEW_AFTER + RENEW_JITTER * rand::random::<f64>()),
         })
@@ -102,9 +108,9 @@ impl Signature {
         self.text.expose_secret()
     }
 
-    /// Takes the UserSig out of a text that came from elsewhere, in case somebody sent it back.
-    pub(in crate::upstream) fn redact(&self, text: &str) -> String {
-        text.replace(self.expose(), "[redacted]")
+    /// Takes the UserSig out of a reply, in case somebody sent it back.
+    pub(in crate::upstream) fn redact_reply(&self, reply: Bytes) -> Bytes {
+        self.secrets.redact_reply(reply)
     }
 
     /// Time since it was made.

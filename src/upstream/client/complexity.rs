@@ -6,24 +6,24 @@ const MOST_OBJECTS: usize = 20_000;
 /// Commas between elements of lists and fields of objects. They stand for all values.
 const MOST_COMMAS: usize = 100_000;
 
-/// What is in a reply.
+/// How much there is in a reply.
 #[derive(Default)]
-struct Crowd {
+struct Complexity {
     objects: usize,
     commas: usize,
 }
 
 /// Whether there is more in a reply than Tencent ever sends.
-pub(super) fn crowded(reply: &[u8]) -> bool {
+pub(super) fn too_complex(reply: &[u8]) -> bool {
     // Texts may be full of both, but few are.
-    Crowd::of(reply.iter().copied()).is_too_much() && Crowd::of(outside_of_texts(reply)).is_too_much()
+    Complexity::of(reply.iter().copied()).is_too_much() && Complexity::of(outside_of_texts(reply)).is_too_much()
 }
 
-impl Crowd {
+impl Complexity {
     fn of(bytes: impl Iterator<Item = u8>) -> Self {
-        bytes.fold(Self::default(), |crowd, byte| Self {
-            objects: crowd.objects + usize::from(byte == b'{'),
-            commas: crowd.commas + usize::from(byte == b','),
+        bytes.fold(Self::default(), |sum, byte| Self {
+            objects: sum.objects + usize::from(byte == b'{'),
+            commas: sum.commas + usize::from(byte == b','),
         })
     }
 
@@ -32,8 +32,8 @@ impl Crowd {
     }
 }
 
-/// The bytes of JSON that are not between quotes. What is no JSON is not decoded beyond its first fault, and up to there this is
-/// right.
+/// The bytes of JSON that are not between quotes. What is not JSON is not decoded beyond its first
+/// fault, and up to there this is right.
 fn outside_of_texts(json: &[u8]) -> impl Iterator<Item = u8> {
     let (mut text, mut escaped) = (false, false);
     json.iter().copied().filter(move |byte| {
