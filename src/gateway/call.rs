@@ -19,9 +19,9 @@ use contract::pb::ErrorReason;
 use contract::validate::{self, Validate};
 use contract::wire::{self, JsonMessage};
 
-use super::Gateway;
 use super::error::CallError;
 use super::item::Item;
+use super::service::Gateway;
 use super::turns::Turns;
 
 /// A request that maps to one Tencent command. Implemented by the generator.

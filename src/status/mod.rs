@@ -1,5 +1,6 @@
 //! Every error of the service, made in one place: a gRPC status with the google.rpc details that `ErrorReason` promises.
 
+mod advice;
 mod size;
 mod upstream;
 
@@ -150,7 +151,7 @@ impl Problem {
     /// The connection closes before Tencent has answered a write. Never UNAVAILABLE, for meshes and clients repeat that.
     #[must_use]
     pub fn cut_off(command: &str, safety: Safety) -> Self {
-        let advice = upstream::after_the_unknown(command, safety);
+        let advice = advice::after_the_unknown(command, safety);
         let message = format!("the gateway closes the connection before Tencent has answered; {advice}");
         Self::new(Code::Unknown, ErrorReason::OutcomeUnknown, message)
             .with("outcome", "unknown")

@@ -19,7 +19,7 @@ use tonic::Code::{
     ResourceExhausted, Unavailable, Unimplemented,
 };
 
-use super::{
+use super::entry::{
     Disposition, Disposition::Broken, Disposition::Deferred, Disposition::Invalid, Disposition::Refused,
     Disposition::Throttled, Entry,
 };

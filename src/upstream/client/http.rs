@@ -13,8 +13,8 @@ use reqwest::{Client, redirect};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::SetupError;
 use super::complexity::too_complex;
+use super::setup_error::SetupError;
 use crate::upstream::error::Fault;
 use crate::upstream::hosts::BaseUrl;
 use crate::upstream::settings::Settings;

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use super::format::{UsersigError, parse, sign};
 use super::redaction::Secrets;
-use super::{UsersigError, parse, sign};
 use crate::upstream::settings::Settings;
 
 /// Makes UserSigs and remembers the last one.
