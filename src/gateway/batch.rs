@@ -259,14 +259,14 @@ pub fn refused_silently() -> BatchItemStatus {
     }
 }
 
-/// Tencent's reply does not name the item, or not what became of it, so that nothing is known of it.
+/// Tencent's reply does not name the item, or not what became of it: nothing was read, or nobody knows what was written.
 pub fn unnamed<R: Mapped>() -> BatchItemStatus {
-    let reason = match R::COMMAND.safety {
-        Safety::Read => ErrorReason::UpstreamMalformedReply,
-        Safety::Idempotent | Safety::Unsafe => ErrorReason::OutcomeUnknown,
+    let (state, reason) = match R::COMMAND.safety {
+        Safety::Read => (BatchState::Failed, ErrorReason::UpstreamMalformedReply),
+        Safety::Idempotent | Safety::Unsafe => (BatchState::Unknown, ErrorReason::OutcomeUnknown),
     };
     BatchItemStatus {
-        state: BatchState::Unknown.into(),
+        state: state.into(),
         reason: reason.into(),
         error_code: 0,
         error_message: "Tencent's reply does not say what became of this item".to_owned(),

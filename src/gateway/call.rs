@@ -51,7 +51,9 @@ pub trait Mapped: JsonMessage + Validate + Clone + 'static {
     fn prepare(&mut self) {}
 
     /// Completes the reply with what follows from the request.
-    fn finish(&self, _reply: &mut Self::Reply) {}
+    ///
+    /// `lost` elements of its list were left out: they count where the next page starts.
+    fn finish(&self, _reply: &mut Self::Reply, _lost: usize) {}
 
     /// The items of the reply of an idempotent write that have a code of their own.
     fn items(_reply: &mut Self::Reply) -> Vec<Item<'_>> {
@@ -237,18 +239,18 @@ impl Call {
         let mut decoded = None;
         let mut read = |json: &[u8]| Ok(decoded.insert(wire::decode_reply::<R::Reply>(json)?).verdict());
         let answer = self.post(command, safety, body, request.group_id(), &mut read).await;
-        let mut reply = match answer {
+        let (mut reply, lost) = match answer {
             Ok(answer) => {
-                let mut reply = decoded.map(|reply| reply.message).unwrap_or_default();
+                let (mut reply, lost) = decoded.map(|reply| (reply.message, reply.lost)).unwrap_or_default();
                 if answer.repeated_in_doubt {
                     R::items(&mut reply).into_iter().for_each(|item| item.after_lost_reply(command.name));
                 }
-                reply
+                (reply, lost)
             }
-            Err(error) if work_is_done(&error, request.single()) => R::Reply::default(),
+            Err(error) if work_is_done(&error, request.single()) => <(R::Reply, usize)>::default(),
             Err(error) => return Err(error.into()),
         };
-        request.finish(&mut reply);
+        request.finish(&mut reply, lost);
         Ok(reply)
     }
 

@@ -3,5 +3,7 @@
 mod envelopes;
 mod footprint;
 mod golden;
+mod leaves;
+mod odd_replies;
 mod properties;
 mod unclean_texts;

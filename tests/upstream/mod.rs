@@ -81,12 +81,12 @@ struct Answer {
 }
 
 fn decode(json: &[u8]) -> Result<Reply<Answer>, Unreadable> {
-    let Reply { error_code, error_info, drift, .. } = decode_verdict(json)?;
+    let reply = decode_verdict(json)?;
     let message = match serde_json::from_slice(json) {
-        Err(_) if error_code == 0 => return Err(Unreadable::WrongShape { place: "GroupId".to_owned() }),
+        Err(_) if reply.error_code == 0 => return Err(Unreadable::WrongShape { place: "GroupId".to_owned() }),
         message => message.unwrap_or_default(),
     };
-    Ok(Reply { error_code, error_info, message, drift })
+    Ok(reply.map(|()| message))
 }
 
 async fn send(upstream: &Upstream, call: Call<'_>) -> Result<Answer, UpstreamError> {

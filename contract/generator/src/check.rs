@@ -199,9 +199,11 @@ fn check_json(model: &Model, message: &Message, field: &Field, json: &JsonRule, 
     let shape = json.shape;
     faults.add_if(json.name == pascal(&field.name), place, "the name is what it is by default: redundant");
     faults.add_if(json.aliases.contains(&field.key()), place, "an alias repeats the name: redundant");
-    let bare = json.name.is_empty() && json.aliases.is_empty();
+    let bare = json.name.is_empty() && json.aliases.is_empty() && !json.decisive && !json.positional;
     faults.add_if(bare && shape == Shape::Plain, place, "the json option says nothing: redundant");
     let keyless = matches!(shape, Shape::None | Shape::Inline | Shape::Unknown);
+    let list = matches!(field.card, Card::Repeated | Card::Map);
+    faults.add_if(json.positional && !list, place, "positional goes with a list only");
     faults.add_if(keyless && !bare, place, "this shape has no key of its own: name and aliases contradict it");
     let in_arm = field.oneof.is_some();
     faults.add_if(shape == Shape::Unknown && !in_arm, place, "SHAPE_UNKNOWN is for an arm of a tagged oneof");

@@ -18,7 +18,20 @@ pub fn emit(model: &Model) -> String {
     }
     keys(model, &mut out);
     names(model, &mut out);
+    decisive(model, &mut out);
     out
+}
+
+/// The decisive fields, marked and derived, so that tests can go through them.
+fn decisive(model: &Model, out: &mut String) {
+    out.push_str("/// Message and name of each field without which its message cannot be read.\n#[doc(hidden)]\n");
+    out.push_str("pub const DECISIVE: &[(&str, &str)] = &[\n");
+    for message in model.messages.values().filter(|m| m.in_json) {
+        for field in message.fields.iter().filter(|field| field.decisive) {
+            let _ = writeln!(out, "    ({:?}, {:?}),", message.name, field.name);
+        }
+    }
+    out.push_str("];\n");
 }
 
 /// A macro that calls another with every message of the JSON, so that tests reach each of them.
@@ -46,8 +59,8 @@ fn plain(message: &Message, out: &mut String) {
     }
     out.push_str("        Ok(())\n    }\n\n    #[allow(unused_variables)]\n    ");
     out.push_str(
-        "fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {\n        \
-         match key {\n",
+        "fn read<'de, A: MapAccess<'de>>(&mut self, entry: &mut Entry<'_, A>) -> Result<bool, A::Error> {\n        \
+         match entry.key {\n",
     );
     let reasons: Vec<&Field> = fields.iter().copied().filter(|f| f.shape() == Shape::ErrorReason).collect();
     for field in fields.iter().filter(|f| !matches!(f.shape(), Shape::Inline | Shape::ErrorReason)) {
@@ -58,7 +71,7 @@ fn plain(message: &Message, out: &mut String) {
         if !shared {
             let _ = writeln!(
                 out,
-                "            {:?} => self.{} = error_reason(get::<i64, Int, A>(map)?),",
+                "            {:?} => self.{} = error_reason(entry.decisive().get::<i64, Int>()?),",
                 reason.key(),
                 ident(&reason.name)
             );
@@ -74,7 +87,7 @@ fn read_rest(fields: &[&Field], out: &mut String) {
     for field in fields.iter().filter(|f| f.shape() == Shape::Inline) {
         let _ = writeln!(
             out,
-            "                if read_inline(&mut self.{}, key, map)? {{ return Ok(true); }}",
+            "                if read_inline(&mut self.{}, entry)? {{ return Ok(true); }}",
             ident(&field.name)
         );
     }
@@ -145,7 +158,7 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
             if !taken {
                 let _ = writeln!(
                     out,
-                    "            {} => self.{name} = paging::read(map, paging::Style::{}, key)?,",
+                    "            {} => self.{name} = paging::read(entry, paging::Style::{})?,",
                     page_keys(page),
                     style(page)
                 );
@@ -157,18 +170,23 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
                 let (key, style) = (response_key(page), style(page));
                 let _ = writeln!(
                     out,
-                    "            {key:?} => self.{name} = paging::read_next(map, paging::Style::{style})?,"
+                    "            {key:?} => self.{name} = paging::read_next(entry, paging::Style::{style})?,"
                 );
             }
             return;
         }
     }
+    let entry = match (field.positional(), field.decisive) {
+        (true, _) => "entry.positional()",
+        (false, true) => "entry.decisive()",
+        (false, false) => "entry",
+    };
     let get = match (field.card, &field.kind) {
-        (Card::Optional, Kind::Timestamp) => "get_time(map)?".to_owned(),
+        (Card::Optional, Kind::Timestamp) => format!("{entry}.time()?"),
         // In a reply 0 says "none"; in a request it is a length of time like any other.
-        (Card::Optional, Kind::Duration) if !message.in_request => "get_span(map)?".to_owned(),
-        (Card::Optional, _) => format!("get_optional::<_, {}, A>(map)?", codec(field)),
-        _ => format!("get::<_, {}, A>(map)?", codec(field)),
+        (Card::Optional, Kind::Duration) if !message.in_request => format!("{entry}.span()?"),
+        (Card::Optional, _) => format!("{entry}.optional::<_, {}>()?", codec(field)),
+        _ => format!("{entry}.get::<_, {}>()?", codec(field)),
     };
     let key = field.key();
     if let Some(reason) = reasons.iter().find(|r| r.key() == key) {
@@ -211,7 +229,7 @@ fn tagged(message: &Message, out: &mut String) {
             writeln!(
                 out,
                 "            Some(pb::{arms}::{variant}(value)) => \
-                 tagged::write_unknown(map, {tag:?}, {content:?}, &value.r#type, value.content.as_ref(), &value.content_json)?,"
+                 tagged::write_unknown(map, [{tag:?}, {content:?}], &value.r#type, value.content.as_ref(), &value.content_json, value.whole)?,"
             )
         } else {
             writeln!(
@@ -225,29 +243,32 @@ fn tagged(message: &Message, out: &mut String) {
     let _ = write!(
         out,
         "        }}\n        Ok(())\n    }}\n\n    \
-         fn read<'de, A: MapAccess<'de>>(&mut self, _key: &str, _map: &mut A) -> Result<bool, A::Error> {{\n        \
+         fn read<'de, A: MapAccess<'de>>(&mut self, _: &mut Entry<'_, A>) -> Result<bool, A::Error> {{\n        \
          Ok(false)\n    }}\n\n    \
-         fn from_map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {{\n        \
-         let parts = tagged::parts(map, {tag:?}, {content:?})?;\n        let known = match parts.tag() {{\n"
+         fn from_map<'de, A: MapAccess<'de>>(map: A, at: &Place<'_>) -> Result<Self, A::Error> {{\n        \
+         let parts = tagged::parts(map, [{tag:?}, {content:?}], at)?;\n        let known = match parts.tag() {{\n"
     );
     for arm in message.fields.iter().filter(|f| f.shape() != Shape::Unknown) {
-        let _ = writeln!(out, "            {:?} => parts.content().map(pb::{arms}::{}),", arm.key(), camel(&arm.name));
+        let (key, variant) = (arm.key(), camel(&arm.name));
+        let _ = writeln!(out, "            {key:?} => parts.content::<_, A::Error>()?.map(pb::{arms}::{variant}),");
     }
     out.push_str("            _ => None,\n        };\n");
     let unknown = message.fields.iter().find(|f| f.shape() == Shape::Unknown);
-    match unknown.map(|f| (camel(&f.name), &f.kind)) {
-        Some((variant, Kind::Message(kind))) => {
-            let _ = writeln!(
-                out,
-                "        let value = known.unwrap_or_else(|| {{ let (r#type, content, content_json) = parts.unknown(); \
-                 pb::{arms}::{variant}(pb::{} {{ r#type, content, content_json }}) }});\n        \
-                 Ok(Self {{ {field}: Some(value) }})",
-                path(kind)
-            );
-        }
-        _ => {
-            let _ = writeln!(out, "        Ok(Self {{ {field}: known }})");
-        }
+    if let Some((variant, Kind::Message(kind))) = unknown.map(|f| (camel(&f.name), &f.kind)) {
+        let make = format!(
+            "{{ let tagged::Unknown {{ tag, content, text, whole }} = unknown; \
+             pb::{arms}::{variant}(pb::{} {{ r#type: tag, content, content_json: text, whole }}) }}",
+            path(kind)
+        );
+        let _ = write!(
+            out,
+            "        let value = match known {{ Some(known) => known, None => {{ let unknown = parts.unknown::<A::Error>()?; {make} }} }};\n        \
+             Ok(Self {{ {field}: Some(value) }})\n    }}\n\n    \
+             fn keep(json: &str) -> Option<Self> {{\n        let unknown = tagged::kept(json, {tag:?});\n        \
+             Some(Self {{ {field}: Some({make}) }})\n"
+        );
+    } else {
+        let _ = writeln!(out, "        Ok(Self {{ {field}: known }})");
     }
     out.push_str("    }\n}\n\n");
 }

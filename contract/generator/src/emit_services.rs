@@ -159,7 +159,10 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
         out.push_str(&items(model, method).unwrap_or_default());
     }
     if let Some(finish) = finish(model, request, method) {
-        let _ = writeln!(out, "    fn finish(&self, reply: &mut Self::Reply) {{ {finish} }}");
+        let _ = writeln!(
+            out,
+            "    #[allow(unused_variables)]\n    fn finish(&self, reply: &mut Self::Reply, lost: usize) {{ {finish} }}"
+        );
     }
     out.push_str("}\n\n");
 }
@@ -213,7 +216,7 @@ fn next_page(model: &Model, request: &Message, response: &Message) -> Option<Str
     if matches!(rule.style, 3 | 4) {
         let total = &response.field(&rule.total)?.name;
         let call = format!(
-            "reply.next_page_token = paging::next_offset(&self.page_token, reply.{}.len(), u64::from(reply.{}), {filtered}, \
+            "reply.next_page_token = paging::next_offset(&self.page_token, reply.{}.len() + lost, u64::from(reply.{}), {filtered}, \
              paging::effective_size({size}, {}, {}));",
             ident(&rule.items),
             ident(total),

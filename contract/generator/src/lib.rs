@@ -3,6 +3,7 @@
 
 mod check;
 mod check_rules;
+mod decisive;
 mod emit_json;
 mod emit_rules;
 mod emit_services;
@@ -10,6 +11,7 @@ mod emit_shapes;
 mod model;
 mod options;
 mod rust;
+mod spellings;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

@@ -8,6 +8,7 @@ use prost_reflect::{
 };
 
 use crate::options::{CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Shape, ValueRule};
+use crate::{decisive, spellings};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";
@@ -75,6 +76,10 @@ pub struct Field {
     pub card: Card,
     /// Name of the real oneof that holds the field.
     pub oneof: Option<String>,
+    /// What holds it cannot be read without it.
+    pub decisive: bool,
+    /// All keys that are accepted on reading beside its own: its own aliases, and what other fields call the same thing.
+    pub spellings: Vec<String>,
 }
 
 /// The type of one value.
@@ -142,7 +147,12 @@ impl Field {
     }
 
     pub fn aliases(&self) -> &[String] {
-        self.json.as_ref().map(|j| j.aliases.as_slice()).unwrap_or_default()
+        &self.spellings
+    }
+
+    /// The list may not lose one element.
+    pub fn positional(&self) -> bool {
+        self.json.as_ref().is_some_and(|j| j.positional)
     }
 }
 
@@ -179,6 +189,8 @@ impl Model {
         }
         model.services.sort_by(|a, b| a.name.cmp(&b.name));
         model.mark();
+        decisive::mark(&mut model);
+        spellings::mark(&mut model);
         Ok(model)
     }
 
@@ -222,7 +234,8 @@ impl Model {
         }
     }
 
-    fn reach(&self, name: &str, seen: &mut BTreeSet<String>) {
+    /// Adds a message and all that it may hold.
+    pub fn reach(&self, name: &str, seen: &mut BTreeSet<String>) {
         let Some(message) = self.messages.get(name) else { return };
         if !seen.insert(name.to_owned()) {
             return;
@@ -267,6 +280,8 @@ fn read_field(options: &Options, field: &FieldDescriptor) -> Field {
         rule: options.rule(field),
         kind,
         card,
+        decisive: false,
+        spellings: Vec::new(),
         oneof: field.containing_oneof().filter(|o| !o.is_synthetic()).map(|o| o.name().to_owned()),
     }
 }

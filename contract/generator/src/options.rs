@@ -46,6 +46,10 @@ pub struct JsonRule {
     pub key: String,
     pub value: String,
     pub derive_from: String,
+    /// The message that holds the field cannot be read without it.
+    pub decisive: bool,
+    /// Not one element of the list may be lost.
+    pub positional: bool,
 }
 
 /// `Shape`, in the order of its numbers.
@@ -227,6 +231,8 @@ impl Options {
             key: text(&m, "key"),
             value: text(&m, "value"),
             derive_from: text(&m, "derive_from"),
+            decisive: flag(&m, "decisive"),
+            positional: flag(&m, "positional"),
         })
     }
 

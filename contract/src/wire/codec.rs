@@ -6,9 +6,13 @@ use std::marker::PhantomData;
 use prost_types::{Duration, Timestamp};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_with::{DeserializeAs, SerializeAs};
+use serde_with::SerializeAs;
 
+use super::reading::{Place, ReadAs, Whole};
 use super::{Json, JsonMessage};
+
+/// 2^53: beyond it a double is not exact.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A string; a number is accepted for it.
 pub struct Text;
@@ -19,8 +23,8 @@ impl SerializeAs<String> for Text {
     }
 }
 
-impl<'de> DeserializeAs<'de, String> for Text {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+impl ReadAs<String> for Text {
+    fn read_as<'de, D: Deserializer<'de>>(deserializer: D, _: &Place<'_>) -> Result<String, D::Error> {
         struct TextVisitor;
 
         impl Visitor<'_> for TextVisitor {
@@ -46,8 +50,9 @@ impl<'de> DeserializeAs<'de, String> for Text {
                 Ok(v.to_string())
             }
 
-            fn visit_f64<E>(self, v: f64) -> Result<String, E> {
-                Ok(v.to_string())
+            fn visit_f64<E: Error>(self, v: f64) -> Result<String, E> {
+                // Beyond that a double no longer says which number it was.
+                if v.abs() <= EXACT { Ok(v.to_string()) } else { Err(E::custom("a number that is not exact")) }
             }
         }
 
@@ -64,8 +69,8 @@ impl<T: Serialize> SerializeAs<T> for Int {
     }
 }
 
-impl<'de, T: TryFrom<i64> + TryFrom<u64>> DeserializeAs<'de, T> for Int {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+impl<T: TryFrom<i64> + TryFrom<u64>> ReadAs<T> for Int {
+    fn read_as<'de, D: Deserializer<'de>>(deserializer: D, _: &Place<'_>) -> Result<T, D::Error> {
         struct IntVisitor<T>(PhantomData<T>);
 
         impl<T: TryFrom<i64> + TryFrom<u64>> Visitor<'_> for IntVisitor<T> {
@@ -89,8 +94,7 @@ impl<'de, T: TryFrom<i64> + TryFrom<u64>> DeserializeAs<'de, T> for Int {
 
             #[allow(clippy::cast_possible_truncation)] // the range was looked at
             fn visit_f64<E: Error>(self, v: f64) -> Result<T, E> {
-                const LIMIT: f64 = 9_007_199_254_740_992.0; // 2^53: beyond it a double is not exact
-                if v.fract() == 0.0 && v.abs() <= LIMIT {
+                if v.fract() == 0.0 && v.abs() <= EXACT {
                     self.visit_i64(v as i64)
                 } else {
                     Err(E::custom(format_args!("{v} is no integer")))
@@ -121,8 +125,8 @@ impl<T: Serialize> SerializeAs<T> for Float {
     }
 }
 
-impl<'de> DeserializeAs<'de, f64> for Float {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+impl ReadAs<f64> for Float {
+    fn read_as<'de, D: Deserializer<'de>>(deserializer: D, _: &Place<'_>) -> Result<f64, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Number {
@@ -130,10 +134,11 @@ impl<'de> DeserializeAs<'de, f64> for Float {
             Text(String),
         }
 
-        match Number::deserialize(deserializer)? {
-            Number::Plain(number) => Ok(number),
-            Number::Text(text) => text.trim().parse().map_err(|_| D::Error::custom("a string that holds no number")),
-        }
+        let number = match Number::deserialize(deserializer)? {
+            Number::Plain(number) => Some(number),
+            Number::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+        };
+        number.ok_or_else(|| D::Error::custom("a string that holds no number"))
     }
 }
 
@@ -164,8 +169,8 @@ impl SerializeAs<bool> for OnOff {
     }
 }
 
-impl<'de> DeserializeAs<'de, bool> for Bool {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+impl ReadAs<bool> for Bool {
+    fn read_as<'de, D: Deserializer<'de>>(deserializer: D, _: &Place<'_>) -> Result<bool, D::Error> {
         struct BoolVisitor;
 
         impl Visitor<'_> for BoolVisitor {
@@ -179,16 +184,26 @@ impl<'de> DeserializeAs<'de, bool> for Bool {
                 Ok(v)
             }
 
-            fn visit_u64<E>(self, v: u64) -> Result<bool, E> {
-                Ok(v != 0)
+            fn visit_u64<E: Error>(self, v: u64) -> Result<bool, E> {
+                match v {
+                    0 => Ok(false),
+                    1 => Ok(true),
+                    _ => Err(E::custom("a number that is no flag")),
+                }
             }
 
-            fn visit_i64<E>(self, v: i64) -> Result<bool, E> {
-                Ok(v != 0)
+            fn visit_i64<E: Error>(self, v: i64) -> Result<bool, E> {
+                self.visit_u64(u64::try_from(v).unwrap_or(u64::MAX))
             }
 
-            fn visit_f64<E>(self, v: f64) -> Result<bool, E> {
-                Ok(v != 0.0)
+            fn visit_f64<E: Error>(self, v: f64) -> Result<bool, E> {
+                self.visit_u64(if v == 0.0 {
+                    0
+                } else if v == 1.0 {
+                    1
+                } else {
+                    u64::MAX
+                })
             }
 
             fn visit_str<E: Error>(self, v: &str) -> Result<bool, E> {
@@ -204,15 +219,15 @@ impl<'de> DeserializeAs<'de, bool> for Bool {
     }
 }
 
-impl<'de> DeserializeAs<'de, bool> for Flag {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-        Bool::deserialize_as(deserializer)
+impl ReadAs<bool> for Flag {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<bool, D::Error> {
+        Bool::read_as(json, at)
     }
 }
 
-impl<'de> DeserializeAs<'de, bool> for OnOff {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-        Bool::deserialize_as(deserializer)
+impl ReadAs<bool> for OnOff {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<bool, D::Error> {
+        Bool::read_as(json, at)
     }
 }
 
@@ -225,9 +240,56 @@ impl SerializeAs<Timestamp> for Seconds {
     }
 }
 
-impl<'de> DeserializeAs<'de, Timestamp> for Seconds {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        Int::deserialize_as(deserializer).map(|seconds| Timestamp { seconds, nanos: 0 })
+impl ReadAs<Timestamp> for Seconds {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, _: &Place<'_>) -> Result<Timestamp, D::Error> {
+        struct TimeVisitor;
+
+        impl Visitor<'_> for TimeVisitor {
+            type Value = Timestamp;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a moment")
+            }
+
+            fn visit_i64<E: Error>(self, v: i64) -> Result<Timestamp, E> {
+                moment(v).ok_or_else(|| E::custom("a number that is no moment"))
+            }
+
+            fn visit_u64<E: Error>(self, v: u64) -> Result<Timestamp, E> {
+                self.visit_i64(i64::try_from(v).unwrap_or(i64::MAX))
+            }
+
+            #[allow(clippy::cast_possible_truncation)] // the range was looked at
+            fn visit_f64<E: Error>(self, v: f64) -> Result<Timestamp, E> {
+                self.visit_i64(if v.abs() <= EXACT { v as i64 } else { i64::MAX })
+            }
+
+            fn visit_str<E: Error>(self, v: &str) -> Result<Timestamp, E> {
+                let text = v.trim();
+                match (text.parse(), text.parse()) {
+                    _ if text.is_empty() => self.visit_i64(0),
+                    (Ok(v), _) => self.visit_i64(v),
+                    (_, Ok(v)) => self.visit_f64(v),
+                    _ => Err(E::custom("a string that holds no moment")),
+                }
+            }
+        }
+
+        json.deserialize_any(TimeVisitor)
+    }
+}
+
+/// The moment that a number means: so many seconds, or milliseconds where seconds would lie beyond the year 9999, which no
+/// Timestamp can be.
+fn moment(number: i64) -> Option<Timestamp> {
+    const END: i64 = 253_402_300_800;
+    match number {
+        0..END => Some(Timestamp { seconds: number, nanos: 0 }),
+        END.. if number / 1000 < END => {
+            let millis = i32::try_from(number % 1000).unwrap_or_default();
+            Some(Timestamp { seconds: number / 1000, nanos: millis * 1_000_000 })
+        }
+        _ => None,
     }
 }
 
@@ -240,9 +302,14 @@ impl SerializeAs<Duration> for Span {
     }
 }
 
-impl<'de> DeserializeAs<'de, Duration> for Span {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Int::deserialize_as(deserializer).map(|seconds| Duration { seconds, nanos: 0 })
+impl ReadAs<Duration> for Span {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<Duration, D::Error> {
+        /// The longest that a Duration can be: 10,000 years.
+        const LONGEST: i64 = 315_576_000_000;
+        match Int::read_as(json, at)? {
+            seconds @ 0..=LONGEST => Ok(Duration { seconds, nanos: 0 }),
+            _ => Err(D::Error::custom("no length of time")),
+        }
     }
 }
 
@@ -255,8 +322,12 @@ impl<T: JsonMessage> SerializeAs<T> for Nested {
     }
 }
 
-impl<'de, T: JsonMessage> DeserializeAs<'de, T> for Nested {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-        Json::<T>::deserialize(deserializer).map(|json| json.0)
+impl<T: JsonMessage> ReadAs<T> for Nested {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<T, D::Error> {
+        json.deserialize_map(Whole(at, PhantomData))
+    }
+
+    fn keep(json: &str) -> Option<T> {
+        T::keep(json)
     }
 }

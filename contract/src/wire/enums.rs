@@ -1,5 +1,5 @@
-//! Enums as their text or number. Reading never fails on a word that Tencent added later: it becomes `_UNSPECIFIED`
-//! and is counted.
+//! Enums as their text or number. A word that Tencent added later does not fit: its field becomes `_UNSPECIFIED`, and it is
+//! counted.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::de::{Error, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserializer, Serializer};
-use serde_with::{DeserializeAs, SerializeAs};
+use serde_with::SerializeAs;
+
+use super::DriftKind;
+use super::reading::{Place, ReadAs};
 
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
 
@@ -59,25 +62,29 @@ impl<E: JsonEnum> SerializeAs<i32> for EnumNumber<E> {
     }
 }
 
-impl<'de, E: JsonEnum> DeserializeAs<'de, i32> for EnumText<E> {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-        deserializer.deserialize_any(EnumVisitor::<E>(PhantomData))
+impl<E: JsonEnum> ReadAs<i32> for EnumText<E> {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<i32, D::Error> {
+        json.deserialize_any(EnumVisitor::<E> { counting: at.reading.tolerant, of: PhantomData })
     }
 }
 
-impl<'de, E: JsonEnum> DeserializeAs<'de, i32> for EnumNumber<E> {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-        deserializer.deserialize_any(EnumVisitor::<E>(PhantomData))
+impl<E: JsonEnum> ReadAs<i32> for EnumNumber<E> {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<i32, D::Error> {
+        json.deserialize_any(EnumVisitor::<E> { counting: at.reading.tolerant, of: PhantomData })
     }
 }
 
-struct EnumVisitor<E>(PhantomData<E>);
+struct EnumVisitor<E> {
+    /// Whether this is the pass that leaves out what does not fit, and not the one before it.
+    counting: bool,
+    of: PhantomData<E>,
+}
 
 impl<E: JsonEnum> EnumVisitor<E> {
-    fn known(number: Option<i32>) -> i32 {
-        number.unwrap_or_else(|| {
-            UNKNOWN.fetch_add(1, Ordering::Relaxed);
-            0
+    fn known<X: Error>(self, number: Option<i32>) -> Result<i32, X> {
+        number.ok_or_else(|| {
+            UNKNOWN.fetch_add(self.counting.into(), Ordering::Relaxed);
+            X::custom(format_args!("no value of {}", E::NAME))
         })
     }
 }
@@ -94,15 +101,21 @@ impl<E: JsonEnum> Visitor<'_> for EnumVisitor<E> {
             return Ok(0);
         }
         let number = E::from_text(v).or_else(|| v.parse().ok().and_then(E::from_number));
-        Ok(Self::known(number))
+        self.known(number)
     }
 
     fn visit_i64<X: Error>(self, v: i64) -> Result<i32, X> {
-        Ok(Self::known(E::from_number(v)))
+        self.known(E::from_number(v))
     }
 
     fn visit_u64<X: Error>(self, v: u64) -> Result<i32, X> {
-        Ok(Self::known(i64::try_from(v).ok().and_then(E::from_number)))
+        self.known(i64::try_from(v).ok().and_then(E::from_number))
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // the range was looked at
+    fn visit_f64<X: Error>(self, v: f64) -> Result<i32, X> {
+        let whole = v.fract() == 0.0 && v.abs() <= f64::from(i32::MAX);
+        self.known(if whole { E::from_number(v as i64) } else { None })
     }
 
     fn visit_bool<X: Error>(self, v: bool) -> Result<i32, X> {
@@ -124,10 +137,27 @@ impl<E: JsonEnum> SerializeAs<Vec<i32>> for Bits<E> {
     }
 }
 
-impl<'de, E: JsonEnum> DeserializeAs<'de, Vec<i32>> for Bits<E> {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<Vec<i32>, D::Error> {
-        let bits: i64 = super::Int::deserialize_as(deserializer)?;
-        let set = (0..63).map(|shift| bits & (1 << shift)).filter(|bit| *bit != 0);
-        Ok(set.map(|bit| EnumVisitor::<E>::known(E::from_number(bit))).filter(|value| *value != 0).collect())
+impl<E: JsonEnum> ReadAs<Vec<i32>> for Bits<E> {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<Vec<i32>, D::Error> {
+        let bits: u32 = super::Int::read_as(json, at)?;
+        let bits = i64::from(bits);
+        let mut values = Vec::new();
+        let mut unknown = 0;
+        for bit in (0..32).map(|shift| bits & (1 << shift)).filter(|bit| *bit != 0) {
+            match E::from_number(bit) {
+                Some(value) => values.push(value),
+                None => unknown |= bit,
+            }
+        }
+        if unknown == 0 {
+            Ok(values)
+        } else if at.reading.tolerant {
+            // The bits that are known still mean what they meant.
+            UNKNOWN.fetch_add(1, Ordering::Relaxed);
+            at.note(DriftKind::LeftOut, &bits.to_string());
+            Ok(values)
+        } else {
+            Err(D::Error::custom(format_args!("bits that are no value of {}", E::NAME)))
+        }
     }
 }

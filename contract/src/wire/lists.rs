@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_with::{DeserializeAs, SerializeAs};
+use serde::{Deserializer, Serialize, Serializer};
+use serde_with::SerializeAs;
 
-use super::{Name, Text, get, put};
+use super::reading::{Elements, Entry, Place, ReadAs};
+use super::{Name, Text, put};
 
 /// A key, as a type.
 pub trait JsonKey {
@@ -40,19 +41,21 @@ impl<T, K: JsonKey, C: SerializeAs<T>> SerializeAs<Vec<T>> for Keyed<K, C> {
     }
 }
 
-impl<'de, T: Default, K: JsonKey, C: DeserializeAs<'de, T>> DeserializeAs<'de, Vec<T>> for Keyed<K, C> {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-        struct Entry<T, K, C>(T, PhantomData<(K, C)>);
+impl<T: Default, K: JsonKey, C: ReadAs<T>> ReadAs<Vec<T>> for Keyed<K, C> {
+    const LIST: bool = true;
 
-        impl<'de, T: Default, K: JsonKey, C: DeserializeAs<'de, T>> Deserialize<'de> for Entry<T, K, C> {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let seed = Fields { keys: [K::KEY], read: PhantomData::<(T, C)> };
-                seed.deserialize(deserializer).map(|(item, _)| Entry(item, PhantomData))
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<Vec<T>, D::Error> {
+        /// One object of the list.
+        struct Only<K, C>(PhantomData<(K, C)>);
+
+        impl<T: Default, K: JsonKey, C: ReadAs<T>> ReadAs<T> for Only<K, C> {
+            fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<T, D::Error> {
+                json.deserialize_map(Fields { key: None, value: K::KEY, at, of: PhantomData::<(T, C)> })
+                    .map(|(_, value)| value)
             }
         }
 
-        let list = Vec::<Entry<T, K, C>>::deserialize(deserializer)?;
-        Ok(list.into_iter().map(|entry| entry.0).collect())
+        json.deserialize_seq(Elements { at, into: Vec::new(), add: Vec::push, of: PhantomData::<Only<K, C>> })
     }
 }
 
@@ -80,66 +83,84 @@ impl<T, K: JsonKey, V: JsonKey, C: SerializeAs<T>> SerializeAs<BTreeMap<String, 
     }
 }
 
-impl<'de, T: Default, K: JsonKey, V: JsonKey, C: DeserializeAs<'de, T>> DeserializeAs<'de, BTreeMap<String, T>>
-    for Pairs<K, V, C>
-{
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error> {
-        struct ListVisitor<T, K, V, C>(PhantomData<(T, K, V, C)>);
+impl<T: Default, K: JsonKey, V: JsonKey, C: ReadAs<T>> ReadAs<BTreeMap<String, T>> for Pairs<K, V, C> {
+    const LIST: bool = true;
 
-        impl<'de, T: Default, K: JsonKey, V: JsonKey, C: DeserializeAs<'de, T>> Visitor<'de> for ListVisitor<T, K, V, C> {
-            type Value = BTreeMap<String, T>;
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<BTreeMap<String, T>, D::Error> {
+        /// One object of the list.
+        struct Pair<K, V, C>(PhantomData<(K, V, C)>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of key/value objects")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut map = BTreeMap::new();
-                let seed = || Fields { keys: [V::KEY, K::KEY], read: PhantomData::<(T, C)> };
-                while let Some((value, key)) = list.next_element_seed(seed())? {
-                    map.insert(key, value);
-                }
-                Ok(map)
+        impl<T: Default, K: JsonKey, V: JsonKey, C: ReadAs<T>> ReadAs<(String, T)> for Pair<K, V, C> {
+            fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<(String, T), D::Error> {
+                json.deserialize_map(Fields { key: Some(K::KEY), value: V::KEY, at, of: PhantomData::<(T, C)> })
             }
         }
 
-        deserializer.deserialize_seq(ListVisitor::<T, K, V, C>(PhantomData))
+        let add = |map: &mut BTreeMap<_, _>, (key, value)| {
+            map.insert(key, value);
+        };
+        json.deserialize_seq(Elements { at, into: BTreeMap::new(), add, of: PhantomData::<Pair<K, V, C>> })
     }
 }
 
-/// Reads an object whose first key holds a value and whose second, if any, holds a text; others are ignored.
-struct Fields<T, C, const N: usize> {
-    keys: [&'static str; N],
-    read: PhantomData<(T, C)>,
+/// Reads an object with a value, and a key where there is one: the object is nothing without either of them.
+struct Fields<'a, T, C> {
+    key: Option<&'static str>,
+    value: &'static str,
+    at: &'a Place<'a>,
+    of: PhantomData<(T, C)>,
 }
 
-impl<'de, T: Default, C: DeserializeAs<'de, T>, const N: usize> DeserializeSeed<'de> for Fields<T, C, N> {
-    type Value = (T, String);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, T: Default, C: DeserializeAs<'de, T>, const N: usize> Visitor<'de> for Fields<T, C, N> {
-    type Value = (T, String);
+impl<'de, T: Default, C: ReadAs<T>> Visitor<'de> for Fields<'_, T, C> {
+    type Value = (String, T);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an object with the keys {:?}", self.keys)
+        write!(f, "an object with the key {:?}", self.value)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut value = T::default();
-        let mut text = String::new();
-        while let Some(Name(key)) = map.next_key()? {
-            match self.keys.iter().position(|k| *k == key) {
-                Some(0) => value = get::<T, C, A>(&mut map)?,
-                Some(_) => text = get::<String, Text, A>(&mut map)?,
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
+        let (mut key, mut value) = (None, None);
+        while let Some(Name(name)) = map.next_key()? {
+            let mut entry = Entry::new(&name, &mut map, self.at);
+            if *name == *self.value {
+                value = entry.decisive().optional::<T, C>()?;
+            } else if Some(&*name) == self.key {
+                key = entry.decisive().optional::<String, Text>()?;
+            } else {
+                entry.unknown()?;
             }
         }
-        Ok((value, text))
+        match (self.key, key, value) {
+            // A pair may hold nothing, but under a key.
+            (Some(_), Some(key), value) => Ok((key, value.unwrap_or_default())),
+            (None, _, Some(value)) => Ok((String::new(), value)),
+            _ => Err(A::Error::custom("an object without its key")),
+        }
+    }
+}
+
+impl<T: Default, C: ReadAs<T>> ReadAs<BTreeMap<String, T>> for BTreeMap<Text, C> {
+    fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<BTreeMap<String, T>, D::Error> {
+        struct MapVisitor<'a, T, C>(&'a Place<'a>, PhantomData<(T, C)>);
+
+        impl<'de, T: Default, C: ReadAs<T>> Visitor<'de> for MapVisitor<'_, T, C> {
+            type Value = BTreeMap<String, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut values = BTreeMap::new();
+                while let Some(Name(key)) = map.next_key()? {
+                    if let Some(value) = Entry::new(&key, &mut map, self.0).optional::<T, C>()? {
+                        values.insert(key.into_owned(), value);
+                    }
+                }
+                Ok(values)
+            }
+        }
+
+        json.deserialize_map(MapVisitor::<T, C>(at, PhantomData))
     }
 }

@@ -4,7 +4,8 @@
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
 
-use super::{Int, Text, get};
+use super::reading::Entry;
+use super::{Int, Text};
 
 /// How a command pages (`Paging.Style` of the options).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,21 +64,21 @@ pub fn write<M: SerializeMap>(
 }
 
 /// Reads a position that [`write()`] wrote.
-pub fn read<'de, A: MapAccess<'de>>(map: &mut A, style: Style, key: &str) -> Result<String, A::Error> {
+pub fn read<'de, A: MapAccess<'de>>(entry: &mut Entry<'_, A>, style: Style) -> Result<String, A::Error> {
     Ok(match style {
-        Style::NextText => text_token(&get::<String, Text, A>(map)?),
-        Style::OffsetOrNextText if key == "Next" => text_token(&get::<String, Text, A>(map)?),
-        Style::NextNumber => number_token('n', get::<u64, Int, A>(map)?),
-        Style::Offset | Style::OffsetOrNextText => number_token('o', get::<u64, Int, A>(map)?),
-        Style::SeqDown => number_token('s', get::<u64, Int, A>(map)?),
+        Style::NextText => text_token(&entry.get::<String, Text>()?),
+        Style::OffsetOrNextText if entry.key == "Next" => text_token(&entry.get::<String, Text>()?),
+        Style::NextNumber => number_token('n', entry.get::<u64, Int>()?),
+        Style::Offset | Style::OffsetOrNextText => number_token('o', entry.get::<u64, Int>()?),
+        Style::SeqDown => number_token('s', entry.get::<u64, Int>()?),
     })
 }
 
-/// Reads where the reply says that the next page starts.
-pub fn read_next<'de, A: MapAccess<'de>>(map: &mut A, style: Style) -> Result<String, A::Error> {
+/// Reads where the reply says that the next page starts. Without that a page cannot be told from the last one.
+pub fn read_next<'de, A: MapAccess<'de>>(entry: &mut Entry<'_, A>, style: Style) -> Result<String, A::Error> {
     match style {
-        Style::NextNumber => get::<u64, Int, A>(map).map(|next| number_token('n', next)),
-        _ => get::<String, Text, A>(map).map(|next| text_token(&next)),
+        Style::NextNumber => entry.decisive().get::<u64, Int>().map(|next| number_token('n', next)),
+        _ => entry.decisive().get::<String, Text>().map(|next| text_token(&next)),
     }
 }
 

@@ -5,10 +5,9 @@ use std::fmt;
 use prost_types::Struct;
 use serde::de::MapAccess;
 use serde::ser::SerializeMap;
-use serde_json::value::RawValue;
-use serde_with::de::DeserializeAsWrap;
 
-use super::{Drift, Json, JsonMessage, Object, repair};
+use super::reading::{Entry, ReadAs, Reading};
+use super::{Drift, JsonMessage, Object, repair, whole};
 
 /// A reply of Tencent, decoded.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +18,8 @@ pub struct Reply<R> {
     pub error_info: String,
     /// The rest.
     pub message: R,
+    /// Elements of its own lists that were left out: they count where items are counted.
+    pub lost: usize,
     /// What of the rest did not fit.
     pub drift: Drift,
 }
@@ -28,6 +29,12 @@ impl<R> Reply<R> {
     #[must_use]
     pub fn verdict(&self) -> Reply<()> {
         Reply { error_code: self.error_code, error_info: self.error_info.clone(), ..Reply::default() }
+    }
+
+    /// The same reply with another message.
+    pub fn map<S>(self, change: impl FnOnce(R) -> S) -> Reply<S> {
+        let Self { error_code, error_info, message, lost, drift } = self;
+        Reply { error_code, error_info, message: change(message), lost, drift }
     }
 }
 
@@ -61,19 +68,26 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// A whole reply, envelope and message. One that refuses the call need not have the shape of a success.
+/// A whole reply, envelope and message. A value that does not fit is left out alone, and noted. A reply that refuses the call
+/// need not have the shape of a success.
 ///
 /// # Errors
-/// When it says neither or both of success and failure, or the call was a success and the message cannot be read.
+/// When it says neither or both of success and failure, or the call was a success and what is decisive cannot be read.
 pub fn decode_reply<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
     mended(json, typed)
 }
 
-fn typed<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
-    match serde_json::from_slice::<Json<Envelope<T>>>(json) {
-        Ok(Json(envelope)) => envelope.verdict.settle(envelope.message),
-        Err(error) => refusal(json, &error),
+fn typed<T: JsonMessage>(text: &str) -> Read<T> {
+    let reading = Reading { noting: true, ..Reading::default() };
+    if let Ok(Envelope { verdict, message }) = whole(text, &reading) {
+        return Read { reply: verdict.settle(message, &reading), unclean: reading.unclean.get() };
     }
+    let reading = Reading { noting: true, tolerant: true, ..Reading::default() };
+    let reply = match whole(text, &reading) {
+        Ok(Envelope { verdict, message }) => verdict.settle(message, &reading),
+        Err(fault) => envelope(text, &reading).and_then(|verdict| verdict.refusal(unreadable(&fault, &reading))),
+    };
+    Read { reply, unclean: reading.unclean.get() }
 }
 
 /// What a reply says of the call; its message is left unread.
@@ -81,12 +95,11 @@ fn typed<T: JsonMessage>(json: &[u8]) -> Result<Reply<T>, Unreadable> {
 /// # Errors
 /// As [`decode_reply`].
 pub fn decode_verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
-    mended(json, verdict)
-}
-
-fn verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
-    let envelope = serde_json::from_slice::<Json<Envelope<Nothing>>>(json).map_err(|error| unreadable(&error))?.0;
-    envelope.verdict.settle(())
+    mended(json, |text| {
+        let reading = Reading::default();
+        let reply = envelope(text, &reading).and_then(|verdict| verdict.settle((), &reading));
+        Read { reply, unclean: reading.unclean.get() }
+    })
 }
 
 /// A whole reply of a command that the contract does not know, with the envelope in it.
@@ -94,48 +107,52 @@ fn verdict(json: &[u8]) -> Result<Reply<()>, Unreadable> {
 /// # Errors
 /// As [`decode_reply`].
 pub fn decode_raw(json: &[u8]) -> Result<Reply<Struct>, Unreadable> {
-    mended(json, raw)
+    mended(json, |text| {
+        let reading = Reading::default();
+        let message = Object::read_as(&mut serde_json::Deserializer::from_str(text), &reading.top());
+        let reply = envelope(text, &reading).and_then(|verdict| match message {
+            Ok(message) => verdict.settle(message, &reading),
+            Err(fault) => verdict.refusal(unreadable(&fault, &reading)),
+        });
+        Read { reply, unclean: reading.unclean.get() }
+    })
 }
 
-fn raw(json: &[u8]) -> Result<Reply<Struct>, Unreadable> {
-    let reply = verdict(json)?;
-    match serde_json::from_slice::<DeserializeAsWrap<Struct, Object>>(json) {
-        Ok(message) => Ok(Reply {
-            message: message.into_inner(),
-            error_code: reply.error_code,
-            error_info: reply.error_info,
-            drift: reply.drift,
-        }),
-        Err(error) => refusal(json, &error),
-    }
+/// A text read, and whether some of it was left out because it is not clean.
+struct Read<R> {
+    reply: Result<Reply<R>, Unreadable>,
+    unclean: bool,
 }
 
-/// Reads a reply; one that is no JSON for its unclean texts alone is mended and read again.
-fn mended<R>(json: &[u8], read: fn(&[u8]) -> Result<Reply<R>, Unreadable>) -> Result<Reply<R>, Unreadable> {
-    match read(json) {
-        Err(Unreadable::NotJson) => {
-            let (text, mut drift) = repair(json).ok_or(Unreadable::NotJson)?;
-            let reply = read(text.as_bytes())?;
-            drift.append(reply.drift);
-            Ok(Reply { drift: if reply.error_code == 0 { drift } else { Drift::default() }, ..reply })
-        }
-        result => result,
+/// Reads a reply; one whose texts are not clean is mended and read again.
+fn mended<R>(json: &[u8], read: fn(&str) -> Read<R>) -> Result<Reply<R>, Unreadable> {
+    let Read { reply, unclean } = match std::str::from_utf8(json) {
+        Ok(text) => read(text),
+        Err(_) => Read { reply: Err(Unreadable::NotJson), unclean: true },
+    };
+    if !unclean && !matches!(reply, Err(Unreadable::NotJson)) {
+        return reply;
     }
+    let Some((text, mut drift)) = repair(json) else { return reply };
+    let reply = read(&text).reply?;
+    drift.append(reply.drift);
+    Ok(Reply { drift: if reply.error_code == 0 { drift } else { Drift::default() }, ..reply })
 }
 
-/// The refusal that a reply is whose message cannot be read.
-fn refusal<T: Default>(json: &[u8], error: &serde_json::Error) -> Result<Reply<T>, Unreadable> {
-    match verdict(json)? {
-        Reply { error_code: 0, .. } => Err(unreadable(error)),
-        Reply { error_code, error_info, drift, .. } => {
-            Ok(Reply { error_code, error_info, message: T::default(), drift })
-        }
-    }
+fn envelope(text: &str, reading: &Reading) -> Result<Verdict, Unreadable> {
+    let unread = Reading::default();
+    let envelope = whole::<Envelope<Nothing>>(text, &unread).map_err(|fault| unreadable(&fault, &unread))?;
+    reading.unclean.set(reading.unclean.get() || unread.unclean.get());
+    Ok(envelope.verdict)
 }
 
 /// Never serde's own message, which quotes the value.
-fn unreadable(error: &serde_json::Error) -> Unreadable {
-    if error.is_data() { Unreadable::WrongShape { place: String::new() } } else { Unreadable::NotJson }
+fn unreadable(fault: &serde_json::Error, reading: &Reading) -> Unreadable {
+    match reading.wrong.take() {
+        Some(place) => Unreadable::WrongShape { place },
+        None if fault.is_data() => Unreadable::WrongShape { place: String::new() },
+        None => Unreadable::NotJson,
+    }
 }
 
 /// What every reply has beside its own fields.
@@ -157,12 +174,20 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn settle<R>(self, message: R) -> Result<Reply<R>, Unreadable> {
+    fn settle<R>(self, message: R, reading: &Reading) -> Result<Reply<R>, Unreadable> {
         let error_code = self.error_code.ok_or(Unreadable::NoErrorCode)?;
         if self.two_codes || (self.failed && error_code == 0) {
             return Err(Unreadable::Contradictory);
         }
-        Ok(Reply { error_code, error_info: self.error_info, message, drift: Drift::default() })
+        // A refusal has no shape to drift from.
+        let drift = if error_code == 0 { reading.drift.take() } else { Drift::default() };
+        Ok(Reply { error_code, error_info: self.error_info, message, lost: reading.lost.get(), drift })
+    }
+
+    /// The refusal that a reply is whose message cannot be read.
+    fn refusal<R: Default>(self, why: Unreadable) -> Result<Reply<R>, Unreadable> {
+        let reply = self.settle(R::default(), &Reading::default())?;
+        if reply.error_code == 0 { Err(why) } else { Ok(reply) }
     }
 
     fn code(&mut self, code: Option<i64>) {
@@ -178,17 +203,18 @@ impl<T: JsonMessage> JsonMessage for Envelope<T> {
         self.message.write(map)
     }
 
-    fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        match key {
-            "ErrorCode" => self.verdict.code(number(map.next_value::<&'de RawValue>()?.get())),
+    fn read<'de, A: MapAccess<'de>>(&mut self, entry: &mut Entry<'_, A>) -> Result<bool, A::Error> {
+        match entry.key {
+            "ErrorCode" => self.verdict.code(number(entry.raw()?)),
             "ErrorInfo" => {
-                let text = map.next_value::<&'de RawValue>()?.get();
-                self.verdict.error_info = serde_json::from_str(text).unwrap_or_default();
+                let json = entry.raw()?;
+                let text = serde_json::from_str(json);
+                // What is no text says nothing; a text that is not clean may be mended.
+                entry.unclean(text.is_err() && json.starts_with('"'));
+                self.verdict.error_info = text.unwrap_or_default();
             }
-            "ActionStatus" => {
-                self.verdict.failed |= map.next_value::<&'de RawValue>()?.get().eq_ignore_ascii_case(r#""FAIL""#);
-            }
-            _ => return self.message.read(key, map),
+            "ActionStatus" => self.verdict.failed |= entry.raw()?.eq_ignore_ascii_case(r#""FAIL""#),
+            _ => return self.message.read(entry),
         }
         Ok(true)
     }
@@ -211,7 +237,7 @@ impl JsonMessage for Nothing {
         Ok(())
     }
 
-    fn read<'de, A: MapAccess<'de>>(&mut self, _: &str, _: &mut A) -> Result<bool, A::Error> {
+    fn read<'de, A: MapAccess<'de>>(&mut self, _: &mut Entry<'_, A>) -> Result<bool, A::Error> {
         Ok(false)
     }
 }

@@ -6,7 +6,9 @@ use serde::de::Error;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Number;
-use serde_with::{DeserializeAs, SerializeAs};
+use serde_with::SerializeAs;
+
+use super::reading::{Place, ReadAs};
 
 /// A Struct as an object.
 pub struct Object;
@@ -21,8 +23,8 @@ impl SerializeAs<Struct> for Object {
     }
 }
 
-impl<'de> DeserializeAs<'de, Struct> for Object {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<Struct, D::Error> {
+impl ReadAs<Struct> for Object {
+    fn read_as<'de, D: Deserializer<'de>>(deserializer: D, _: &Place<'_>) -> Result<Struct, D::Error> {
         match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::Object(map) => Ok(object(map)),
             _ => Err(D::Error::custom("not an object")),

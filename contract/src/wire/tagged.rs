@@ -2,90 +2,141 @@
 //! read, is kept as it stood, so that a history loses nothing.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use prost_types::Struct;
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 use serde::ser::{Error as _, SerializeMap};
 use serde_json::value::RawValue;
-use serde_with::de::DeserializeAsWrap;
 
-use super::{Json, JsonMessage, Name, Object, Text, from_raw, get, put};
+use super::codec::Nested;
+use super::reading::{Entry, Place, ReadAs, Reading};
+use super::{DriftKind, JsonMessage, Name, Object, Text, put};
 
 /// How deep elements may hold elements. Deeper ones are kept unread: each level is read anew from its text, which
 /// serde_json's own limit on nesting does not see.
 const MAX_DEPTH: u32 = 16;
 
-thread_local! {
-    static DEPTH: Cell<u32> = const { Cell::new(0) };
+/// A tagged element whose content is still text.
+pub struct Parts<'de, 'a> {
+    tag: String,
+    content: Option<&'de str>,
+    /// The keys beside these two.
+    beside: Vec<(Cow<'de, str>, &'de str)>,
+    keys: [&'static str; 2],
+    at: &'a Place<'a>,
 }
 
-/// A tagged element whose content is still text.
-pub struct Parts<'de> {
-    tag: String,
-    content: Option<Cow<'de, str>>,
+/// What an element is that no arm takes.
+pub struct Unknown {
+    /// What names the arm, where something does.
+    pub tag: String,
+    /// The text as an object, where it is one.
+    pub content: Option<Struct>,
+    /// The content's exact text, or that of the whole element.
+    pub text: String,
+    /// Whether it is that of the whole element.
+    pub whole: bool,
 }
 
 /// Reads tag and content, in whatever order they come.
-pub fn parts<'de, A: MapAccess<'de>>(mut map: A, tag: &str, content: &str) -> Result<Parts<'de>, A::Error> {
-    let mut parts = Parts { tag: String::new(), content: None };
+pub fn parts<'de, 'a, A: MapAccess<'de>>(
+    mut map: A,
+    keys: [&'static str; 2],
+    at: &'a Place<'a>,
+) -> Result<Parts<'de, 'a>, A::Error> {
+    let mut parts = Parts { tag: String::new(), content: None, beside: Vec::new(), keys, at };
     while let Some(Name(key)) = map.next_key()? {
-        if key == tag {
-            parts.tag = get::<String, Text, A>(&mut map)?;
-        } else if key == content {
-            parts.content = Some(Cow::Borrowed(map.next_value::<&'de RawValue>()?.get()));
+        let mut entry = Entry::new(&key, &mut map, at);
+        if key == keys[0] {
+            parts.tag = entry.decisive().get::<String, Text>()?;
+        } else if key == keys[1] {
+            parts.content = Some(entry.raw()?);
         } else {
-            map.next_value::<IgnoredAny>()?;
+            let json = entry.raw()?;
+            parts.beside.push((key, json));
         }
     }
     Ok(parts)
 }
 
-impl Parts<'_> {
+impl Parts<'_, '_> {
     /// The text that names the arm.
     pub fn tag(&self) -> &str {
         &self.tag
     }
 
     /// The content as a known message; `None` when it does not fit.
-    pub fn content<T: JsonMessage>(&self) -> Option<T> {
-        let depth = DEPTH.get();
+    pub fn content<T: JsonMessage, E: serde::de::Error>(&self) -> Result<Option<T>, E> {
+        let reading = self.at.reading;
+        let depth = reading.depth.get();
         if depth >= MAX_DEPTH {
-            return None;
+            return Ok(None);
         }
-        DEPTH.set(depth + 1);
-        let message = match self.content.as_deref() {
-            None | Some("null") => Some(T::default()),
-            Some(text) => serde_json::from_str::<Json<T>>(text).ok().map(|json| json.0),
+        let content = match self.content {
+            None | Some("null") => Ok(Some(T::default())),
+            Some(json) => {
+                let place = self.at.key(self.keys[1]);
+                reading.depth.set(depth + 1);
+                let content = if reading.tolerant {
+                    Ok(place.read::<T, Nested>(json))
+                } else {
+                    Nested::read_as(&mut serde_json::Deserializer::from_str(json), &place).map(Some).map_err(E::custom)
+                };
+                reading.depth.set(depth);
+                content
+            }
         };
-        DEPTH.set(depth);
-        message
+        if matches!(content, Ok(Some(_))) {
+            for (key, json) in &self.beside {
+                self.at.key(key).note(DriftKind::Unknown, json);
+            }
+        }
+        content
     }
 
-    /// Tag, content and the content's exact text.
-    pub fn unknown(self) -> (String, Option<Struct>, String) {
-        let text = self.content.unwrap_or_default().into_owned();
-        let content = from_raw::<DeserializeAsWrap<Struct, Object>>(&text).map(DeserializeAsWrap::into_inner);
-        (self.tag, content, text)
+    /// The element as it stands.
+    pub fn unknown<E: serde::de::Error>(self) -> Result<Unknown, E> {
+        if self.tag.is_empty() || !self.beside.is_empty() {
+            return Err(E::custom("an element of another form"));
+        }
+        self.at.key(self.keys[0]).note(DriftKind::Unknown, &serde_json::Value::from(self.tag.as_str()).to_string());
+        let text = self.content.unwrap_or_default();
+        Ok(Unknown { tag: self.tag, content: object(text), text: text.to_owned(), whole: false })
     }
+}
+
+/// An element of any form.
+pub fn kept(json: &str, tag: &str) -> Unknown {
+    let content = object(json);
+    let named = content.as_ref().and_then(|content| match &content.fields.get(tag)?.kind {
+        Some(prost_types::value::Kind::StringValue(tag)) => Some(tag.clone()),
+        _ => None,
+    });
+    Unknown { tag: named.unwrap_or_default(), content, text: json.to_owned(), whole: true }
+}
+
+fn object(json: &str) -> Option<Struct> {
+    Object::read_as(&mut serde_json::Deserializer::from_str(json), &Reading::default().top()).ok()
 }
 
 /// Writes an element that no arm knows: the exact text when there is one, else the content.
 pub fn write_unknown<M: SerializeMap>(
     map: &mut M,
-    tag_key: &str,
-    content_key: &str,
+    keys: [&str; 2],
     tag: &str,
     content: Option<&Struct>,
     text: &str,
+    whole: bool,
 ) -> Result<(), M::Error> {
-    map.serialize_entry(tag_key, tag)?;
+    if whole {
+        let entries: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).map_err(M::Error::custom)?;
+        return entries.into_iter().try_for_each(|(key, json)| map.serialize_entry(&key, json));
+    }
+    map.serialize_entry(keys[0], tag)?;
     if !text.is_empty() {
         let raw: &RawValue = serde_json::from_str(text).map_err(M::Error::custom)?;
-        return map.serialize_entry(content_key, raw);
+        return map.serialize_entry(keys[1], raw);
     }
-    match content {
-        Some(content) => put::<Struct, Object, M>(map, content_key, content),
-        None => put::<Struct, Object, M>(map, content_key, &Struct::default()),
-    }
+    put::<Struct, Object, M>(map, keys[1], content.unwrap_or(&Struct::default()))
 }

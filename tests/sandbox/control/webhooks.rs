@@ -107,11 +107,7 @@ async fn sending_asks_then_stores_then_tells() {
     assert_eq!(sandbox.fails("send_group_msg", message("g", "bob", 3), 10_150).await, "mind your words");
     receiver.answer("CallbackBeforeSendMsg", json!({"ErrorCode": 2}));
     sandbox.send("g", "bob", 4).await;
-    assert_eq!(
-        sandbox.history("g").await.len(),
-        1,
-        "a dropped message reaches no member, but its call succeeds"
-    );
+    assert_eq!(sandbox.history("g").await.len(), 1, "a dropped message reaches no member, but its call succeeds");
 }
 
 /// ForbidCallbackControl "switches the named callback off for this message only". group_msg_recall: "Fires the after-recall callback
