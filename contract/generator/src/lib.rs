@@ -94,7 +94,9 @@ pub struct Generated {
 /// # Errors
 /// All that is wrong with the options.
 pub fn generate(pool: &DescriptorPool) -> Result<Generated, Vec<String>> {
-    let model = Model::read(pool).map_err(|fault| vec![fault])?;
+    let mut model = Model::read(pool).map_err(|fault| vec![fault])?;
+    decisive::mark(&mut model);
+    spellings::mark(&mut model);
     let faults = check::check(&model);
     if !faults.is_empty() {
         return Err(faults);

@@ -8,7 +8,6 @@ use prost_reflect::{
 };
 
 use crate::options::{CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Shape, ValueRule};
-use crate::{decisive, spellings};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";
@@ -189,8 +188,6 @@ impl Model {
         }
         model.services.sort_by(|a, b| a.name.cmp(&b.name));
         model.mark();
-        decisive::mark(&mut model);
-        spellings::mark(&mut model);
         Ok(model)
     }
 

@@ -4,12 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use prost_types::{Duration, Timestamp};
-use serde::de::{Error, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_with::SerializeAs;
 
-use super::reading::{Place, ReadAs, Whole};
-use super::{Json, JsonMessage};
+use super::message::{Json, JsonMessage, Whole};
+use super::reading::{Entry, Place, ReadAs};
 
 /// 2^53: beyond it a double is not exact.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -310,6 +310,18 @@ impl ReadAs<Duration> for Span {
             seconds @ 0..=LONGEST => Ok(Duration { seconds, nanos: 0 }),
             _ => Err(D::Error::custom("no length of time")),
         }
+    }
+}
+
+impl<'de, A: MapAccess<'de>> Entry<'_, A> {
+    /// Reads a moment; 0 means never.
+    pub(super) fn time(&mut self) -> Result<Option<Timestamp>, A::Error> {
+        Ok(self.optional::<Timestamp, Seconds>()?.filter(|time| *time != Timestamp::default()))
+    }
+
+    /// Reads a length of time; 0 means none.
+    pub(super) fn span(&mut self) -> Result<Option<Duration>, A::Error> {
+        Ok(self.optional::<Duration, Span>()?.filter(|span| span.seconds != 0))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserializer, Serializer};
 use serde_with::SerializeAs;
 
 use super::DriftKind;
+use super::codec::Int;
 use super::reading::{Place, ReadAs};
 
 static UNKNOWN: AtomicU64 = AtomicU64::new(0);
@@ -139,7 +140,7 @@ impl<E: JsonEnum> SerializeAs<Vec<i32>> for Bits<E> {
 
 impl<E: JsonEnum> ReadAs<Vec<i32>> for Bits<E> {
     fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<Vec<i32>, D::Error> {
-        let bits: u32 = super::Int::read_as(json, at)?;
+        let bits: u32 = Int::read_as(json, at)?;
         let bits = i64::from(bits);
         let mut values = Vec::new();
         let mut unknown = 0;

@@ -9,8 +9,9 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserializer, Serialize, Serializer};
 use serde_with::SerializeAs;
 
+use super::codec::Text;
+use super::message::{Name, put};
 use super::reading::{Elements, Entry, Place, ReadAs};
-use super::{Name, Text, put};
 
 /// A key, as a type.
 pub trait JsonKey {

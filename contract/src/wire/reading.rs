@@ -9,9 +9,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::codec::{Seconds, Span};
-use super::{Drift, DriftKind, JsonMessage};
-use prost_types::{Duration, Timestamp};
+use super::{Drift, DriftKind};
 
 /// How one value is read, all that is accepted for it included.
 pub trait ReadAs<T> {
@@ -174,16 +172,6 @@ impl<'a, 'de, A: MapAccess<'de>> Entry<'a, A> {
         Ok(value)
     }
 
-    /// Reads a moment; 0 means never.
-    pub(super) fn time(&mut self) -> Result<Option<Timestamp>, A::Error> {
-        Ok(self.optional::<Timestamp, Seconds>()?.filter(|time| *time != Timestamp::default()))
-    }
-
-    /// Reads a length of time; 0 means none.
-    pub(super) fn span(&mut self) -> Result<Option<Duration>, A::Error> {
-        Ok(self.optional::<Duration, Span>()?.filter(|span| span.seconds != 0))
-    }
-
     /// The value as it stands.
     pub(super) fn raw(&mut self) -> Result<&'de str, A::Error> {
         self.map.next_value::<&'de RawValue>().map(RawValue::get)
@@ -300,20 +288,5 @@ impl<T, C: ReadAs<T>> ReadAs<Vec<T>> for Vec<C> {
 
     fn keep(json: &str) -> Option<Vec<T>> {
         C::keep(json).map(|element| vec![element])
-    }
-}
-
-/// Reads a message as an object.
-pub struct Whole<'a, T>(pub(super) &'a Place<'a>, pub(super) PhantomData<T>);
-
-impl<'de, T: JsonMessage> Visitor<'de> for Whole<'_, T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-        T::from_map(map, self.0)
     }
 }
