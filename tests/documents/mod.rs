@@ -1,5 +1,6 @@
 //! Pages and files that are written from the code: each must say what the code says.
 
+mod arrows;
 mod coverage;
 mod deploy;
 mod mesh;
