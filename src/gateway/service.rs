@@ -32,7 +32,7 @@ pub struct MessageSizes {
 }
 
 impl Gateway {
-    /// A gateway to the given Tencent applications that splits batches as told, and sends no larger replies than so many
+    /// A gateway to the given Tencent applications that splits batches at the given sizes, and sends no larger replies than so many
     /// bytes.
     #[must_use]
     pub fn new(apps: BTreeMap<String, Arc<Upstream>>, batch: config::Batch, largest_reply: usize) -> Self {

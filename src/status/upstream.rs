@@ -42,7 +42,7 @@ pub fn reason_of(error: &UpstreamError) -> ErrorReason {
     judge(error).1
 }
 
-/// Code and reason. A write that may have been executed is never UNAVAILABLE, for meshes and clients repeat that.
+/// Code and reason. A write that may have been executed is never UNAVAILABLE: meshes and clients repeat that.
 fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
     match (&error.fault, error.outcome) {
         (Fault::Deadline { .. }, _) => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
@@ -63,7 +63,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
             (Code::Unavailable, ErrorReason::UpstreamUnavailable)
         }
         (Fault::Http { status: 408 | 425 | 500.., .. }, _) => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
-        // Somebody on the way refuses: a wrong address, a proxy that wants credentials.
+        // A peer on the way refuses: a wrong address, a proxy that wants credentials.
         (Fault::Http { .. }, _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
         (Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete, _) => {
             (Code::Internal, ErrorReason::UpstreamMalformedReply)

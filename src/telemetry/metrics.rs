@@ -178,7 +178,7 @@ impl ServerMetrics {
     }
 }
 
-/// What is read when somebody asks.
+/// What is read at each scrape.
 #[derive(Debug)]
 struct Process {
     started: f64,

@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::pb::ErrorReason;
 
 pub use entry::{Disposition, Entry};
-pub use lost_replies::{is_done, is_item_done, method_that_tells};
+pub use lost_replies::{is_done, is_item_done, method_that_shows};
 pub use table::TABLE;
 
 /// How refusals for quota are worded, in lower case.
