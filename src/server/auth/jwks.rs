@@ -10,13 +10,13 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
-use prometheus_client::metrics::counter::Counter;
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::reason;
 use crate::loopback::is_loopback;
+use crate::telemetry::metrics::ReloadMetrics;
 
 /// Keys in force, and where they come from.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Jwks {
     source: Source,
     current: ArcSwap<KeySet>,
     reading: Mutex<Reading>,
-    failures: Counter,
+    metrics: ReloadMetrics,
 }
 
 /// Where a key set comes from.
@@ -83,8 +83,8 @@ impl Source {
 
 impl Jwks {
     /// Starts without keys.
-    pub fn new(source: Source, failures: Counter) -> Self {
-        Self { source, current: ArcSwap::default(), reading: Mutex::default(), failures }
+    pub fn new(source: Source, metrics: ReloadMetrics) -> Self {
+        Self { source, current: ArcSwap::default(), reading: Mutex::default(), metrics }
     }
 
     /// Whether the keys come from another machine, which may be away when this one starts.
@@ -133,9 +133,12 @@ impl Jwks {
     }
 
     async fn read(&self) {
-        if let Err(error) = self.load().await {
-            self.failures.inc();
-            tracing::error!(what = "the JSON Web Key Set", %error, "cannot be used; what is in force stays");
+        match self.load().await {
+            Ok(()) => self.metrics.succeeded(),
+            Err(error) => {
+                self.metrics.failed();
+                tracing::error!(what = "the JSON Web Key Set", %error, "cannot be used; what is in force stays");
+            }
         }
         *self.reading() = Reading { current: None, last: Some(Instant::now()) };
     }
