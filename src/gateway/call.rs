@@ -17,7 +17,7 @@ use contract::codes;
 use contract::command::{Command, Safety};
 use contract::pb::ErrorReason;
 use contract::validate::{self, Validate};
-use contract::wire::{self, JsonMessage};
+use contract::wire::{self, Drift, JsonMessage};
 
 use super::error::CallError;
 use super::item::Item;
@@ -241,7 +241,9 @@ impl Call {
         let answer = self.post(command, safety, body, request.group_id(), &mut read).await;
         let (mut reply, lost) = match answer {
             Ok(answer) => {
-                let (mut reply, lost) = decoded.map(|reply| (reply.message, reply.lost)).unwrap_or_default();
+                let decoded = decoded.unwrap_or_default();
+                self.note_drift(command, &decoded.drift);
+                let (mut reply, lost) = (decoded.message, decoded.lost);
                 if answer.repeated_in_doubt {
                     R::items(&mut reply).into_iter().for_each(|item| item.after_lost_reply(command.name));
                 }
@@ -284,6 +286,25 @@ impl Call {
             self.context.set_upstream_code(code);
         }
         result
+    }
+
+    /// Tells the caller, the metrics and the log what a reply held that the contract does not expect. Its values are
+    /// somebody's data: the caller alone sees them.
+    pub(super) fn note_drift(&self, command: &Command<'_>, drift: &Drift) {
+        for entry in drift.entries() {
+            let (request_id, path, kind) = (self.context.request_id(), entry.place(), entry.kind);
+            let (command, json_type) = (command.name, entry.json_type());
+            tracing::debug!(
+                request_id,
+                command,
+                path,
+                ?kind,
+                json_type,
+                "a reply holds what the contract does not expect"
+            );
+        }
+        drift.entries().iter().for_each(|entry| self.upstream.observer().drifted(command.label, entry));
+        self.context.add_drift(command.name, drift);
     }
 }
 

@@ -78,6 +78,12 @@ impl Upstream {
         self
     }
 
+    /// Who is told about everything.
+    #[must_use]
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.observer
+    }
+
     /// Age of the UserSig in use.
     #[must_use]
     pub fn usersig_age(&self) -> Duration {
@@ -112,7 +118,9 @@ impl Upstream {
                 continue;
             }
             let pause = pauses.next(&fault);
-            let last = attempts.count >= self.max_attempts || Instant::now() + pause >= limit;
+            let last = attempts.count >= self.max_attempts
+                || attempts.is_unreadable_again(&fault)
+                || Instant::now() + pause >= limit;
             if last || !repeatable(call.safety, &fault) {
                 return Err(attempts.failed(&call, fault));
             }
@@ -235,6 +243,7 @@ struct Attempts {
     /// One before the last may have been executed.
     in_doubt: bool,
     signed_again: bool,
+    unreadable: bool,
 }
 
 impl Attempts {
@@ -243,6 +252,12 @@ impl Attempts {
     fn may_sign_again(&mut self, fault: &Fault) -> bool {
         let expired = matches!(fault, Fault::Code { code: USERSIG_EXPIRED, .. });
         expired && !std::mem::replace(&mut self.signed_again, true)
+    }
+
+    /// A reply that cannot be read is asked for once more, in case something on the way broke it. What Tencent says in
+    /// another shape it says again.
+    fn is_unreadable_again(&mut self, fault: &Fault) -> bool {
+        matches!(fault, Fault::Unreadable(_)) && std::mem::replace(&mut self.unreadable, true)
     }
 
     fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
