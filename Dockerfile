@@ -1,6 +1,8 @@
 # syntax=docker/dockerfile:1
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
+# The commit that is built, for the log and `tim_build_info`: `--build-arg GIT_COMMIT=$(git rev-parse --short=12 HEAD)`.
+ARG GIT_COMMIT=""
 # .dockerignore lets through what the binary is built from.
 COPY . .
 # The caches keep downloads and what is compiled between builds; the binary is copied out of them.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use crate::build_info;
 use crate::config::{App, Config, InProcessSandbox};
 use crate::gateway::{self, Gateway, MessageSizes, routes};
 use crate::server::{self, Application, Credentials};
@@ -35,7 +36,7 @@ pub enum Error {
         /// Why.
         source: SetupError,
     },
-    /// The URL of the shared quota is none.
+    /// The URL of the shared quota is not valid.
     #[cfg(feature = "redis")]
     #[error(transparent)]
     Redis(#[from] RedisUrlError),
@@ -53,6 +54,7 @@ pub enum Error {
 /// # Errors
 /// When the settings are wrong or a port cannot be bound.
 pub async fn run(mut config: Config, log_level: Option<LevelHandle>) -> Result<(), Error> {
+    tracing::info!(version = build_info::VERSION, commit = build_info::COMMIT, "starting tencent-im-grpc");
     let mut metrics = Metrics::new();
     // Before anything listens, the sandbox included.
     let credentials = Credentials::load(&config, METHODS, &metrics.server).await.map_err(server::Error::Settings)?;
@@ -161,6 +163,7 @@ async fn start_sandbox(addresses: InProcessSandbox, config: &mut Config) -> Resu
         ..sandbox::Settings::default()
     };
     let running = sandbox::start(settings).await.map_err(|error| Error::Sandbox(error.to_string()))?;
+    tracing::info!(api = %running.api_addr(), control = %running.control_addr(), "the sandbox serves in Tencent's place");
     let base_url: BaseUrl = format!("http://{}", running.api_addr())
         .parse()
         .map_err(|error: NotABaseUrl| Error::Sandbox(error.to_string()))?;

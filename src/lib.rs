@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod build_info;
 pub mod cli;
 pub mod config;
 mod context;

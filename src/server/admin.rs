@@ -1,14 +1,16 @@
-//! The admin port: metrics, probes, version, settings, log level. It trusts whoever reaches it.
+//! The admin port: metrics, probes, version, settings, log level. It trusts every peer that reaches it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
 
+use crate::build_info;
 use crate::config::Effective;
 use crate::telemetry::logs::{LevelError, LevelHandle};
 use crate::telemetry::metrics::Metrics;
@@ -22,7 +24,7 @@ pub struct Admin {
     pub ready: Arc<AtomicBool>,
     /// The settings, without secrets.
     pub effective: Effective,
-    /// Changes the log level; `None` where logging was set up by somebody else.
+    /// Changes the log level; `None` where logging was set up elsewhere.
     pub level: Option<LevelHandle>,
 }
 
@@ -56,9 +58,8 @@ async fn readyz(State(admin): State<Admin>) -> Response {
 }
 
 async fn version() -> Response {
-    let version =
-        concat!(r#"{"name":""#, env!("CARGO_PKG_NAME"), r#"","version":""#, env!("CARGO_PKG_VERSION"), "\"}\n");
-    ([(header::CONTENT_TYPE, "application/json")], version).into_response()
+    let name = env!("CARGO_PKG_NAME");
+    Json(json!({"name": name, "version": build_info::VERSION, "commit": build_info::COMMIT})).into_response()
 }
 
 async fn show_level(State(admin): State<Admin>) -> String {

@@ -1,4 +1,5 @@
-//! Guards the admin port, which trusts whoever reaches it: against pages in a browser, large bodies and slow requests.
+//! Guards the admin port, which trusts every peer that reaches it: against pages in a browser, large bodies and slow requests.
+//! Compresses what it answers, if the client takes that: metrics are long.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use tower_http::compression::CompressionLayer;
 
 use super::hosts::AllowedHosts;
 
@@ -31,7 +33,7 @@ pub fn guarded(routes: Router, hosts: Option<AllowedHosts>) -> Router {
             response.unwrap_or_else(|_| refused(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"))
         }
     };
-    routes.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(from_fn(guard))
+    routes.layer(DefaultBodyLimit::max(BODY_LIMIT)).layer(from_fn(guard)).layer(CompressionLayer::new())
 }
 
 fn changes_state(method: &Method) -> bool {

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use prometheus_client::metrics::counter::Counter;
 
 use super::auth::{Authenticator, Jwks, Source, Tokens};
 use super::file_watcher::{FileWatcher, read_all};
 use super::tls::{self, Tls};
 use crate::config::{Config, ConfigError, ConfigErrors, JwksSource, Jwt, reason};
-use crate::telemetry::metrics::{FileLabels, ServerMetrics};
+use crate::telemetry::metrics::ServerMetrics;
 use contract::command::Method;
 
 /// Everything that the server reads from files, read once: what is checked at the start is what is served.
@@ -61,7 +60,7 @@ impl Credentials {
         (Self { authenticator, tls, watchers: loader.watchers }, problems)
     }
 
-    /// Entries of the callers file that open applications which are not there. They are no reason not to serve, for
+    /// Entries of the callers file that open applications which are not there. The gateway serves all the same, because
     /// gateways may share the file.
     fn unknown_apps(&self, config: &Config) -> Vec<ConfigError> {
         let apps = config.apps.by_name.keys().cloned().collect();
@@ -116,7 +115,7 @@ impl Loader {
             warn_of_callers(&kept, &apps);
             let apply = move |contents: &[Vec<u8>]| {
                 let text = text(contents)?;
-                // Who writes a file anew empties it first. To let nobody in, a comment is enough.
+                // Rewriting a file empties it first. A file with a comment alone lets no caller in.
                 if text.trim().is_empty() {
                     return Err("is empty, which is not taken for a change".to_owned());
                 }
@@ -124,9 +123,9 @@ impl Loader {
                 warn_of_callers(&kept, &apps);
                 Ok(())
             };
-            let (paths, failures) = (vec![path], self.failures("callers"));
+            let (paths, metrics) = (vec![path], self.metrics.reload("callers"));
             let watch =
-                FileWatcher { what: "the callers file", paths, every: config.server.reload_interval, apply, failures };
+                FileWatcher { what: "the callers file", paths, every: config.server.reload_interval, apply, metrics };
             self.watchers.push(Box::pin(watch.run(contents)));
         }
         Ok(Some(authenticator))
@@ -139,7 +138,7 @@ impl Loader {
             JwksSource::File(path) => Source::File(path.clone()),
             JwksSource::Url(url) => Source::url(url.clone()).map_err(|error| problem("jwt.jwks_url", error))?,
         };
-        let keys = Arc::new(Jwks::new(source, self.failures("jwks")));
+        let keys = Arc::new(Jwks::new(source, self.metrics.reload("jwks")));
         if !keys.is_remote() {
             keys.load().await.map_err(|error| problem("jwt.jwks_file", error))?;
         }
@@ -175,14 +174,10 @@ impl Loader {
             expiry.set(kept.not_after());
             Ok(())
         };
-        let failures = self.failures("tls");
-        let watch = FileWatcher { what: "the TLS files", paths, every: config.server.reload_interval, apply, failures };
+        let metrics = self.metrics.reload("tls");
+        let watch = FileWatcher { what: "the TLS files", paths, every: config.server.reload_interval, apply, metrics };
         self.watchers.push(Box::pin(watch.run(contents)));
         Ok(Some(tls))
-    }
-
-    fn failures(&self, file: &'static str) -> Counter {
-        self.metrics.reload_failures.get_or_create(&FileLabels { file }).clone()
     }
 }
 
@@ -203,7 +198,7 @@ async fn read_text(path: &PathBuf) -> (Vec<Vec<u8>>, Result<String, String>) {
     }
 }
 
-/// Gateways may share a file of callers: what another one knows is no reason not to serve. Nor is a file that has yet to be
+/// Gateways may share a file of callers: an entry for another one does not keep this one from serving. Nor does a file that has yet to be
 /// filled.
 fn warn_of_callers(authenticator: &Authenticator, known: &BTreeSet<String>) {
     if authenticator.has_no_callers() {

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::reason;
+use crate::telemetry::metrics::ReloadMetrics;
 
 /// Files and what to do with a new content.
 pub struct FileWatcher<F> {
@@ -20,36 +20,44 @@ pub struct FileWatcher<F> {
     /// Puts a new content in force, or says why not.
     pub apply: F,
     /// Counts contents that cannot be used.
-    pub failures: Counter,
+    pub metrics: ReloadMetrics,
 }
 
 impl<F: FnMut(&[Vec<u8>]) -> Result<(), String>> FileWatcher<F> {
-    /// Watches for ever. `contents` is what is in force. A content that cannot be used is told once and left aside.
+    /// Watches for ever. `contents` is what is in force. A content that cannot be used is reported once and ignored.
     pub async fn run(mut self, mut contents: Vec<Vec<u8>>) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut readable = true;
+        let (mut readable, mut usable) = (true, true);
         loop {
             ticks.tick().await;
             let fresh = match read_all(&self.paths).await {
                 Ok(fresh) => fresh,
                 Err(error) => {
                     if readable {
-                        self.failures.inc();
+                        self.metrics.failed();
                         tracing::error!(what = self.what, %error, "cannot be read; what is in force stays");
                     }
                     readable = false;
                     continue;
                 }
             };
-            readable = true;
+            // A file that is back as it was is in force, unless it could not be used.
+            if !std::mem::replace(&mut readable, true) && usable {
+                self.metrics.succeeded();
+            }
             if fresh == contents {
                 continue;
             }
             match (self.apply)(&fresh) {
-                Ok(()) => tracing::info!(what = self.what, "read again"),
+                Ok(()) => {
+                    usable = true;
+                    self.metrics.succeeded();
+                    tracing::info!(what = self.what, "read again");
+                }
                 Err(error) => {
-                    self.failures.inc();
+                    usable = false;
+                    self.metrics.failed();
                     tracing::error!(what = self.what, %error, "cannot be used; what is in force stays");
                 }
             }

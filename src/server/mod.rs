@@ -3,6 +3,7 @@
 mod admin;
 mod admin_guard;
 mod admin_listener;
+mod announce;
 pub mod auth;
 mod calls_only;
 pub mod catalog;
@@ -198,6 +199,7 @@ impl Server {
     /// whatever clients do.
     pub async fn run(self) {
         let settings = Arc::new(self.config.server.clone());
+        let admin_addr = self.admin_addr();
         let service = web::wrap(&settings, self.tls.as_ref(), self.stack);
         let connections = Arc::new(Connections::new(settings.clone(), self.tls, self.metrics.server.clone(), service));
         // Dropped, and thereby ended, when this function returns.
@@ -217,7 +219,7 @@ impl Server {
         }
         let tasks = TaskTracker::new();
         self.health.set(true).await;
-        tracing::info!(address = %self.local_addr, sandbox = self.config.sandbox.is_some(), "serving");
+        announce::announce(&self.config, self.local_addr, admin_addr);
 
         let listener = Listener::new(self.listener, settings.limits.max_connections, refused, refusals);
         let served = connections.clone();

@@ -4,21 +4,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::histograms::{Buckets, seconds};
+use super::process::Process;
 use super::upstream::UpstreamMetrics;
 use crate::upstream::Upstream;
-use contract::wire;
 
 /// All metrics of the process.
 #[derive(Debug)]
@@ -55,6 +54,8 @@ pub struct ServerMetrics {
     pub certificate_not_after: Gauge,
     /// Files that changed and could not be used.
     pub reload_failures: Family<FileLabels, Counter>,
+    /// 1 for files whose content in force is older than the one on disk, which cannot be used.
+    pub stale_files: Family<FileLabels, Gauge>,
 }
 
 /// Which method.
@@ -92,6 +93,13 @@ pub struct CallLabels {
     pub rpc_response_status_code: &'static str,
 }
 
+/// Whether a file that is read again when it changes could be used.
+#[derive(Debug, Clone)]
+pub struct ReloadMetrics {
+    failures: Counter,
+    stale: Gauge,
+}
+
 /// Which file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct FileLabels {
@@ -117,7 +125,7 @@ impl Metrics {
         server.register(&mut registry);
         let upstream = Arc::new(UpstreamMetrics::default());
         upstream.register(&mut registry);
-        registry.register_collector(Box::new(Process { started: now() }));
+        registry.register_collector(Box::new(Process::new()));
         Self { registry, server, upstream }
     }
 
@@ -151,11 +159,32 @@ impl Default for ServerMetrics {
             connections_refused: Counter::default(),
             certificate_not_after: Gauge::default(),
             reload_failures: Family::default(),
+            stale_files: Family::default(),
         }
     }
 }
 
+impl ReloadMetrics {
+    /// What is in force is what the file says.
+    pub fn succeeded(&self) {
+        self.stale.set(0);
+    }
+
+    /// The file cannot be read or used; what was in force stays.
+    pub fn failed(&self) {
+        self.failures.inc();
+        self.stale.set(1);
+    }
+}
+
 impl ServerMetrics {
+    /// The metrics of one file.
+    pub fn reload(&self, file: &'static str) -> ReloadMetrics {
+        let labels = FileLabels { file };
+        let failures = self.reload_failures.get_or_create(&labels).clone();
+        ReloadMetrics { failures, stale: self.stale_files.get_or_create(&labels).clone() }
+    }
+
     fn register(&self, registry: &mut Registry) {
         registry.register("grpc_server_started", "Calls that began", self.started.clone());
         registry.register("grpc_server_handled", "Calls that ended, by code", self.handled.clone());
@@ -172,28 +201,12 @@ impl ServerMetrics {
         registry.register("tim_tls_certificate_not_after_seconds", help, self.certificate_not_after.clone());
         let help = "Files that changed and could not be used";
         registry.register("tim_reload_failures", help, self.reload_failures.clone());
+        let help = "1 while what is in force is older than the file, which cannot be read or used";
+        registry.register("tim_reload_stale", help, self.stale_files.clone());
         for file in ["tls", "callers", "jwks"] {
             let _ = self.reload_failures.get_or_create(&FileLabels { file });
+            let _ = self.stale_files.get_or_create(&FileLabels { file });
         }
-    }
-}
-
-/// What is read when somebody asks.
-#[derive(Debug)]
-struct Process {
-    started: f64,
-}
-
-impl Collector for Process {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let unknown = ConstCounter::new(wire::unknown_enum_values());
-        let help = "Enum values of replies that the contract does not know";
-        let metric = encoder.encode_descriptor("tim_unknown_enum_values", help, None, unknown.metric_type())?;
-        unknown.encode(metric)?;
-        let started = ConstGauge::new(self.started);
-        let help = "When the process started, in Unix seconds";
-        let metric = encoder.encode_descriptor("process_start_time_seconds", help, None, started.metric_type())?;
-        started.encode(metric)
     }
 }
 
@@ -221,10 +234,6 @@ impl Collector for Apps {
         }
         Ok(())
     }
-}
-
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
 }
 
 impl prometheus_client::encoding::EncodeLabelValue for Label {

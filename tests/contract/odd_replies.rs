@@ -10,25 +10,33 @@ use tonic::transport::Channel;
 
 use crate::support::{Gateway, dynamic, servers};
 
+/// What every command answers, and what the last one was asked.
+#[derive(Default)]
+struct Said {
+    reply: String,
+    asked: String,
+}
+
 /// A gateway behind which every command answers alike.
 struct Field {
     _gateway: Gateway,
     channel: Channel,
-    reply: Arc<Mutex<String>>,
+    said: Arc<Mutex<Said>>,
 }
 
-async fn answer(State(reply): State<Arc<Mutex<String>>>) -> String {
-    reply.lock().unwrap().clone()
+async fn answer(State(said): State<Arc<Mutex<Said>>>, asked: String) -> String {
+    let mut said = said.lock().unwrap();
+    said.asked = asked;
+    said.reply.clone()
 }
 
 impl Field {
     async fn start() -> Self {
-        let reply = Arc::new(Mutex::new(String::new()));
-        let router =
-            Router::new().route("/v4/{service}/{command}", axum::routing::post(answer)).with_state(reply.clone());
-        let gateway = Gateway::start(&servers::serve(router).await, &[]).await;
+        let said = Arc::<Mutex<Said>>::default();
+        let router = Router::new().route("/v4/{service}/{command}", axum::routing::post(answer));
+        let gateway = Gateway::start(&servers::serve(router.with_state(said.clone())).await, &[]).await;
         let channel = gateway.channel().await;
-        Self { _gateway: gateway, channel, reply }
+        Self { _gateway: gateway, channel, said }
     }
 
     /// What a caller sees of such a reply.
@@ -36,7 +44,7 @@ impl Field {
         for (key, value) in [("ActionStatus", json!("OK")), ("ErrorCode", json!(0)), ("ErrorInfo", json!(""))] {
             reply.as_object_mut().unwrap().entry(key).or_insert(value);
         }
-        *self.reply.lock().unwrap() = reply.to_string();
+        self.said.lock().unwrap().reply = reply.to_string();
         let method = dynamic::method(&dynamic::pool(), &format!("tencentim.group.v1.{method}"));
         let request = dynamic::message(&method.input(), &request);
         let reply = dynamic::call(self.channel.clone(), &method, request).await?;
@@ -225,4 +233,24 @@ async fn what_is_decisive_fails() {
     assert!(send(json!({"MsgTime": {}, "MsgSeq": 4, "MsgId": []})).await.is_ok());
     assert_eq!(send(json!({"MsgTime": 1, "MsgSeq": []})).await.unwrap_err().code(), tonic::Code::Unknown);
     assert_eq!(send(json!({"ActionStatus": "FAIL", "MsgSeq": 4})).await.unwrap_err().code(), tonic::Code::Unknown);
+}
+
+#[tokio::test]
+async fn an_element_that_is_left_out_still_counts_where_the_next_page_starts() {
+    let field = Field::start().await;
+    let reply = json!({"GroupIdList": [{"GroupId": {}}, {"GroupId": "g"}], "TotalCount": 4});
+    let list = |token: &str| {
+        let request = json!({"user_id": "bob", "page_size": 2, "page_token": token});
+        field.call("GroupService/ListJoinedGroups", request, reply.clone())
+    };
+    let page = list("").await.unwrap();
+    assert_eq!(page["groups"].as_array().unwrap().len(), 1);
+    list(page["next_page_token"].as_str().unwrap()).await.unwrap();
+    let asked: Value = serde_json::from_str(&field.said.lock().unwrap().asked).unwrap();
+    assert_eq!(asked["Offset"], 2);
+
+    let items = json!([{"MsgSeq": 9, "MsgBody": []}, {"MsgBody": []}, {"MsgSeq": 8, "MsgBody": []}]);
+    let reply = json!({"GroupId": "g", "IsFinished": 1, "RspMsgList": items});
+    let page = field.call("MessageService/ListMessages", json!({"group_id": "g"}), reply).await.unwrap();
+    assert!(page["next_page_token"].is_string(), "a message without a number does not end the history: {page}");
 }

@@ -82,13 +82,15 @@ async fn a_changed_file_counts_and_a_broken_one_does_not() {
     assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unavailable);
 
     let failures = r#"tim_reload_failures_total{file="callers"}"#;
-    assert_eq!(gateway.metric(failures).await, Some(0.0));
+    let stale = r#"tim_reload_stale{file="callers"}"#;
+    assert_eq!((gateway.metric(failures).await, gateway.metric(stale).await), (Some(0.0), Some(0.0)));
     callers.replace("[[key]]\nid = \"x\"\nscops = []\n");
     gateway.wait_for_metric(failures, 1.0).await;
     assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unavailable);
     // What an editor leaves for a moment.
     callers.replace("");
     gateway.wait_for_metric(failures, 2.0).await;
+    assert_eq!(gateway.metric(stale).await, Some(1.0), "the file is newer than what is in force");
     assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unavailable);
 
     let second = keys::generate("second", &["read".to_owned()], &[], None);
@@ -97,6 +99,7 @@ async fn a_changed_file_counts_and_a_broken_one_does_not() {
     let counts = async { while ask(&channel, &[("authorization", &token)]).await.code() != Code::Unavailable {} };
     tokio::time::timeout(PATIENCE, counts).await.expect("the new key counts");
     assert_eq!(ask(&channel, &[("authorization", &first)]).await.code(), Code::Unauthenticated);
+    gateway.wait_for_metric(stale, 0.0).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Metrics and the admin port.
 
+use std::io::Read;
+
 use contract::command::methods::METHODS;
 use contract::pb;
 use contract::pb::group_service_client::GroupServiceClient;
@@ -114,6 +116,42 @@ async fn the_admin_port_tells_state_version_and_settings() {
     assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
     assert_eq!(gateway.ask("/readyz").await.status(), 503);
     assert_eq!(gateway.ask("/livez").await.status(), 200);
+}
+
+/// Under the names that Prometheus' own clients use.
+#[tokio::test]
+async fn the_process_and_its_build_are_measured() {
+    let gateway = Gateway::start(NOWHERE, &[]).await;
+    let build = format!("tim_build_info{{version=\"{}\",commit=\"", env!("CARGO_PKG_VERSION"));
+    assert!(gateway.ask("/metrics").await.text().await.unwrap().contains(&build));
+    let series = [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_virtual_memory_bytes",
+        "process_open_fds",
+        "process_max_fds",
+        "process_start_time_seconds",
+    ];
+    for series in series {
+        let value = gateway.metric(series).await.unwrap_or_else(|| panic!("{series}"));
+        assert!(value > 0.0 || series == "process_cpu_seconds_total", "{series} is {value}");
+    }
+    let version: Value = gateway.ask("/version").await.json().await.unwrap();
+    assert!(version["commit"].is_string(), "{version}");
+}
+
+#[tokio::test]
+async fn what_is_scraped_is_compressed_if_the_client_takes_that() {
+    let gateway = Gateway::start(NOWHERE, &[]).await;
+    let url = format!("http://{}/metrics", gateway.admin);
+    let answer = http().get(&url).header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let mut text = String::new();
+    let bytes = answer.bytes().await.unwrap();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("# EOF\n") && bytes.len() * 4 < text.len(), "{} of {}", bytes.len(), text.len());
+    let plain = http().get(&url).send().await.unwrap();
+    assert!(!plain.headers().contains_key("content-encoding"));
 }
 
 /// One line for each call, with all that is needed to find it again. Probes and tools that read descriptors are logged

@@ -2,4 +2,5 @@
 
 mod metrics_and_logs;
 mod redaction;
+mod startup;
 mod traces;

@@ -10,13 +10,13 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Header};
-use prometheus_client::metrics::counter::Counter;
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::reason;
 use crate::loopback::is_loopback;
+use crate::telemetry::metrics::ReloadMetrics;
 
 /// Keys in force, and where they come from.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Jwks {
     source: Source,
     current: ArcSwap<KeySet>,
     reading: Mutex<Reading>,
-    failures: Counter,
+    metrics: ReloadMetrics,
 }
 
 /// Where a key set comes from.
@@ -66,7 +66,7 @@ impl Source {
     pub fn url(url: Url) -> Result<Self, String> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = Client::builder().timeout(FETCH_TIMEOUT).redirect(redirect::Policy::none());
-        // Plain HTTP is taken from this machine only, with nobody on the way.
+        // Plain HTTP is taken from this machine only, where no network is between.
         let builder = if is_loopback(&url) { builder.no_proxy() } else { builder };
         builder.build().map(|client| Self::Url(client, url)).map_err(|error| error.without_url().to_string())
     }
@@ -83,8 +83,8 @@ impl Source {
 
 impl Jwks {
     /// Starts without keys.
-    pub fn new(source: Source, failures: Counter) -> Self {
-        Self { source, current: ArcSwap::default(), reading: Mutex::default(), failures }
+    pub fn new(source: Source, metrics: ReloadMetrics) -> Self {
+        Self { source, current: ArcSwap::default(), reading: Mutex::default(), metrics }
     }
 
     /// Whether the keys come from another machine, which may be away when this one starts.
@@ -115,7 +115,7 @@ impl Jwks {
         }
     }
 
-    /// Reads the keys, unless that was done less than `pause` ago. Whoever comes while they are being read waits for the
+    /// Reads the keys, unless that was done less than `pause` ago. A caller that comes while they are being read waits for the
     /// same reading, which goes on when those who wait go away.
     pub fn refreshed(self: &Arc<Self>, pause: Duration) -> Option<impl Future<Output = ()> + Send + 'static> {
         let mut reading = self.reading();
@@ -133,9 +133,12 @@ impl Jwks {
     }
 
     async fn read(&self) {
-        if let Err(error) = self.load().await {
-            self.failures.inc();
-            tracing::error!(what = "the JSON Web Key Set", %error, "cannot be used; what is in force stays");
+        match self.load().await {
+            Ok(()) => self.metrics.succeeded(),
+            Err(error) => {
+                self.metrics.failed();
+                tracing::error!(what = "the JSON Web Key Set", %error, "cannot be used; what is in force stays");
+            }
         }
         *self.reading() = Reading { current: None, last: Some(Instant::now()) };
     }
