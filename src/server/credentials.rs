@@ -104,8 +104,8 @@ impl Loader {
             Ok(_) => return Err(ConfigErrors(problems)),
             Err(wrong) => {
                 let path = auth.callers_file.clone().unwrap_or_default();
-                let told = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
-                problems.extend(wrong.into_iter().map(told));
+                let problem_of = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
+                problems.extend(wrong.into_iter().map(problem_of));
                 return Err(ConfigErrors(problems));
             }
         };
@@ -115,7 +115,7 @@ impl Loader {
             warn_of_callers(&kept, &apps);
             let apply = move |contents: &[Vec<u8>]| {
                 let text = text(contents)?;
-                // Who writes a file anew empties it first. To let nobody in, a comment is enough.
+                // A file is emptied for a moment when it is written anew. To let no caller in, a comment is enough.
                 if text.trim().is_empty() {
                     return Err("is empty, which is not taken for a change".to_owned());
                 }

@@ -23,10 +23,10 @@ struct Inner {
     holders: Mutex<HashMap<u64, Holder>>,
 }
 
-/// Who gives a place back.
+/// Which holder gives a place back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fairness {
-    /// The idlest of the largest holder, so that whoever comes finds a place while anybody is idle.
+    /// The idlest of the largest holder, so that a newcomer finds a place while any holder is idle.
     IdleGivesWay,
     /// The longest of a holder that has more than the newcomer, so that holders become equal.
     LargestGivesWay,
@@ -59,7 +59,7 @@ pub struct Place {
     revoked: CancellationToken,
 }
 
-/// Keeps a place from being given to somebody else.
+/// Keeps a place from being given to another peer.
 pub struct Busy(Arc<Activity>);
 
 impl Places {
@@ -73,7 +73,7 @@ impl Places {
         self.0.limit
     }
 
-    /// Takes a place, from somebody else if need be.
+    /// Takes a place, from another holder if none is free.
     pub fn enter(&self, peer: SocketAddr) -> Option<Place> {
         let mut holders = self.holders();
         if holders.len() >= self.0.limit {
@@ -99,7 +99,7 @@ impl fmt::Debug for Places {
     }
 }
 
-/// Who gives its place to a newcomer.
+/// The holder that gives its place to a newcomer.
 fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAddr) -> Option<u64> {
     let (mut by_ip, mut by_peer) = (HashMap::<IpAddr, usize>::new(), HashMap::<SocketAddr, usize>::new());
     for holder in holders.values() {
@@ -128,7 +128,7 @@ fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAd
 }
 
 impl Place {
-    /// Cancelled when somebody else got the place.
+    /// Cancelled when the place was given to another peer.
     pub fn revoked(&self) -> &CancellationToken {
         &self.revoked
     }
@@ -139,7 +139,7 @@ impl Place {
         Busy(self.activity.clone())
     }
 
-    /// What happens with it, for whoever sees that.
+    /// Its activity, to be touched where something happens.
     pub fn activity(&self) -> Arc<Activity> {
         self.activity.clone()
     }

@@ -19,7 +19,7 @@ pub struct Shutdown {
 pub struct Signals {
     term: Signal,
     int: Signal,
-    /// Files are read again without it; whoever sends it means no harm to running calls.
+    /// It reloads nothing, since changed files are read anyway; it drains, so that running calls are not cut off.
     hup: Signal,
 }
 
@@ -35,7 +35,7 @@ impl Shutdown {
         self.urgent.cancel();
     }
 
-    /// Waits until somebody asks.
+    /// Waits until a shutdown is asked for.
     pub(super) async fn asked(&self) {
         self.asked.cancelled().await;
     }

@@ -76,7 +76,7 @@ impl LevelHandle {
     }
 }
 
-/// Panics become log lines like everything else. Only the place is told: what a panic says may quote data.
+/// Panics become log lines like everything else. Only the place is logged: the message of a panic may quote data.
 fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();

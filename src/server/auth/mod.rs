@@ -1,4 +1,4 @@
-//! Who calls, and what they may.
+//! Identifies callers, and what they may do.
 
 mod callers;
 mod grant;
@@ -30,7 +30,7 @@ pub use scopes::Permission;
 pub use unknown::Unknown;
 pub use xfcc::XFCC;
 
-/// Finds out who calls: from a file of callers that can be replaced while serving, and from tokens.
+/// Identifies callers: by a file of callers that can be replaced while serving, and by tokens.
 #[derive(Debug)]
 pub struct Authenticator {
     callers: ArcSwap<Callers>,
@@ -53,7 +53,7 @@ impl Authenticator {
         Ok(Self { callers, tokens, xfcc_peers: settings.xfcc_peers.clone() })
     }
 
-    /// Whether the callers file in force lets nobody in.
+    /// Whether the callers file in force lists no caller.
     pub fn has_no_callers(&self) -> bool {
         self.callers.load().is_empty()
     }
@@ -72,10 +72,10 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Who calls. A key counts before a certificate: whoever shows one means it.
+    /// Identifies the caller. A key counts before a certificate, because it is sent on purpose.
     ///
     /// # Errors
-    /// When nobody that is listed calls.
+    /// When the caller is not listed.
     pub fn identify(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Arc<Grant>, Unknown> {
         let callers = self.callers.load();
         let mut shown = headers.get_all(header::AUTHORIZATION).iter();

@@ -1,4 +1,4 @@
-//! Ends responses that nobody reads. HTTP/2 asks a response for nothing while the reader's window is shut, so that no layer
+//! Ends responses that the client does not read. HTTP/2 asks a response for nothing while the reader's window is shut, so that no layer
 //! below can look at the clock: its place among the calls, its message and what feeds it would stay for as long as the
 //! connection does. And it takes over whatever it was given, however small the window: so it is given little at a time.
 
@@ -30,7 +30,7 @@ pub struct SlowReader;
 struct TimedResponse {
     /// `None` once it was taken away.
     body: Arc<Mutex<Option<Unread>>>,
-    /// Tells the clock, by being dropped, that the response is over.
+    /// Stops the timer, when dropped: the response is over.
     _over: oneshot::Sender<()>,
     /// Does the same to the request.
     _asked: Option<DropGuard>,
@@ -54,7 +54,7 @@ struct Unread {
 const PIECE: usize = 16_383;
 /// The most that is handed over with no more to come for now.
 const LAST_PIECE: usize = 1024;
-/// How long after the deadline a response may stay unread: whoever reads gets the error of the deadline first.
+/// How long after the deadline a response may stay unread: a client that reads gets the error of the deadline first.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Middleware for SlowReader {

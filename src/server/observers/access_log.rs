@@ -12,7 +12,7 @@ use crate::telemetry::sampler::Sampler;
 /// Writes the line when the call has ended.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
-    /// Bounds the lines of calls that were refused to nobody known.
+    /// Bounds the lines of refused calls of unknown callers.
     pub refused: Arc<Sampler>,
 }
 
@@ -53,8 +53,8 @@ impl CallObserver for AccessLog {
     }
 }
 
-/// Whether anybody who reaches the port can cause the line at no cost: a call of nobody known that was refused before
-/// anything was done.
+/// Whether any client that reaches the port can cause the line at no cost: a call of an unknown caller that was refused
+/// before anything was done.
 fn is_strangers(call: &CallContext, code: Code) -> bool {
     code != Code::Ok && call.is_anonymous() && call.command().is_none()
 }
