@@ -1,4 +1,4 @@
-//! A bounded number of places. When they are all taken, the peer that holds the most gives one back: so nobody can keep
+//! A bounded number of places. When they are all taken, the peer that holds the most gives one back: so no peer can keep
 //! others out, and there is no fixed bound for one address, which a whole mesh may share.
 
 use std::cmp::Reverse;
@@ -26,7 +26,7 @@ struct Inner {
 /// Which holder gives a place back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fairness {
-    /// The idlest of the largest holder, so that a newcomer finds a place while any holder is idle.
+    /// The idlest of the largest holder, so that a new peer finds a place while another one is idle.
     IdleGivesWay,
     /// The longest of a holder that has more than the newcomer, so that holders become equal.
     LargestGivesWay,
@@ -73,7 +73,7 @@ impl Places {
         self.0.limit
     }
 
-    /// Takes a place, from another holder if none is free.
+    /// Takes a place, from another peer if necessary.
     pub fn enter(&self, peer: SocketAddr) -> Option<Place> {
         let mut holders = self.holders();
         if holders.len() >= self.0.limit {
@@ -128,7 +128,7 @@ fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAd
 }
 
 impl Place {
-    /// Cancelled when the place was given to another peer.
+    /// Cancelled when another peer got the place.
     pub fn revoked(&self) -> &CancellationToken {
         &self.revoked
     }
@@ -139,7 +139,7 @@ impl Place {
         Busy(self.activity.clone())
     }
 
-    /// Its activity, to be touched where something happens.
+    /// What happens with it, for the layer that sees that.
     pub fn activity(&self) -> Arc<Activity> {
         self.activity.clone()
     }

@@ -19,7 +19,7 @@ pub struct Shutdown {
 pub struct Signals {
     term: Signal,
     int: Signal,
-    /// It reloads nothing, since changed files are read anyway; it drains, so that running calls are not cut off.
+    /// Files are read again without it; it must not harm running calls.
     hup: Signal,
 }
 
@@ -35,7 +35,7 @@ impl Shutdown {
         self.urgent.cancel();
     }
 
-    /// Waits until a shutdown is asked for.
+    /// Waits for a signal.
     pub(super) async fn asked(&self) {
         self.asked.cancelled().await;
     }

@@ -20,7 +20,7 @@ pub struct LevelHandle(reload::Handle<Targets, Registry>);
 /// Why a level was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
-    /// It is no level and no filter.
+    /// It is neither a level nor a filter.
     #[error("not a level or filter; write one such as info, debug or info,h2=debug")]
     Invalid,
     /// Logging is not set up any more.

@@ -12,7 +12,7 @@ use super::scopes;
 use super::unknown::Unknown;
 use contract::command::Method;
 
-/// The callers that the file lists.
+/// The callers of the file.
 #[derive(Debug, Default)]
 pub struct Callers {
     keys: HashMap<String, Key>,
@@ -113,7 +113,7 @@ impl Callers {
     /// Whose key it is.
     ///
     /// # Errors
-    /// When the key is unknown or expired.
+    /// When it is not known, or has expired.
     pub fn by_key(&self, token: &str, now: SystemTime) -> Result<Arc<Grant>, Unknown> {
         let (id, secret) = keys::split(token).ok_or(Unknown::WrongKey)?;
         let key = self.keys.get(id).filter(|key| key.hash.verify(secret)).ok_or(Unknown::WrongKey)?;

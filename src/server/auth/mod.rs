@@ -72,10 +72,10 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Identifies the caller. A key counts before a certificate, because it is sent on purpose.
+    /// The caller. A key counts before a certificate: it was sent on purpose.
     ///
     /// # Errors
-    /// When the caller is not listed.
+    /// When the caller is not known.
     pub fn identify(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Arc<Grant>, Unknown> {
         let callers = self.callers.load();
         let mut shown = headers.get_all(header::AUTHORIZATION).iter();

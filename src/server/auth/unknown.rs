@@ -1,4 +1,4 @@
-//! Why a caller is not accepted.
+//! Why a caller is not known.
 
 /// Why a caller is not known. What it showed is never repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

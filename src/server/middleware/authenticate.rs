@@ -146,7 +146,7 @@ impl Authenticate {
                 call.set_identity(identity(app));
                 Err(Problem::scope_missing(method.scope.name()))
             }
-            // A method without a scope is closed. For a method that does not exist, the routes respond.
+            // A method without a scope is closed. The routes answer for methods that do not exist.
             None if call.method().family() == Family::Contract && !call.method().is_unknown() => {
                 call.set_identity(identity(app));
                 let message = "no scope opens this method";

@@ -91,8 +91,8 @@ impl Deadline {
     }
 }
 
-/// Cancelled when the call must end because its connection does: shortly before that, for what has an end of its own, and
-/// at once for watches of health.
+/// Cancelled when the call must end because its connection does: shortly before that, for a call that ends by itself, and
+/// at once for a watch of health.
 fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
     let token = |peer: &Peer| if call.method().is_endless() { peer.closing.clone() } else { peer.ending.clone() };
     extensions.get().map(token).unwrap_or_default()

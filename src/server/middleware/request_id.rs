@@ -1,4 +1,4 @@
-//! `x-request-id`: taken from the caller or generated, passed to handlers, and sent back.
+//! `x-request-id`: taken from the caller or made, passed to handlers, and sent back.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct RequestId {
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Marks responses of a server without a real application behind it.
 const SANDBOX: HeaderName = HeaderName::from_static("x-tim-sandbox");
-/// The encodings that requests may have; sent with every response, for a client cannot ask.
+/// The encodings that requests may have; sent with every response, because a client cannot ask.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const LONGEST: usize = 128;
 

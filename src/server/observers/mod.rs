@@ -1,4 +1,4 @@
-//! What is reported of each call: a span, metrics, and a line of the access log. One layer watches the call for all of them.
+//! What is recorded of each call: a span, metrics, and a line of the access log. One layer watches the call; these listen.
 
 pub mod access_log;
 pub mod call_metrics;
