@@ -1,6 +1,7 @@
 //! The context of a call: who calls, until when, for which application. The server makes it, the gateway reads it, and both
 //! note in it what the other or a log line needs to know.
 
+mod drift;
 mod method;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -12,6 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use method::{Entry, Family, Kind};
+
+use contract::{pb, wire};
+use drift::Collected;
 
 /// One call. It lies in the request's extensions; clones share it.
 #[derive(Debug, Clone)]
@@ -28,6 +32,7 @@ struct Call {
     command: OnceLock<Box<str>>,
     upstream_code: AtomicI64,
     write_sent: AtomicBool,
+    drift: Collected,
 }
 
 /// Who calls, and for which application.
@@ -60,6 +65,7 @@ impl CallContext {
             command: OnceLock::new(),
             upstream_code: AtomicI64::new(NO_CODE),
             write_sent: AtomicBool::new(false),
+            drift: Collected::default(),
         }))
     }
 
@@ -106,7 +112,7 @@ impl CallContext {
         self.0.caller.get().map_or_else(|| ANONYMOUS.into(), |identity| identity.caller.clone())
     }
 
-    /// Whether nobody known calls.
+    /// Whether the caller is unknown.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.caller() == ANONYMOUS
@@ -152,6 +158,17 @@ impl CallContext {
         Some(self.0.upstream_code.load(Ordering::Relaxed)).filter(|code| *code != NO_CODE)
     }
 
+    /// Notes what a reply of a Tencent command held that the contract does not expect.
+    pub fn add_drift(&self, command: &str, drift: &wire::Drift) {
+        self.0.drift.add(command, drift);
+    }
+
+    /// What all replies so far held that the contract does not expect.
+    #[must_use]
+    pub fn drift(&self) -> Option<pb::Drift> {
+        self.0.drift.get()
+    }
+
     /// Notes who calls, and for which application; the first one counts.
     pub fn set_identity(&self, identity: Identity) {
         let _ = self.0.caller.set(identity);
@@ -164,7 +181,7 @@ impl CallContext {
 }
 
 impl Identity {
-    /// A caller that nobody authenticated.
+    /// A caller without authentication.
     #[must_use]
     pub fn anonymous(app: Arc<str>) -> Self {
         Self { caller: ANONYMOUS.into(), app }

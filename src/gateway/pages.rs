@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use super::{Call, CallError, Pages};
 use crate::status::Problem;
+use crate::upstream::Fault;
 use contract::pb::ErrorReason;
 
 /// How often a page is asked for again after the client has given it up, which tried several times itself.
@@ -50,7 +51,7 @@ where
     let (pages, received) = mpsc::channel(1);
     let work = async move {
         let mut token = token;
-        // A mark that is moved ahead after twice as many pages each time: whoever walks in a circle comes to it again.
+        // A mark that is moved ahead after twice as many pages each time: a cursor that goes in a circle reaches it again.
         let (mut mark, mut until, mut pages_since) = (token.clone(), 1_u64, 0);
         while let Ok(permit) = pages.reserve().await {
             let page = tokio::select! {
@@ -86,9 +87,11 @@ async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Res
         .with_max_times(RETRIES)
         .with_jitter()
         .build();
+    let mut read_again = false;
     loop {
         let error = match fetch.fetch(call, token).await {
             Err(error) if passes(&error) => error,
+            Err(error) if is_odd(&error) && !std::mem::replace(&mut read_again, true) => error,
             result => return result,
         };
         match pauses.next() {
@@ -101,7 +104,14 @@ async fn persist<T, F: Fetch<T>>(call: &Call, fetch: &mut F, token: &str) -> Res
 /// Whether a page that failed may be had a little later.
 fn passes(error: &CallError) -> bool {
     use ErrorReason as R;
-    matches!(error.reason(), R::UpstreamUnavailable | R::UpstreamFault | R::UpstreamMalformedReply | R::RateLimited)
+    matches!(error.reason(), R::UpstreamUnavailable | R::UpstreamFault | R::RateLimited)
+}
+
+/// Whether a page was read and cannot be right, such as an empty one before the end. One that cannot be read at all was
+/// asked for twice by the client.
+fn is_odd(error: &CallError) -> bool {
+    let unreadable = matches!(error, CallError::Upstream(error) if matches!(error.fault, Fault::Unreadable(_)));
+    !unreadable && error.reason() == ErrorReason::UpstreamMalformedReply
 }
 
 fn drain<R: Send + 'static>(

@@ -22,12 +22,13 @@ pub type Web = Either<Cors<CallsOnly<Translated>>, CallsOnly<Translated>>;
 type Translated = Either<GrpcWebService<Stack>, Stack>;
 
 /// Headers that a page may read.
-const EXPOSED: [&str; 6] = [
+const EXPOSED: [&str; 7] = [
     "grpc-status",
     "grpc-message",
     "grpc-status-details-bin",
     "grpc-retry-pushback-ms",
     "x-request-id",
+    "x-tim-drift-bin",
     "x-tim-sandbox",
 ];
 

@@ -1,5 +1,6 @@
 //! Logs, metrics and traces.
 
+mod drift;
 mod histograms;
 pub mod logs;
 pub mod metrics;

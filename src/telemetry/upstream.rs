@@ -9,11 +9,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::drift::DriftMetric;
 use super::histograms::{Buckets, seconds};
 use crate::upstream::{AttemptResult, Observer};
 use contract::codes;
 use contract::command::methods::METHODS;
 use contract::pb::ErrorReason;
+use contract::wire::DriftEntry;
 
 /// Calls of Tencent.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub struct UpstreamMetrics {
     queued: Family<CommandLabels, Histogram, Buckets>,
     refused: Family<CommandLabels, Counter>,
     degraded: Gauge,
+    drift: DriftMetric,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +61,7 @@ impl Default for UpstreamMetrics {
             queued: seconds(),
             refused: Family::default(),
             degraded: Gauge::default(),
+            drift: DriftMetric::default(),
         }
     }
 }
@@ -78,6 +82,7 @@ impl UpstreamMetrics {
         registry.register("tim_upstream_queue_refused", help, self.refused.clone());
         let help = "1 while the shared quota cannot be reached and this replica keeps to its share";
         registry.register("tim_upstream_quota_degraded", help, self.degraded.clone());
+        self.drift.register(registry);
         self.start_at_zero();
     }
 
@@ -129,12 +134,16 @@ impl Observer for UpstreamMetrics {
         self.refused.get_or_create(&CommandLabels { command }).inc();
     }
 
+    fn drifted(&self, command: &'static str, entry: &DriftEntry) {
+        self.drift.count(command, entry);
+    }
+
     fn quota_degraded(&self, degraded: bool) {
         self.degraded.set(i64::from(degraded));
     }
 }
 
-/// The code, unless nobody knows it: an upstream gone mad must not make labels up without end.
+/// The code, if the contract knows it: a broken upstream must not make labels without end.
 fn code_label(code: i64) -> String {
     match codes::reason(code) {
         ErrorReason::UnknownUpstreamCode => "unknown".to_owned(),

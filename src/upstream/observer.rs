@@ -1,7 +1,9 @@
-//! What the upstream client tells whoever counts: metrics, and the tests.
+//! What the upstream client reports to metrics, and to the tests.
 
 use std::fmt::Debug;
 use std::time::Duration;
+
+use contract::wire::DriftEntry;
 
 /// Hears about every attempt, retry and wait. All methods do nothing unless implemented; none may block.
 pub trait Observer: Debug + Send + Sync {
@@ -17,6 +19,8 @@ pub trait Observer: Debug + Send + Sync {
     fn queued(&self, _command: &'static str, _waited: Duration) {}
     /// A call was refused because its deadline leaves no time to wait for the quota.
     fn queue_refused(&self, _command: &'static str) {}
+    /// A reply held this, which the contract does not expect.
+    fn drifted(&self, _command: &'static str, _entry: &DriftEntry) {}
     /// The shared quota cannot be reached (`true`), so that this replica keeps to its share; or it can be again.
     fn quota_degraded(&self, _degraded: bool) {}
 }
@@ -40,7 +44,7 @@ pub enum AttemptResult {
     Cancelled,
 }
 
-/// Tells nobody.
+/// Reports nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

@@ -48,11 +48,11 @@ impl Pauses {
 
 /// Whether an attempt that failed like this may be repeated at all.
 pub(super) fn repeatable(safety: Safety, fault: &Fault) -> bool {
-    fault.passes()
-        && match safety {
-            Safety::Read | Safety::Idempotent => true,
-            Safety::Unsafe => !fault.uncertain(),
-        }
+    match safety {
+        Safety::Read => fault.passes() || matches!(fault, Fault::Unreadable(_)),
+        Safety::Idempotent => fault.passes(),
+        Safety::Unsafe => fault.passes() && !fault.uncertain(),
+    }
 }
 
 /// How much of the time that is left an attempt may take. One that hangs must not be the end of a call that `may_repeat`.

@@ -430,15 +430,19 @@ fn what_is_decisive_is_what_tells_success_names_a_thing_or_says_whether_there_is
 }
 
 #[test]
-fn what_is_not_known_is_told_and_bounded() {
-    let members: Vec<Value> =
-        (0..100).map(|number| json!({"Member_Account": format!("u{number}"), "Surprise": "x".repeat(5000)})).collect();
-    let reply = json!({"ErrorCode": 0, "RequestId": 7, "MemberNum": 100, "MemberList": members});
-    let reply = decode_reply::<pb::ListMembersResponse>(reply.to_string().as_bytes()).unwrap();
-    assert_eq!(reply.message.members.len(), 100);
-    let odd = reply.drift.entries();
-    assert!(odd.iter().all(|odd| odd.kind == wire::DriftKind::Unknown && odd.json.len() <= 1024));
-    assert!(odd.iter().any(|odd| odd.path == "MemberList[1].Surprise" && odd.cut));
-    assert_eq!(u32::try_from(odd.len()).unwrap() + reply.drift.more(), 101);
-    assert_eq!(odd.len(), 32);
+fn what_is_not_known_is_told_once_for_each_place_and_bounded() {
+    let told = |key: fn(usize) -> String| {
+        let member = |number| json!({"Member_Account": format!("u{number}"), key(number): "x".repeat(5000)});
+        let members: Vec<Value> = (0..100).map(member).collect();
+        let reply = json!({"ErrorCode": 0, "RequestId": 7, "MemberNum": 100, "MemberList": members});
+        let reply = decode_reply::<pb::ListMembersResponse>(reply.to_string().as_bytes()).unwrap();
+        assert_eq!(reply.message.members.len(), 100);
+        let odd = reply.drift.entries();
+        assert!(odd.iter().all(|odd| odd.kind == wire::DriftKind::Unknown && odd.json.len() <= 1024));
+        assert!(odd.iter().any(|odd| odd.path == format!("MemberList[0].{}", key(0)) && odd.cut));
+        assert_eq!(u32::try_from(odd.len()).unwrap() + reply.drift.more(), 101);
+        odd.len()
+    };
+    assert_eq!(told(|_| "Surprise".to_owned()), 2, "places that differ by an index alone are one");
+    assert_eq!(told(|number| format!("Surprise{number}")), 32);
 }

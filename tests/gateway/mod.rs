@@ -5,6 +5,7 @@ mod batches;
 mod broken_streams;
 mod changing_lists;
 mod complete_lists;
+mod drift;
 mod every_batch;
 mod every_stream;
 mod imports;

@@ -8,6 +8,7 @@ use axum::routing::post;
 use contract::pb;
 use contract::pb::member_service_client::MemberServiceClient;
 use contract::pb::message_service_client::MessageServiceClient;
+use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::support::{Gateway, servers};
@@ -69,4 +70,32 @@ async fn half_an_emoji_in_a_history_costs_no_message() {
     };
     assert_eq!(text.text, "\u{fffd} end");
     assert!(stream.message().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_read_is_asked_for_once_more() {
+    let replies: [&[u8]; 5] = [
+        b"<html>busy</html>",
+        br#"{"ErrorCode":0,"MemberNum":2,"MemberList":[{"Member_Account":"a"},{"Member_"#,
+        br#"{"ErrorCode":0,"MemberNum":2,"MemberList":"none"}"#,
+        br#"{"MemberNum":0,"MemberList":[]}"#,
+        br#"{"ErrorCode":0,"MemberNum":2,"MemberList":[]}"#,
+    ];
+    for reply in replies {
+        let shown = String::from_utf8_lossy(reply);
+        let (_gateway, channel, asked) = before(reply).await;
+        let mut client = MemberServiceClient::new(channel);
+        let request = pb::StreamMembersRequest { group_id: "g".into(), ..Default::default() };
+        let mut stream = client.stream_members(request).await.unwrap().into_inner();
+        let status = stream.message().await.unwrap_err();
+        assert_eq!(status.code(), Code::Internal, "{shown}: {status:?}");
+        assert_eq!(asked.swap(0, Ordering::Relaxed), 2, "{shown}");
+        let request = pb::AddMembersRequest {
+            group_id: "g".into(),
+            members: vec![pb::MemberToAdd { user_id: "a".into() }],
+            ..Default::default()
+        };
+        let _ = client.add_members(request).await;
+        assert!(asked.load(Ordering::Relaxed) <= 2, "{shown}: a write");
+    }
 }

@@ -1,4 +1,4 @@
-//! Which fields of replies are decisive without being marked: what tells success, what names a thing, and what tells whether
+//! Which fields of replies are decisive without being marked: what shows success, what names a thing, and what shows whether
 //! there is more.
 
 use std::collections::BTreeSet;

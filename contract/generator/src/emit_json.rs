@@ -183,7 +183,7 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
     };
     let get = match (field.card, &field.kind) {
         (Card::Optional, Kind::Timestamp) => format!("{entry}.time()?"),
-        // In a reply 0 says "none"; in a request it is a length of time like any other.
+        // In a reply 0 says "none"; in a request it is a duration like any other.
         (Card::Optional, Kind::Duration) if !message.in_request => format!("{entry}.span()?"),
         (Card::Optional, _) => format!("{entry}.optional::<_, {}>()?", codec(field)),
         _ => format!("{entry}.get::<_, {}>()?", codec(field)),

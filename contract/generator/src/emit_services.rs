@@ -176,7 +176,7 @@ fn guard(model: &Model, request: &Message, method: &Method) -> Option<String> {
     Some(format!("self.{name} == {}", model.enums.get(kind)?.number(&command.guarded_value)?))
 }
 
-/// The items of a reply that have a code of their own.
+/// The items of a reply that have their own code.
 fn items(model: &Model, method: &Method) -> Option<String> {
     let response = model.messages.get(&method.response)?;
     let item_of = |field: &Field| match &field.kind {

@@ -1,4 +1,4 @@
-//! What of a reply the contract does not expect: reading goes on past it, and it is told.
+//! What the contract does not expect in a reply: reading goes on past it, and it is reported.
 
 /// How many places a reply's drift names.
 const MOST_ENTRIES: usize = 32;
@@ -34,7 +34,7 @@ pub enum DriftKind {
     LeftOut,
     /// The contract does not know the key.
     Unknown,
-    /// The text is not clean, such as half an emoji: it was mended and read.
+    /// The text is not clean, such as half an emoji: it was repaired and read.
     Mended,
 }
 
@@ -57,7 +57,7 @@ impl Drift {
         self.more
     }
 
-    /// Adds a place, or only counts it where there are many.
+    /// Adds a place, or only counts it where there are many, or where it differs from another by an index alone.
     pub fn add(&mut self, kind: DriftKind, path: impl FnOnce() -> String, json: &str) {
         if self.entries.len() >= MOST_ENTRIES {
             self.more = self.more.saturating_add(1);
@@ -65,6 +65,10 @@ impl Drift {
         }
         let mut path = path();
         path.truncate(path.floor_char_boundary(MOST_PATH));
+        if self.entries.iter().any(|entry| entry.kind == kind && same_place(&entry.path, &path)) {
+            self.more = self.more.saturating_add(1);
+            return;
+        }
         let text = &json[..json.floor_char_boundary(MOST_TEXT)];
         self.entries.push(DriftEntry { path, json: text.to_owned(), cut: text.len() < json.len(), kind });
     }
@@ -76,4 +80,49 @@ impl Drift {
         self.entries.extend(other.entries.into_iter().take(room));
         self.more = self.more.saturating_add(other.more).saturating_add(u32::try_from(beyond).unwrap_or(u32::MAX));
     }
+}
+
+impl DriftEntry {
+    /// The path without its indices, such as `MemberList[].NameCard`, fit for logs and metrics: a key that is no plain name
+    /// may be somebody's data.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let path: String = without_indices(&self.path).collect();
+        let names: Vec<&str> = path.split('.').map(|name| if is_plain(name) { name } else { "?" }).collect();
+        names.join(".")
+    }
+
+    /// The type of the JSON that stands there.
+    #[must_use]
+    pub fn json_type(&self) -> &'static str {
+        match self.json.as_bytes().first() {
+            Some(b'"') => "string",
+            Some(b'{') => "object",
+            Some(b'[') => "array",
+            Some(b't' | b'f') => "boolean",
+            Some(b'n') => "null",
+            _ => "number",
+        }
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let key = name.trim_end_matches("[]");
+    (1..=64).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn same_place(one: &str, other: &str) -> bool {
+    without_indices(one).eq(without_indices(other))
+}
+
+fn without_indices(path: &str) -> impl Iterator<Item = char> {
+    let mut inside = false;
+    path.chars().filter(move |character| {
+        match character {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ => return !(inside && character.is_ascii_digit()),
+        }
+        true
+    })
 }

@@ -40,10 +40,12 @@ pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Re
     let mut reply = None;
     let mut read = |json: &[u8]| Ok(reply.insert(decode_raw(json)?).verdict());
     call.post(&command, Safety::Unsafe, Bytes::from(json), group_id(&body), &mut read).await?;
-    Ok(pb::CallResponse { body: reply.map(|reply| reply.message) })
+    let reply = reply.unwrap_or_default();
+    call.note_drift(&command, &reply.drift);
+    Ok(pb::CallResponse { body: Some(reply.message) })
 }
 
-/// The command with the contract's limits, for it shares them with the typed method; or with the usual ones.
+/// The command with the contract's limits, because it shares them with the typed method; or with the usual ones.
 fn command<'a>(service: &'a str, name: &'a str) -> Command<'a> {
     methods::find_command(service, name).unwrap_or(Command {
         service,

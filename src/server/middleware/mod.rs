@@ -6,6 +6,7 @@ mod caller_quota;
 mod catch_panic;
 mod complete_errors;
 mod deadline;
+mod drift_trailer;
 mod ending_body;
 mod inflate;
 mod memory_room;
@@ -32,6 +33,7 @@ use authenticate::Authenticate;
 use catch_panic::CatchPanic;
 use complete_errors::CompleteErrors;
 use deadline::Deadline;
+use drift_trailer::DriftTrailer;
 use observe::Observe;
 use request_id::RequestId;
 use request_memory::RequestMemory;
@@ -70,6 +72,7 @@ pub fn layers(
             default_app: config.apps.default.as_str().into(),
             deadline: Deadline(config.server.deadline),
         }),
+        Box::new(DriftTrailer),
         Box::new(CompleteErrors),
         Box::new(Deadline(config.server.deadline)),
         Box::new(Admission::new(limits, calls_each)),
@@ -97,12 +100,14 @@ mod tests {
             "catch_panic",
             // Everything below knows the call, and every response names it.
             "request_id",
-            // Below it, a response may be taken away from a client that does not read it; what follows learns of that.
+            // Below it, a response may be taken away from a client that does not read it; the layers below learn of that.
             "slow_reader",
             // Refusals are seen too.
             "observe",
             // A stranger takes no place and no memory.
             "authenticate",
+            // It goes with whatever ends the call, errors of the layers below included.
+            "drift_trailer",
             // Errors of the layers below and of the framework alike.
             "complete_errors",
             // Waiting for a place or for the request counts too.

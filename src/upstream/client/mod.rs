@@ -2,6 +2,7 @@
 
 mod complexity;
 mod http;
+mod setup_error;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, Span, field};
 
 use self::http::Http;
+pub use self::setup_error::SetupError;
 use super::call::{Answer, Call, Read};
 use super::error::{Fault, Outcome, UpstreamError};
 use super::hosts::Hosts;
@@ -20,7 +22,7 @@ use super::observer::{AttemptResult, NoObserver, Observer};
 use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
 use super::retry::{Budget, Pauses, repeatable, share_of};
 use super::settings::Settings;
-use super::usersig::{Signature, Signer, UsersigError};
+use super::usersig::{Signature, Signer};
 use contract::command::Safety;
 use contract::wire::Reply;
 
@@ -35,20 +37,6 @@ pub struct Upstream {
     observer: Arc<dyn Observer>,
     attempt_timeout: Duration,
     max_attempts: u32,
-}
-
-/// Why a client cannot be made from its settings.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The UserSig cannot be made.
-    #[error(transparent)]
-    Usersig(#[from] UsersigError),
-    /// There is no base URL.
-    #[error("there is no base URL to call")]
-    NoBaseUrl,
-    /// The HTTP client cannot be made: most likely there are no root certificates.
-    #[error("the HTTP client cannot be made: {0}")]
-    Http(String),
 }
 
 /// Kept back from the caller's deadline, so that our own answer arrives before it.
@@ -90,6 +78,12 @@ impl Upstream {
         self
     }
 
+    /// Who is told about everything.
+    #[must_use]
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.observer
+    }
+
     /// Age of the UserSig in use.
     #[must_use]
     pub fn usersig_age(&self) -> Duration {
@@ -124,7 +118,9 @@ impl Upstream {
                 continue;
             }
             let pause = pauses.next(&fault);
-            let last = attempts.count >= self.max_attempts || Instant::now() + pause >= limit;
+            let last = attempts.count >= self.max_attempts
+                || attempts.is_unreadable_again(&fault)
+                || Instant::now() + pause >= limit;
             if last || !repeatable(call.safety, &fault) {
                 return Err(attempts.failed(&call, fault));
             }
@@ -247,6 +243,7 @@ struct Attempts {
     /// One before the last may have been executed.
     in_doubt: bool,
     signed_again: bool,
+    unreadable: bool,
 }
 
 impl Attempts {
@@ -255,6 +252,12 @@ impl Attempts {
     fn may_sign_again(&mut self, fault: &Fault) -> bool {
         let expired = matches!(fault, Fault::Code { code: USERSIG_EXPIRED, .. });
         expired && !std::mem::replace(&mut self.signed_again, true)
+    }
+
+    /// A reply that cannot be read is asked for once more, in case something on the way broke it. What Tencent says in
+    /// another shape it says again.
+    fn is_unreadable_again(&mut self, fault: &Fault) -> bool {
+        matches!(fault, Fault::Unreadable(_)) && std::mem::replace(&mut self.unreadable, true)
     }
 
     fn failed(&self, call: &Call<'_>, fault: Fault) -> UpstreamError {
