@@ -350,20 +350,19 @@ fn a_value_that_does_not_fit_costs_what_the_contract_says_and_nothing_else() {
                 tried += 1;
                 let mut whole = good.clone();
                 *at(&mut whole, &leaf.path) = wrong.clone();
-                let place = place(&leaf.path);
+                let (place, told) = (place(&leaf.path), wrong.to_string());
                 let mut fault = |why: String| faults.push(format!("{}: {place} = {wrong}: {why}", method.name()));
                 let expected = without(&good, &leaf.path);
                 match (read(&whole), expected) {
                     (Ok((bytes, drift)), _) if leaf.kept => {
                         let named = drift.entries().iter().any(|odd| odd.path == place);
-                        if !named || !holds(&bytes, &wrong.to_string()) {
+                        if !named || !holds(&bytes, &told) {
                             fault(format!("not kept as it stands: {:?}", drift.entries()));
                         }
                     }
                     (Err(Unreadable::WrongShape { .. }), None) => {}
                     (Ok((bytes, drift)), Some((rest, kept))) => {
-                        let named =
-                            drift.entries().iter().any(|odd| odd.path == place && odd.json == wrong.to_string());
+                        let named = drift.entries().iter().any(|odd| odd.path == place && odd.json == told);
                         if !named {
                             fault(format!("drift {:?}", drift.entries()));
                         }
