@@ -16,7 +16,7 @@ pub trait ReadAs<T> {
     /// Whether it is a list, of which single elements may be lost.
     const LIST: bool = false;
 
-    /// Reads it. A value that is no list fails as a whole.
+    /// Reads it. A value that is not a list fails as a whole.
     fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<T, D::Error>;
 
     /// Takes any JSON as it stands, where there is room for that.
