@@ -258,10 +258,7 @@ impl<'de, T, C: ReadAs<T>, S> Visitor<'de> for Elements<'_, T, C, S> {
         loop {
             let place = self.at.index(lost + kept);
             let element = if reading.tolerant {
-                match list.next_element::<&'de RawValue>()? {
-                    Some(json) => Some(place.read::<T, C>(json.get())),
-                    None => None,
-                }
+                list.next_element::<&'de RawValue>()?.map(|json| place.read::<T, C>(json.get()))
             } else {
                 list.next_element_seed(Seed::<T, C>(&place, PhantomData))?.map(Some)
             };
