@@ -24,7 +24,7 @@ pub struct Sizes {
 pub fn write_seed(path: &Path, sizes: &Sizes) {
     let mut out = BufWriter::new(std::fs::File::create(path).unwrap());
     write!(out, r#"{{"apps":[{{"commands":["#).unwrap();
-    // An imported group has room for 6,000; an ordinary one for as many as the sandbox is told.
+    // An imported group has room for 6,000; an ordinary one for as many as the sandbox is set to.
     write!(
         out,
         r#"{{"command":"create_group","body":{{"Type":"Public","GroupId":"{CROWD}","Name":"n","MaxMemberCount":10000000}}}},"#

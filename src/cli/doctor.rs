@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{block_on, failure, usage, wrong_settings};
 use super::settings::{Sources, with_settings};
-use super::show;
+use super::output::show;
 use crate::app;
 use crate::config::{App, Config};
 use crate::doctor::{Doctor, Leftover, Names};

@@ -4,15 +4,16 @@ mod doctor;
 mod exit;
 mod healthcheck;
 mod keys;
+mod output;
 mod settings;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
 use self::exit::{USAGE, block_on, failure, usage, wrong_settings};
+use self::output::show;
 use self::settings::{Sources, with_settings};
 use crate::app;
 use crate::config::{Config, ConfigErrors, print};
@@ -84,11 +85,6 @@ fn gateway_command() -> Command {
                 .subcommand(with_settings(Command::new("print").about("Shows the effective settings without secrets")))
                 .subcommand(Command::new("reference").about("Lists all settings as Markdown tables")),
         )
-}
-
-/// Prints a long text. A reader of only its beginning closes the pipe, which is not an error.
-fn show(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Settings are looked at above all when something is wrong with them: they are shown in any case, before the errors.

@@ -104,8 +104,8 @@ impl Loader {
             Ok(_) => return Err(ConfigErrors(problems)),
             Err(wrong) => {
                 let path = auth.callers_file.clone().unwrap_or_default();
-                let told = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
-                problems.extend(wrong.into_iter().map(told));
+                let problem_of = |what| problem("auth.callers_file", format!("{}: {what}", path.display()));
+                problems.extend(wrong.into_iter().map(problem_of));
                 return Err(ConfigErrors(problems));
             }
         };

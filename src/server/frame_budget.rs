@@ -17,6 +17,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
+const PADDED: u8 = 8;
+/// What padding may take of a frame. A shorter frame may hold nothing else.
+const MOST_PADDING: usize = 256;
 
 /// Follows what a client sends.
 #[derive(Debug)]
@@ -95,7 +98,8 @@ impl FrameBudget {
     }
 
     fn count(&mut self, kind: u8, flags: u8, length: usize) -> Result<(), Flood> {
-        let brings = kind == HEADERS || kind == DATA && (length > 0 || flags & END_STREAM != 0);
+        let content = if flags & PADDED == 0 { length } else { length.saturating_sub(MOST_PADDING) };
+        let brings = kind == HEADERS || kind == DATA && (content > 0 || flags & END_STREAM != 0);
         if brings {
             self.add(PER_USEFUL_FRAME);
             return Ok(());
@@ -119,14 +123,21 @@ mod tests {
     use super::*;
 
     fn frame(kind: u8, length: u8) -> Vec<u8> {
-        [&[0, 0, length, kind, 0, 0, 0, 0, 0][..], &vec![7; usize::from(length)]].concat()
+        flagged(kind, 0, length)
+    }
+
+    fn flagged(kind: u8, flags: u8, length: u8) -> Vec<u8> {
+        [&[0, 0, length, kind, flags, 0, 0, 0, 0][..], &vec![7; usize::from(length)]].concat()
     }
 
     /// How many of these frames are let pass, in pieces of any size.
     fn passed(kind: u8, length: u8, piece: usize) -> usize {
+        passed_of(&frame(kind, length), piece)
+    }
+
+    fn passed_of(frame: &[u8], piece: usize) -> usize {
         let mut budget = FrameBudget::new();
         budget.received(PREFACE).unwrap();
-        let frame = frame(kind, length);
         (0..100_000).take_while(|_| frame.chunks(piece).all(|piece| budget.received(piece).is_ok())).count()
     }
 
@@ -137,6 +148,12 @@ mod tests {
                 assert_eq!(passed(kind, length, piece), 4096, "type {kind}");
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn padding_brings_nothing() {
+        assert_eq!(passed_of(&flagged(DATA, PADDED, 255), 4096), 4096);
+        assert_eq!(passed_of(&flagged(DATA, PADDED, 1), 4096), 4096);
     }
 
     #[tokio::test(start_paused = true)]

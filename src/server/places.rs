@@ -23,7 +23,7 @@ struct Inner {
     holders: Mutex<HashMap<u64, Holder>>,
 }
 
-/// Who gives a place back.
+/// Which holder gives a place back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fairness {
     /// The idlest of the largest holder, so that a new peer finds a place while another one is idle.
@@ -99,7 +99,7 @@ impl fmt::Debug for Places {
     }
 }
 
-/// Who gives its place to a newcomer.
+/// The holder that gives its place to a newcomer.
 fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAddr) -> Option<u64> {
     let (mut by_ip, mut by_peer) = (HashMap::<IpAddr, usize>::new(), HashMap::<SocketAddr, usize>::new());
     for holder in holders.values() {

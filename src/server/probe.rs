@@ -49,7 +49,7 @@ pub async fn probe(address: &str, service: &str, tls: Option<ProbeTls>) -> Resul
     }
     let check = async {
         let scheme = if tls.is_some() { "https" } else { "http" };
-        // What a server with TLS answers to plain HTTP/2 says nothing of the cause. Where nobody listens, it is no cause.
+        // What a server with TLS answers to plain HTTP/2 does not name the cause. TLS is no cause where nothing listens.
         let hint = |cause: &str| match tls.is_none() && !cause.contains("refused") {
             true => "; if it serves TLS, name its authority by --tls-ca",
             false => "",

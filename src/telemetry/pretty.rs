@@ -37,7 +37,7 @@ where
         let mut fields = Fields::default();
         event.record(&mut fields);
         let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-        // Whoever reads along knows the day.
+        // On a terminal the day is known.
         let time = time.get(TIME).unwrap_or(&time);
         let level = event.metadata().level();
         let text = match event.metadata().target() {

@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use crate::build_info;
 use contract::wire;
 
-/// What is read when somebody asks.
+/// Values that are read with each scrape.
 #[derive(Debug)]
 pub struct Process {
     started: f64,

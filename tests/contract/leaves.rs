@@ -48,6 +48,8 @@ enum Step {
 struct Leaf {
     path: Vec<Step>,
     wrong: Vec<Value>,
+    /// Whether there is room for any JSON there.
+    kept: bool,
 }
 
 /// Builds a reply in which every field has a value, and lists its leaves.
@@ -160,6 +162,9 @@ impl Builder {
         let within = path.iter().any(|step| matches!(step, Step::Content));
         let arms: Vec<_> = oneof.fields().filter(|arm| number(&self.rule(arm), "shape") != 10).collect();
         let arms = if within { &arms[..1] } else { &arms[..] };
+        let element: Vec<_> = path.iter().cloned().chain([Step::Index(0)]).collect();
+        self.leaves.push(Leaf { path: path.to_vec(), wrong: no_list(), kept: true });
+        self.leaves.push(Leaf { path: element, wrong: vec![Value::Null, json!("x"), json!({"odd": 1})], kept: true });
         let elements = arms.iter().enumerate().map(|(index, arm)| {
             let Kind::Message(inner) = arm.kind() else { unreachable!() };
             let mut at = path.to_vec();
@@ -224,7 +229,7 @@ impl Builder {
     }
 
     fn leaf(&mut self, path: &[Step], wrong: Vec<Value>) {
-        self.leaves.push(Leaf { path: path.to_vec(), wrong });
+        self.leaves.push(Leaf { path: path.to_vec(), wrong, kept: false });
     }
 }
 
@@ -345,14 +350,19 @@ fn a_value_that_does_not_fit_costs_what_the_contract_says_and_nothing_else() {
                 tried += 1;
                 let mut whole = good.clone();
                 *at(&mut whole, &leaf.path) = wrong.clone();
-                let place = place(&leaf.path);
+                let (place, told) = (place(&leaf.path), wrong.to_string());
                 let mut fault = |why: String| faults.push(format!("{}: {place} = {wrong}: {why}", method.name()));
                 let expected = without(&good, &leaf.path);
                 match (read(&whole), expected) {
+                    (Ok((bytes, drift)), _) if leaf.kept => {
+                        let named = drift.entries().iter().any(|odd| odd.path == place);
+                        if !named || !holds(&bytes, &told) {
+                            fault(format!("not kept as it stands: {:?}", drift.entries()));
+                        }
+                    }
                     (Err(Unreadable::WrongShape { .. }), None) => {}
                     (Ok((bytes, drift)), Some((rest, kept))) => {
-                        let named =
-                            drift.entries().iter().any(|odd| odd.path == place && odd.json == wrong.to_string());
+                        let named = drift.entries().iter().any(|odd| odd.path == place && odd.json == told);
                         if !named {
                             fault(format!("drift {:?}", drift.entries()));
                         }
@@ -366,7 +376,7 @@ fn a_value_that_does_not_fit_costs_what_the_contract_says_and_nothing_else() {
                             Some(element) => {
                                 // The element comes with its exact text.
                                 let text = wire_text(&whole, &leaf.path, &element);
-                                if !bytes.windows(text.len()).any(|bytes| bytes == text.as_bytes()) {
+                                if !holds(&bytes, &text) {
                                     fault("the element is not kept as it stands".to_owned());
                                 }
                             }
@@ -379,6 +389,10 @@ fn a_value_that_does_not_fit_costs_what_the_contract_says_and_nothing_else() {
     }
     assert!(faults.is_empty(), "{} of {tried}:\n{}", faults.len(), faults[..faults.len().min(30)].join("\n"));
     assert!(commands >= 71 && tried > 3000, "{tried} values of {commands} commands");
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|bytes| bytes == text.as_bytes())
 }
 
 /// The text of the element's content.

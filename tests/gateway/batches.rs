@@ -240,13 +240,8 @@ async fn the_results_of_the_largest_batch_fit_into_a_message() {
     assert!(statuses().next().unwrap().error_message.contains("10007"));
 }
 
-#[tokio::test]
-async fn batches_of_messages_for_one_group_take_turns() {
-    let s = Sandboxed::start().await;
-    let old =
-        json!({"type": "GROUP_TYPE_PUBLIC", "group_id": "old", "name": "n", "create_time": "2019-01-01T00:00:00Z"});
-    s.ok("ImportService/ImportGroup", old).await;
-    s.fault(json!({"command": "import_group_msg", "action": {"type": "latency", "ms": 5}})).await;
+/// Messages for the group `old`, a second apart.
+fn batch(numbers: std::ops::Range<i64>) -> pb::BatchImportMessagesRequest {
     let message = |number: i64| pb::MessageToImport {
         sender_user_id: "bob".into(),
         send_time: Some(prost_types::Timestamp { seconds: 1_600_000_000 + number, nanos: 0 }),
@@ -255,13 +250,22 @@ async fn batches_of_messages_for_one_group_take_turns() {
         }],
         ..Default::default()
     };
-    let batch = |from: i64| pb::BatchImportMessagesRequest {
+    pb::BatchImportMessagesRequest {
         group_id: "old".into(),
-        messages: (from..from + 140).map(message).collect(),
+        messages: numbers.map(message).collect(),
         ..Default::default()
-    };
+    }
+}
+
+#[tokio::test]
+async fn batches_of_messages_for_one_group_take_turns() {
+    let s = Sandboxed::start().await;
+    let old =
+        json!({"type": "GROUP_TYPE_PUBLIC", "group_id": "old", "name": "n", "create_time": "2019-01-01T00:00:00Z"});
+    s.ok("ImportService/ImportGroup", old).await;
+    s.fault(json!({"command": "import_group_msg", "action": {"type": "latency", "ms": 5}})).await;
     let (mut first, mut second) = (s.imports(), s.imports());
-    let (earlier, later) = (batch(0), batch(140));
+    let (earlier, later) = (batch(0..140), batch(140..280));
     let earlier = tokio::spawn(async move { first.batch_import_messages(earlier).await });
     while s.count("import_group_msg").await == 0 {
         tokio::task::yield_now().await;
@@ -280,19 +284,6 @@ async fn a_batch_that_does_not_get_its_turn_sends_nothing() {
         json!({"type": "GROUP_TYPE_PUBLIC", "group_id": "old", "name": "n", "create_time": "2019-01-01T00:00:00Z"});
     s.ok("ImportService/ImportGroup", old).await;
     s.fault(json!({"command": "import_group_msg", "action": {"type": "latency", "ms": 2_500}})).await;
-    let message = |number: i64| pb::MessageToImport {
-        sender_user_id: "bob".into(),
-        send_time: Some(prost_types::Timestamp { seconds: 1_600_000_000 + number, nanos: 0 }),
-        elements: vec![pb::MessageElement {
-            element: Some(pb::message_element::Element::Text(pb::TextElement { text: number.to_string() })),
-        }],
-        ..Default::default()
-    };
-    let batch = |numbers: std::ops::Range<i64>| pb::BatchImportMessagesRequest {
-        group_id: "old".into(),
-        messages: numbers.map(message).collect(),
-        ..Default::default()
-    };
     let (mut first, mut second) = (s.imports(), s.imports());
     let (earlier, mut later) = (batch(0..8), tonic::Request::new(batch(8..9)));
     let earlier = tokio::spawn(async move { first.batch_import_messages(earlier).await });

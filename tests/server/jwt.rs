@@ -127,7 +127,7 @@ async fn a_token_with_anything_wrong_is_refused() {
             signer.token("a", &changed("iss", json!([claims()["iss"], "https://issuer.example.evil"]))),
         ),
         ("a list of one issuer", signer.token("a", &changed("iss", json!([claims()["iss"]])))),
-        ("an issuer that is no text", signer.token("a", &changed("iss", json!({"a": claims()["iss"]})))),
+        ("an issuer that is not a text", signer.token("a", &changed("iss", json!({"a": claims()["iss"]})))),
         ("no issuer", signer.token("a", &without("iss"))),
         ("another audience", signer.token("a", &changed("aud", json!("tim-gateway-2")))),
         ("no audience", signer.token("a", &without("aud"))),

@@ -1,4 +1,4 @@
-//! When a call is repeated, and what its caller is told.
+//! When a call is repeated, and what its caller gets.
 
 use std::time::{Duration, SystemTime};
 

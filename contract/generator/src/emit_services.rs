@@ -19,11 +19,7 @@ pub fn methods(model: &Model) -> String {
                 out,
                 "/// The command of `{0}/{1}`.\npub const {constant}_COMMAND: Command<'static> = Command {{ service: {2:?}, \
                  name: {3:?}, label: {3:?}, safety: Safety::{4:?}, rate_per_second: {rate}, group_rate_per_second: {group:?} }};",
-                service.name,
-                method.name,
-                c.service,
-                c.name,
-                method.safety
+                service.name, method.name, c.service, c.name, method.safety
             );
         }
         let command = method.command.as_ref().map_or("None".to_owned(), |_| format!("Some({constant}_COMMAND)"));

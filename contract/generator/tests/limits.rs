@@ -305,7 +305,7 @@ fn may(phrases: impl IntoIterator<Item = String>) -> Part {
 /// `16000` as comments write it: `16,000`.
 fn grouped(number: &str) -> String {
     let digits = number.len();
-    let comma = |place: usize| place > 0 && (digits - place) % 3 == 0;
+    let comma = |place: usize| place > 0 && (digits - place).is_multiple_of(3);
     number
         .chars()
         .enumerate()

@@ -16,7 +16,7 @@ pub trait ReadAs<T> {
     /// Whether it is a list, of which single elements may be lost.
     const LIST: bool = false;
 
-    /// Reads it. A value that is no list fails as a whole.
+    /// Reads it. A value that is not a list fails as a whole.
     fn read_as<'de, D: Deserializer<'de>>(json: D, at: &Place<'_>) -> Result<T, D::Error>;
 
     /// Takes any JSON as it stands, where there is room for that.
@@ -258,10 +258,7 @@ impl<'de, T, C: ReadAs<T>, S> Visitor<'de> for Elements<'_, T, C, S> {
         loop {
             let place = self.at.index(lost + kept);
             let element = if reading.tolerant {
-                match list.next_element::<&'de RawValue>()? {
-                    Some(json) => Some(place.read::<T, C>(json.get())),
-                    None => None,
-                }
+                list.next_element::<&'de RawValue>()?.map(|json| place.read::<T, C>(json.get()))
             } else {
                 list.next_element_seed(Seed::<T, C>(&place, PhantomData))?.map(Some)
             };

@@ -209,7 +209,7 @@ impl<T: JsonMessage> JsonMessage for Envelope<T> {
             "ErrorInfo" => {
                 let json = entry.raw()?;
                 let text = serde_json::from_str(json);
-                // What is no text says nothing; a text that is not clean may be repaired.
+                // A value that is not a text says nothing; a text that is not clean may be repaired.
                 entry.unclean(text.is_err() && json.starts_with('"'));
                 self.verdict.error_info = text.unwrap_or_default();
             }

@@ -21,7 +21,7 @@ use contract::command::Scope;
 pub struct Tokens {
     settings: Settings,
     keys: Arc<Jwks>,
-    /// Places for those who wait for keys.
+    /// Places for calls that wait for keys.
     room: Places,
 }
 
@@ -41,7 +41,7 @@ struct Claims {
 
 /// A longer name does not fit into logs.
 const LONGEST_CALLER: usize = 256;
-/// Calls that wait for keys at once. Anybody can make one up, and nothing else bounds callers that are not known.
+/// Calls that wait for keys at once. Any client can invent a key's name, and nothing else bounds unknown callers.
 const MOST_WAITING: usize = 1024;
 
 impl Tokens {
@@ -126,7 +126,7 @@ impl Tokens {
 }
 
 impl Full {
-    /// What the caller is told.
+    /// The message for the caller.
     pub fn message(self) -> String {
         format!("{MOST_WAITING} calls wait for the keys of their tokens; no more are taken")
     }

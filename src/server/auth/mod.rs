@@ -1,4 +1,4 @@
-//! Who calls, and what they may.
+//! Identifies callers, and what they may do.
 
 mod callers;
 mod grant;
@@ -30,7 +30,7 @@ pub use scopes::Permission;
 pub use unknown::Unknown;
 pub use xfcc::XFCC;
 
-/// Finds out who calls: from a file of callers that can be replaced while serving, and from tokens.
+/// Identifies callers: by a file of callers that can be replaced while serving, and by tokens.
 #[derive(Debug)]
 pub struct Authenticator {
     callers: ArcSwap<Callers>,

@@ -1,4 +1,4 @@
-//! Who calls, whether they may, and which Tencent application the call is for.
+//! Identifies the caller, checks what it may do, and chooses the Tencent app of the call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ impl Authenticate {
         let grant = authenticator
             .identify(request.headers(), request.extensions().get::<Peer>())
             .map_err(|unknown| Problem::unauthenticated(unknown.message()))?;
-        // From here on the log says who it was, even of calls that are refused.
+        // From here on the log names the caller, even of calls that are refused.
         let identity = |app: Arc<str>| Identity { caller: grant.caller.clone(), app };
         let app = wanted
             .and_then(|wanted| self.app(&grant, wanted))

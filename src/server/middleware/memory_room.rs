@@ -1,4 +1,4 @@
-//! The memory that requests may take, and who has taken it. When there is none left, requests that come too slowly give
+//! The memory that requests may take, and which request has taken how much. When there is none left, requests that come too slowly give
 //! theirs back, those of the largest holder first: otherwise a few peers that send almost everything and then nothing
 //! would keep everybody else out until their deadlines.
 

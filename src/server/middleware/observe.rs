@@ -34,7 +34,7 @@ struct Watched {
     received: Arc<AtomicU64>,
     sent: MessageScanner,
     sent_count: u64,
-    told: bool,
+    reported: bool,
 }
 
 struct ObservedResponse {
@@ -43,7 +43,7 @@ struct ObservedResponse {
 }
 
 impl Observe {
-    /// Tells these observers, in this order.
+    /// Reports to these observers, in this order.
     pub fn new(observers: Vec<Box<dyn CallObserver>>) -> Self {
         Self { observers: observers.into() }
     }
@@ -71,7 +71,7 @@ impl Middleware for Observe {
             received,
             sent: MessageScanner::default(),
             sent_count: 0,
-            told: false,
+            reported: false,
         };
         let response = span.in_scope(|| next.run(request));
         Box::pin(async move { watched.follow(response.await) }.instrument(span))
@@ -92,7 +92,7 @@ fn counted(request: Request<Body>, received: Arc<AtomicU64>) -> Request<Body> {
 }
 
 impl Watched {
-    /// Goes on with the response.
+    /// Continues with the response.
     fn follow(mut self, response: Response<Body>) -> Response<Body> {
         if self.status_in(response.headers()) {
             return response;
@@ -105,7 +105,7 @@ impl Watched {
         response.map(|inner| Body::new(ObservedResponse { inner, watched: self }))
     }
 
-    /// Tells the status of headers or trailers, if it is there.
+    /// Reports the status of headers or trailers, if it is there.
     fn status_in(&mut self, headers: &HeaderMap) -> bool {
         let Some(code) = code_of(headers) else { return false };
         let status = if code == Code::Ok { None } else { Status::from_header_map(headers) };
@@ -114,7 +114,7 @@ impl Watched {
     }
 
     fn finish(&mut self, code: Code, reason: Option<String>) {
-        if std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.reported, true) {
             return;
         }
         let received = self.received.load(Ordering::Relaxed);

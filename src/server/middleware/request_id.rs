@@ -20,7 +20,7 @@ pub struct RequestId {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Tells clients that no real application is behind the server.
+/// Marks responses of a server without a real application behind it.
 const SANDBOX: HeaderName = HeaderName::from_static("x-tim-sandbox");
 /// The encodings that requests may have; sent with every response, because a client cannot ask.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");

@@ -30,7 +30,7 @@ pub struct SlowReader;
 struct TimedResponse {
     /// `None` once it was taken away.
     body: Arc<Mutex<Option<Unread>>>,
-    /// Tells the clock, by being dropped, that the response is over.
+    /// Stops the timer, when dropped: the response is over.
     _over: oneshot::Sender<()>,
     /// Does the same to the request.
     _asked: Option<DropGuard>,

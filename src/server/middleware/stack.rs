@@ -31,7 +31,7 @@ pub struct Next<'a> {
     routes: &'a mut Routes,
 }
 
-/// The layers below, for a layer that has to wait before it goes on.
+/// The layers below, for a layer that has to wait before it continues.
 pub struct Deferred {
     layers: Arc<[Box<dyn Middleware>]>,
     at: usize,
@@ -71,7 +71,7 @@ impl Next<'_> {
 }
 
 impl Deferred {
-    /// Goes on with the layers below.
+    /// Continues with the layers below.
     pub fn resume(&mut self) -> Next<'_> {
         Next { layers: &self.layers, at: self.at, routes: &mut self.routes }
     }

@@ -53,8 +53,8 @@ impl CallObserver for AccessLog {
     }
 }
 
-/// Whether anybody who reaches the port can cause the line at no cost: a call of nobody known that was refused before
-/// anything was done.
+/// Whether any client that reaches the port can cause the line at no cost: a call of an unknown caller that was refused
+/// before anything was done.
 fn is_strangers(call: &CallContext, code: Code) -> bool {
     code != Code::Ok && call.is_anonymous() && call.command().is_none()
 }

@@ -1,5 +1,5 @@
 //! `grpc.reflection`, v1 and v1alpha. A question that cannot be answered gets an error in the stream, as reflection.proto
-//! says, and the stream goes on; extensions and enum values are found.
+//! says, and the stream continues; extensions and enum values are found.
 
 mod index;
 

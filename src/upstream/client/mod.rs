@@ -78,7 +78,7 @@ impl Upstream {
         self
     }
 
-    /// Who is told about everything.
+    /// The observer of everything.
     #[must_use]
     pub fn observer(&self) -> &dyn Observer {
         &*self.observer

@@ -73,12 +73,14 @@ local burst = tonumber(ARGV[2])
 local stored = redis.pcall('GET', KEYS[1])
 local full_at = type(stored) == 'string' and tonumber(stored) or now
 if not (full_at > now) then full_at = now end
-full_at = math.min(full_at, now + interval * burst)
-local wait = full_at - now - interval * (burst - 1)
-if wait > 0 then return math.ceil(wait) end
-full_at = full_at + interval
+local most = now + interval * burst
+local is_possible = full_at <= most
+full_at = math.min(full_at, most)
+local wait = math.max(full_at - now - interval * (burst - 1), 0)
+if wait > 0 and is_possible then return math.ceil(wait) end
+if wait == 0 then full_at = full_at + interval end
 redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000) + 1)
-return 0
+return math.ceil(wait)
 ";
 
 /// A Redis that takes longer is as good as away: calls wait for it.
