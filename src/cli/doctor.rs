@@ -8,8 +8,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{block_on, failure, usage, wrong_settings};
-use super::settings::{Sources, with_settings};
 use super::output::show;
+use super::settings::{Sources, with_settings};
 use crate::app;
 use crate::config::{App, Config};
 use crate::doctor::{Doctor, Leftover, Names};

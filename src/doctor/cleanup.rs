@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use contract::command::{Command, Safety, methods};
 use contract::codes;
+use contract::command::{Command, Safety, methods};
 use contract::pb::ErrorReason;
 use contract::wire::{self, Reply, Unreadable};
 
@@ -77,10 +77,7 @@ pub(super) async fn remove(upstream: &Upstream, names: &Names, made: &Made) -> V
 
 /// Whether a code says that there is nothing to remove.
 fn is_gone(code: i64) -> bool {
-    matches!(
-        codes::reason(code),
-        ErrorReason::GroupNotFound | ErrorReason::GroupIdInvalid | ErrorReason::UserNotFound
-    )
+    matches!(codes::reason(code), ErrorReason::GroupNotFound | ErrorReason::GroupIdInvalid | ErrorReason::UserNotFound)
 }
 
 async fn send(upstream: &Upstream, command: &Command<'_>, body: &Value) -> Result<(), UpstreamError> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::RngExt as _;
 use super::probe::{Answer, Probe};
+use rand::RngExt as _;
 
 /// The names of one examination. They follow from its prefix.
 #[derive(Debug, Clone)]

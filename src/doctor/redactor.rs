@@ -72,7 +72,9 @@ impl Redactor {
             Value::Bool(value) => value.to_string(),
             Value::Number(number) if is_plain(&number.to_string()) && !of_others => number.to_string(),
             Value::Number(number) => format!("a number of {} characters", number.to_string().len()),
-            Value::String(text) if !of_others && is_word(&self.replaced(text)) => format!("\"{}\"", self.replaced(text)),
+            Value::String(text) if !of_others && is_word(&self.replaced(text)) => {
+                format!("\"{}\"", self.replaced(text))
+            }
             Value::String(text) => format!("a text of {} bytes", text.len()),
             Value::Array(items) => format!("a list of {}", items.len()),
             Value::Object(fields) => {

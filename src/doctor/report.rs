@@ -107,9 +107,7 @@ impl Verdict {
         match self {
             Self::Expected => Vec::new(),
             Self::RefusedByEdition(code) => vec![format!("{code}")],
-            Self::Drifted(places) => {
-                places.iter().map(value).collect()
-            }
+            Self::Drifted(places) => places.iter().map(value).collect(),
             Self::UnexpectedCode(code, info) => vec![format!("{code}: {info}")],
             Self::Failed(why) | Self::NotCalled(why) => vec![why.clone()],
         }

@@ -35,7 +35,7 @@ const RESERVE: usize = 16;
 impl Listener {
     /// Accepts so many connections at once.
     pub fn new(listener: TcpListener, limit: usize, refused: Counter, lines: Arc<Sampler>) -> Self {
-        let [places, reserve] = [limit, RESERVE].map(|limit| Places::new(limit, Fairness::IdleGivesWay));
+        let [places, reserve] = [limit, RESERVE].map(|limit| Places::new(limit, Fairness::Idlest));
         Self { listener, places, reserve, refused, lines }
     }
 

@@ -27,11 +27,11 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fairness {
     /// The idlest of the largest holder, so that a new peer finds a place while another one is idle.
-    IdleGivesWay,
+    Idlest,
     /// The longest of a holder that has more than the newcomer, so that holders become equal.
-    LargestGivesWay,
+    Largest,
     /// One with which nothing has happened for a while; if there is none, as the one above.
-    StalledGivesWay,
+    Stalled,
 }
 
 /// After so long without activity a place is stalled.
@@ -113,14 +113,14 @@ fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAd
     // Of two that came in the same moment, the first.
     let rank = |(id, holder): &(&u64, &Holder)| (held(&holder.peer), Reverse((holder.activity.last(), **id)));
     let stalled = idle().filter(|(_, holder)| holder.activity.last().elapsed() >= STALLED).max_by_key(rank);
-    if let (Fairness::StalledGivesWay, Some((id, _))) = (fairness, stalled) {
+    if let (Fairness::Stalled, Some((id, _))) = (fairness, stalled) {
         return Some(*id);
     }
     let (id, largest) = idle().max_by_key(rank)?;
     let (ip, peer) = held(&largest.peer);
     let (own_ip, own_peer) = held(&newcomer);
     let fair = match fairness {
-        Fairness::IdleGivesWay => true,
+        Fairness::Idlest => true,
         _ if largest.peer.ip() == newcomer.ip() => peer > own_peer + 1,
         _ => ip > own_ip + 1,
     };
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_idlest_of_the_largest_holder_gives_way() {
-        let places = Places::new(3, Fairness::IdleGivesWay);
+        let places = Places::new(3, Fairness::Idlest);
         let alone = places.enter(peer(1, 1)).unwrap();
         let first = places.enter(peer(2, 1)).unwrap();
         let second = places.enter(peer(2, 2)).unwrap();
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn who_is_busy_keeps_the_place() {
-        let places = Places::new(1, Fairness::IdleGivesWay);
+        let places = Places::new(1, Fairness::Idlest);
         let place = places.enter(peer(1, 1)).unwrap();
         let busy = place.busy();
         assert!(places.enter(peer(2, 1)).is_none());
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_largest_holder_takes_from_nobody() {
-        let places = Places::new(4, Fairness::LargestGivesWay);
+        let places = Places::new(4, Fairness::Largest);
         let held: Vec<_> = (0..4).map(|_| places.enter(peer(1, 1)).unwrap()).collect();
         assert!(places.enter(peer(1, 1)).is_none(), "not from itself");
         let other = [places.enter(peer(1, 2)).unwrap(), places.enter(peer(1, 2)).unwrap()];
@@ -227,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_stalled_give_way_to_anybody() {
-        let places = Places::new(2, Fairness::StalledGivesWay);
+        let places = Places::new(2, Fairness::Stalled);
         let silent = places.enter(peer(1, 1)).unwrap();
         let active = places.enter(peer(2, 1)).unwrap();
         assert!(places.enter(peer(3, 1)).is_none(), "nobody is stalled");

@@ -21,9 +21,8 @@ async fn error(gateway: &Gateway, method: &str, request: &impl prost::Message) -
     let path = format!("/tencentim.group.v1.{method}");
     let (head, mut body) = connection.begin(Method::POST, &path, &headers, request).await.into_parts();
     let mut all: HeaderMap = head.headers;
-    while let Some(data) = body.data().await {
-        panic!("an error has no message: {data:?}");
-    }
+    let message = body.data().await;
+    assert!(message.is_none(), "an error has no message: {message:?}");
     all.extend(body.trailers().await.unwrap().unwrap_or_default());
     let size: usize = all.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
     assert!(size <= MOST, "{size} bytes: {all:?}");

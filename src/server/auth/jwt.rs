@@ -48,7 +48,7 @@ impl Tokens {
     /// Checks by these settings and keys.
     pub fn new(settings: Settings, keys: Arc<Jwks>) -> Self {
         signatures::install();
-        Self { settings, keys, room: Places::new(MOST_WAITING, Fairness::LargestGivesWay) }
+        Self { settings, keys, room: Places::new(MOST_WAITING, Fairness::Largest) }
     }
 
     /// Whether a Bearer token is of this kind; keys of the callers file have no dots.

@@ -58,11 +58,11 @@ impl Admission {
             calls: Arc::new(Semaphore::new(limits.max_in_flight)),
             limit: limits.max_in_flight,
             callers: CallerQuota::new(most_per_caller),
-            checks: Places::new(limits.max_connections, Fairness::LargestGivesWay),
+            checks: Places::new(limits.max_connections, Fairness::Largest),
             // They are silent by their nature.
-            watches: Places::new(limits.max_connections, Fairness::LargestGivesWay),
+            watches: Places::new(limits.max_connections, Fairness::Largest),
             // Streams that ask nothing, or read no answer.
-            reflections: Places::new(REFLECTIONS, Fairness::StalledGivesWay),
+            reflections: Places::new(REFLECTIONS, Fairness::Stalled),
         }
     }
 
