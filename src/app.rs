@@ -36,7 +36,7 @@ pub enum Error {
         /// Why.
         source: SetupError,
     },
-    /// The URL of the shared quota is none.
+    /// The URL of the shared quota is not valid.
     #[cfg(feature = "redis")]
     #[error(transparent)]
     Redis(#[from] RedisUrlError),

@@ -57,7 +57,7 @@ fn all_files_are_checked_at_once() {
     for what in [
         "6 errors",
         "identity `https://a/b`",
-        "`reads` is no scope",
+        "`reads` is not a scope",
         "jwt.jwks_file: ",
         "tls.cert_file: /nowhere/cert",
         "tls.key_file: /nowhere/key",

@@ -99,7 +99,7 @@ impl Part {
         Self { number, cost: Cost::Number((size * GROWTH + RESULT) as u64), within: None }
     }
 
-    /// One message, with a place of its own if it has a size.
+    /// One message, with a separate place if it has a size.
     const fn one(number: u64, size: usize, within: &'static Shape) -> Self {
         Self { number, cost: Cost::Each(size as u64), within: Some(within) }
     }
@@ -283,7 +283,7 @@ fn ends(packed: &[u8]) -> u64 {
     packed.iter().filter(|byte| **byte < 0x80).count() as u64
 }
 
-/// More than ten bytes are no number.
+/// More than ten bytes are not a number.
 struct TooLong;
 
 impl Varint {

@@ -83,7 +83,7 @@ fn gateway_command() -> Command {
         )
 }
 
-/// Prints a long text. Whoever reads only its beginning closes the pipe, which is no fault.
+/// Prints a long text. A reader of only its beginning closes the pipe, which is not an error.
 fn show(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -31,7 +31,7 @@ pub struct App {
     pub region: Option<Region>,
 }
 
-/// What the sandbox knows about without being told: no real application has this number.
+/// What the sandbox has by default: no real application has this number.
 const SANDBOX_APP: u64 = 1_400_000_001;
 const SANDBOX_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 

@@ -1,4 +1,4 @@
-//! Settings of who may call.
+//! Settings for the authentication of callers.
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use super::key::Wrong;
 use super::kinds::words;
 use crate::loopback::is_loopback;
 
-/// Reads an address that nobody on the way could put other keys in.
+/// Reads an address whose keys cannot be replaced in transit.
 pub(super) fn parse_jwks_url(text: &str) -> Result<Option<Url>, Wrong> {
     if text.is_empty() {
         return Ok(None);

@@ -6,7 +6,7 @@
 pub struct Setting {
     /// Its key in the TOML file; `section.key`, or the key alone for the main ones.
     pub key: &'static str,
-    /// Its value when nobody sets it. Empty means: not set.
+    /// Its default. Empty means: not set.
     pub default: &'static str,
     /// What a value looks like, for help texts.
     pub value: &'static str,

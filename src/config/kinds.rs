@@ -38,7 +38,7 @@ pub(super) const fn text(key: &'static str, default: &'static str, value: &'stat
     Key::new(key, default, value, |text| Ok(Some(text.to_owned()).filter(|text| !text.is_empty())), || None)
 }
 
-/// A text that nobody but the application reads.
+/// A text that only the application reads.
 pub(super) const fn secret(key: &'static str) -> Key<Option<String>> {
     text(key, "", "SECRET").written(Shape::Secret)
 }

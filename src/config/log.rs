@@ -44,7 +44,7 @@ pub fn parse_filter(text: &str) -> Result<Targets, Wrong> {
             "write off, error, warn, info, debug or trace, or a filter such as info,h2=debug",
         )
     };
-    // A misspelt level would be taken for a target of its own, and silence all others.
+    // A misspelt level would be taken for a target, and silence all others.
     let directives = || text.split(',').map(str::trim);
     if !directives().all(|directive| directive.contains('=') || level(directive).is_some()) {
         return Err(wrong());

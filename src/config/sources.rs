@@ -12,7 +12,7 @@ use super::table::{APP_SETTINGS, SETTINGS, find};
 /// Where a value came from; the later ones win.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Nobody set it.
+    /// It is not set.
     Default,
     /// The TOML file.
     File,
@@ -55,7 +55,7 @@ impl Values {
         values
     }
 
-    /// The text of a setting and its source; empty when nobody set it.
+    /// The text of a setting and its source; empty when it is not set.
     pub fn get(&self, key: &str) -> (&str, Source) {
         self.values.get(key).map_or(("", Source::Default), |(text, source)| (text.as_str(), *source))
     }

@@ -58,7 +58,7 @@ settings! {
         /// pages.
         CORS_ORIGINS: Vec<String> = list("cors_origins", "", "ORIGINS");
         /// Names beside `localhost` that a listener on loopback without authentication may be called by,
-        /// comma-separated: a request over HTTP/1.1 or TLS that names another host is refused, for a page in a browser
+        /// comma-separated: a request over HTTP/1.1 or TLS that names another host is refused, because a page in a browser
         /// may have sent it. The admin port keeps to it too.
         ALLOWED_HOSTS: Vec<String> = list("allowed_hosts", "", "NAMES");
         /// Threads that serve calls. 0 means one for each CPU.
@@ -141,7 +141,7 @@ settings! {
         LIMITS_MAX_REQUEST_MEMORY: usize = size("limits.max_request_memory", "128MiB");
         /// The same for the requests of one caller.
         LIMITS_MAX_REQUEST_MEMORY_PER_CALLER: usize = size("limits.max_request_memory_per_caller", "32MiB");
-        /// Largest response message; clients refuse more than 4 MiB unless told otherwise.
+        /// Largest response message; by default, clients refuse more than 4 MiB.
         LIMITS_MAX_RESPONSE_BYTES: usize = size("limits.max_response_bytes", "4MiB");
         /// Calls that are served at once; more are refused with RESOURCE_EXHAUSTED.
         LIMITS_MAX_IN_FLIGHT: usize = number("limits.max_in_flight", "1024", "COUNT", |text| within(text, 1, MOST));

@@ -1,9 +1,9 @@
-//! What the settings allow and nobody is likely to want.
+//! Settings that are allowed and probably not intended.
 
 use super::load::Config;
 
 impl Config {
-    /// What to warn of. Whoever runs all of it in a closed network may go on.
+    /// What to warn of. In a closed network it may be intended.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();

@@ -65,7 +65,7 @@ impl Entry {
         self.service == UNKNOWN
     }
 
-    /// Whether its calls have no end of their own: health may be watched for ever.
+    /// Whether its calls never end by themselves: health may be watched for ever.
     #[must_use]
     pub fn is_endless(&self) -> bool {
         self.family() == Family::Health && self.kind != Kind::Unary

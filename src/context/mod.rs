@@ -112,7 +112,7 @@ impl CallContext {
         self.0.caller.get().map_or_else(|| ANONYMOUS.into(), |identity| identity.caller.clone())
     }
 
-    /// Whether nobody known calls.
+    /// Whether the caller is unknown.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         self.caller() == ANONYMOUS
@@ -181,7 +181,7 @@ impl CallContext {
 }
 
 impl Identity {
-    /// A caller that nobody authenticated.
+    /// A caller without authentication.
     #[must_use]
     pub fn anonymous(app: Arc<str>) -> Self {
         Self { caller: ANONYMOUS.into(), app }

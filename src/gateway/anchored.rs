@@ -1,11 +1,11 @@
-//! Lists that Tencent pages by a count of items, followed so that a change in the middle of it loses nobody.
+//! Lists that Tencent pages by a count of items, followed so that a change in the middle of it loses no item.
 //!
-//! When somebody who was delivered already leaves, everybody behind moves up by one, and the next page by count would
+//! When an item that was delivered already leaves, all items behind it move up by one, and the next page by count would
 //! skip one. So each page starts some items early: it must begin with some that were delivered, in the order in which
-//! they were. If it does not, the place is looked for by the ids delivered last, further back. Everybody who stays is
+//! they were. If it does not, the place is looked for by the ids delivered last, further back. Every item that stays is
 //! delivered exactly once; who joins meanwhile may or may not be.
 //!
-//! Somebody who left and came back stands at the end of the list, behind others who were not delivered yet, and must not
+//! An item that left and came back is at the end of the list, behind others who were not delivered yet, and must not
 //! be taken for the place. Such a one stands alone there, and mostly further behind than before.
 
 use std::collections::{HashMap, VecDeque};
@@ -29,7 +29,7 @@ const IN_A_ROW: usize = 3;
 /// Where a list grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Growth {
-    /// At its end: nobody moves further behind. If all do, somebody was put in front, and the list cannot be continued.
+    /// At its end: no item moves further back. If all do, one was inserted in front, and the list cannot be continued.
     End,
     /// Anywhere.
     Anywhere,
@@ -49,7 +49,7 @@ pub struct Slice<T> {
 pub enum More {
     /// The slice was the last one.
     No,
-    /// A total says so. Totals lag: a slice with nobody new in it is the last one all the same.
+    /// A total says so. Totals lag: a slice with no new item is the last one in any case.
     Perhaps,
     /// It does.
     Yes,
@@ -95,7 +95,7 @@ impl<T, F> Anchored<T, F> {
         Self { fetch, id, size: u64::from(size).max(2 * OVERLAP), growth, delivered: VecDeque::new() }
     }
 
-    /// The items of a slice that were not delivered yet, with their positions. `None` when the place cannot be told from
+    /// The items of a slice that were not delivered yet, with their positions. `None` when the place cannot be distinguished from
     /// it. Only a slice further back may start with some that were delivered too long ago to be remembered.
     fn undelivered(&self, start: u64, slice: Vec<T>, further_back: bool) -> Option<Vec<(u64, T)>> {
         let rank: HashMap<&str, usize> =

@@ -1,5 +1,5 @@
 //! Batches of any size: split at what Tencent takes in one call, with one result per item in the caller's order. A part
-//! that fails marks its items; the others stand. When the deadline comes near, the reply is full, or there is no such
+//! that fails marks its items; the others keep their results. When the deadline comes near, the reply is full, or there is no such
 //! group, what was not begun is said so.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,7 +115,7 @@ struct BatchReply<'a> {
 }
 
 impl BatchReply<'_> {
-    /// Where there is no such group, there is none for the other parts.
+    /// If the group does not exist, it does not exist for the other parts either.
     fn end_of_all<R>(&self, reply: &Result<R, BatchItemStatus>) {
         if let Err(failure) = reply
             && failure.reason() == ErrorReason::GroupNotFound
@@ -140,7 +140,7 @@ impl BatchReply<'_> {
         {
             self.explained += 1;
             if self.explained > EXPLAINED {
-                // A new one, for an emptied one keeps its memory.
+                // A new one, because an emptied one keeps its memory.
                 status.error_message = String::new();
             }
         }
@@ -259,7 +259,7 @@ pub fn refused_silently() -> BatchItemStatus {
     }
 }
 
-/// Tencent's reply does not name the item, or not what became of it: nothing was read, or nobody knows what was written.
+/// Tencent's reply does not name the item, or not what became of it: nothing was read, or what was written is not known.
 pub fn unnamed<R: Mapped>() -> BatchItemStatus {
     let (state, reason) = match R::COMMAND.safety {
         Safety::Read => (BatchState::Failed, ErrorReason::UpstreamMalformedReply),
@@ -273,7 +273,7 @@ pub fn unnamed<R: Mapped>() -> BatchItemStatus {
     }
 }
 
-/// Tencent refused the item with a code and a reason of its own.
+/// Tencent refused the item with its own code and reason.
 pub fn refused<R: Mapped>(code: i32, reason: ErrorReason, message: &str) -> BatchItemStatus {
     let state = match item_outcome::<R>(code, reason) {
         Outcome::NotExecuted => BatchState::Failed,

@@ -19,9 +19,9 @@ use contract::pb::ErrorReason;
 use contract::validate::{self, Validate};
 use contract::wire::{self, Drift, JsonMessage};
 
-use super::Gateway;
 use super::error::CallError;
 use super::item::Item;
+use super::service::Gateway;
 use super::turns::Turns;
 
 /// A request that maps to one Tencent command. Implemented by the generator.
@@ -55,7 +55,7 @@ pub trait Mapped: JsonMessage + Validate + Clone + 'static {
     /// `lost` elements of its list were left out: they count where the next page starts.
     fn finish(&self, _reply: &mut Self::Reply, _lost: usize) {}
 
-    /// The items of the reply of an idempotent write that have a code of their own.
+    /// The items of the reply of an idempotent write that have their own code.
     fn items(_reply: &mut Self::Reply) -> Vec<Item<'_>> {
         Vec::new()
     }
@@ -101,7 +101,7 @@ impl Call {
         })
     }
 
-    /// The same call, whose calls of Tencent now stand back behind those that somebody waits for.
+    /// The same call, whose calls of Tencent now give way to interactive ones.
     #[must_use]
     pub fn bulk(mut self) -> Self {
         self.priority = Priority::Bulk;
@@ -115,7 +115,7 @@ impl Call {
         self
     }
 
-    /// A part of this call, which tells on its own whether a write of it was sent. Of the whole call that is assumed.
+    /// A part of this call, with its own record of whether a write was sent. Of the whole call that is assumed.
     #[must_use]
     pub fn part(&self, safety: Safety, sent: Arc<AtomicBool>) -> Self {
         if safety != Safety::Read {
@@ -162,7 +162,7 @@ impl Call {
         self.failed(R::COMMAND, Fault::Code { code, info }, outcome, group_id)
     }
 
-    /// The error for an item that Tencent's reply does not name: of a write nobody knows then whether it was executed.
+    /// The error for an item that Tencent's reply does not name: for a write it is then unknown whether it was executed.
     #[must_use]
     pub fn unnamed<R: Mapped>(&self, group_id: &str) -> CallError {
         let outcome = match R::COMMAND.safety {
@@ -192,7 +192,7 @@ impl Call {
         self.problem(Problem::new(Code::Internal, ErrorReason::UpstreamMalformedReply, message))
     }
 
-    /// Refuses a page token that is none of the list's.
+    /// Refuses a page token that does not belong to the list.
     ///
     /// # Errors
     /// INVALID_ARGUMENT unless it is valid.
@@ -308,7 +308,7 @@ impl Call {
     }
 }
 
-/// Whether a repeated call was refused because an attempt whose reply was lost, or somebody else, has done its work.
+/// Whether a repeated call was refused because an attempt whose reply was lost, or another caller, has done its work.
 fn work_is_done(error: &UpstreamError, single: bool) -> bool {
     let code = error.upstream_code().filter(|_| error.outcome == Outcome::Unknown);
     code.is_some_and(|code| codes::is_done(&error.command, code, single))

@@ -1,4 +1,4 @@
-//! The items of a reply that have a code of their own.
+//! The items of a reply that have their own code.
 
 use contract::codes::{self, Disposition};
 use contract::pb::ErrorReason;
@@ -15,7 +15,7 @@ pub struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// Judges the item anew where an earlier attempt may have been executed: an error that our own repetition caused is none, and
+    /// Judges the item again where an earlier attempt may have been executed: an error that our own repetition caused is none, and
     /// another one says nothing of the earlier attempt.
     pub fn after_lost_reply(self, command: &str) {
         let code = i64::from(*self.code);

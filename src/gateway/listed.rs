@@ -159,7 +159,7 @@ fn unread(id: &str, error: &CallError) -> pb::GroupResult {
     }
 }
 
-/// Tencent's reply leaves a group out that was asked for: that is no reason to drop it from a list.
+/// Tencent's reply leaves a group out that was asked for: it must not be dropped from a list.
 fn unnamed(id: &str) -> pb::GroupResult {
     pb::GroupResult {
         group: Some(pb::Group { group_id: id.to_owned(), ..pb::Group::default() }),

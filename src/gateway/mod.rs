@@ -11,11 +11,9 @@ mod listed;
 mod pages;
 mod random;
 mod self_test;
+mod service;
 mod tokens;
 mod turns;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use tonic::{Request, Response, Status};
@@ -24,17 +22,15 @@ pub use call::{Call, Mapped};
 pub use error::CallError;
 pub use item::Item;
 pub use self_test::self_test;
+pub use service::{Gateway, MessageSizes};
 
-use crate::config;
 use crate::status::Problem;
-use crate::upstream::Upstream;
 use contract::command::{Command, methods};
 use contract::pb;
 use contract::validate::Validate;
 use contract::wire::paging;
 use random::message_random;
 use tokens::{List, Page, Paged};
-use turns::Turns;
 
 /// A streamed reply.
 pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
@@ -42,48 +38,7 @@ pub type Replies<T> = BoxStream<'static, Result<T, Status>>;
 /// A streamed reply before errors become gRPC statuses.
 pub type Pages<T> = BoxStream<'static, Result<T, CallError>>;
 
-/// All services of the contract. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Gateway {
-    /// The Tencent applications by the name that callers choose them by.
-    apps: Arc<BTreeMap<String, Arc<Upstream>>>,
-    /// At what sizes batches are split.
-    batch: config::Batch,
-    /// The largest reply that can be sent, in bytes.
-    largest_reply: usize,
-    /// Whether commands may be called by name.
-    raw: bool,
-    /// Imports of messages follow each other.
-    imports: Arc<Turns>,
-}
-
-/// How large one gRPC message may be, in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct MessageSizes {
-    /// Of a request.
-    pub decode: usize,
-    /// Of a reply.
-    pub encode: usize,
-}
-
 impl Gateway {
-    /// A gateway to the given Tencent applications that splits batches as told, and sends no larger replies than so many
-    /// bytes.
-    #[must_use]
-    pub fn new(apps: BTreeMap<String, Arc<Upstream>>, batch: config::Batch, largest_reply: usize) -> Self {
-        Self { apps: Arc::new(apps), batch, largest_reply, raw: false, imports: Arc::default() }
-    }
-
-    /// Whether RawService calls commands by name; it does not unless told so.
-    #[must_use]
-    pub fn with_raw_service(self, raw: bool) -> Self {
-        Self { raw, ..self }
-    }
-
-    fn upstream(&self, app: &str) -> Option<Arc<Upstream>> {
-        self.apps.get(app).cloned()
-    }
-
     /// An RPC that answers once: validate, do it, answer.
     async fn composed<R, T, F>(
         &self,

@@ -51,7 +51,7 @@ where
     let (pages, received) = mpsc::channel(1);
     let work = async move {
         let mut token = token;
-        // A mark that is moved ahead after twice as many pages each time: whoever walks in a circle comes to it again.
+        // A mark that is moved ahead after twice as many pages each time: a cursor that goes in a circle reaches it again.
         let (mut mark, mut until, mut pages_since) = (token.clone(), 1_u64, 0);
         while let Ok(permit) = pages.reserve().await {
             let page = tokio::select! {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
-/// Enough to tell the lists of a mistaken caller apart. Against a forger it need not stand: a token grants nothing.
+/// Enough to distinguish lists. It need not resist forgery: a token grants nothing.
 const SEAL: usize = 6;
 
 /// A request for a part of a list. Implemented by the generator.

@@ -20,7 +20,7 @@ pub struct Key {
 /// The turns of this process. Other replicas have their own.
 #[derive(Debug, Default)]
 pub struct Turns {
-    /// A key is kept as long as somebody holds its turn or waits for it.
+    /// A key is kept as long as its turn is held or waited for.
     by_key: Mutex<HashMap<Key, Arc<Turn<()>>>>,
 }
 

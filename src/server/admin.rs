@@ -1,4 +1,4 @@
-//! The admin port: metrics, probes, version, settings, log level. It trusts whoever reaches it.
+//! The admin port: metrics, probes, version, settings, log level. It trusts every peer that reaches it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ pub struct Admin {
     pub ready: Arc<AtomicBool>,
     /// The settings, without secrets.
     pub effective: Effective,
-    /// Changes the log level; `None` where logging was set up by somebody else.
+    /// Changes the log level; `None` where logging was set up elsewhere.
     pub level: Option<LevelHandle>,
 }
 

@@ -1,4 +1,4 @@
-//! Guards the admin port, which trusts whoever reaches it: against pages in a browser, large bodies and slow requests.
+//! Guards the admin port, which trusts every peer that reaches it: against pages in a browser, large bodies and slow requests.
 //! Compresses what it answers, if the client takes that: metrics are long.
 
 use std::time::Duration;

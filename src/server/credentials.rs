@@ -60,7 +60,7 @@ impl Credentials {
         (Self { authenticator, tls, watchers: loader.watchers }, problems)
     }
 
-    /// Entries of the callers file that open applications which are not there. They are no reason not to serve, for
+    /// Entries of the callers file that open applications which are not there. The gateway serves all the same, because
     /// gateways may share the file.
     fn unknown_apps(&self, config: &Config) -> Vec<ConfigError> {
         let apps = config.apps.by_name.keys().cloned().collect();
@@ -115,7 +115,7 @@ impl Loader {
             warn_of_callers(&kept, &apps);
             let apply = move |contents: &[Vec<u8>]| {
                 let text = text(contents)?;
-                // Who writes a file anew empties it first. To let nobody in, a comment is enough.
+                // Rewriting a file empties it first. A file with a comment alone lets no caller in.
                 if text.trim().is_empty() {
                     return Err("is empty, which is not taken for a change".to_owned());
                 }
@@ -198,7 +198,7 @@ async fn read_text(path: &PathBuf) -> (Vec<Vec<u8>>, Result<String, String>) {
     }
 }
 
-/// Gateways may share a file of callers: what another one knows is no reason not to serve. Nor is a file that has yet to be
+/// Gateways may share a file of callers: an entry for another one does not keep this one from serving. Nor does a file that has yet to be
 /// filled.
 fn warn_of_callers(authenticator: &Authenticator, known: &BTreeSet<String>) {
     if authenticator.has_no_callers() {

@@ -24,7 +24,7 @@ pub struct FileWatcher<F> {
 }
 
 impl<F: FnMut(&[Vec<u8>]) -> Result<(), String>> FileWatcher<F> {
-    /// Watches for ever. `contents` is what is in force. A content that cannot be used is told once and left aside.
+    /// Watches for ever. `contents` is what is in force. A content that cannot be used is reported once and ignored.
     pub async fn run(mut self, mut contents: Vec<Vec<u8>>) {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

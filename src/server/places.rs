@@ -1,4 +1,4 @@
-//! A bounded number of places. When they are all taken, the peer that holds the most gives one back: so nobody can keep
+//! A bounded number of places. When they are all taken, the peer that holds the most gives one back: so no peer can keep
 //! others out, and there is no fixed bound for one address, which a whole mesh may share.
 
 use std::cmp::Reverse;
@@ -26,7 +26,7 @@ struct Inner {
 /// Who gives a place back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fairness {
-    /// The idlest of the largest holder, so that whoever comes finds a place while anybody is idle.
+    /// The idlest of the largest holder, so that a new peer finds a place while another one is idle.
     IdleGivesWay,
     /// The longest of a holder that has more than the newcomer, so that holders become equal.
     LargestGivesWay,
@@ -59,7 +59,7 @@ pub struct Place {
     revoked: CancellationToken,
 }
 
-/// Keeps a place from being given to somebody else.
+/// Keeps a place from being given to another peer.
 pub struct Busy(Arc<Activity>);
 
 impl Places {
@@ -73,7 +73,7 @@ impl Places {
         self.0.limit
     }
 
-    /// Takes a place, from somebody else if need be.
+    /// Takes a place, from another peer if necessary.
     pub fn enter(&self, peer: SocketAddr) -> Option<Place> {
         let mut holders = self.holders();
         if holders.len() >= self.0.limit {
@@ -128,7 +128,7 @@ fn victim(holders: &HashMap<u64, Holder>, fairness: Fairness, newcomer: SocketAd
 }
 
 impl Place {
-    /// Cancelled when somebody else got the place.
+    /// Cancelled when another peer got the place.
     pub fn revoked(&self) -> &CancellationToken {
         &self.revoked
     }
@@ -139,7 +139,7 @@ impl Place {
         Busy(self.activity.clone())
     }
 
-    /// What happens with it, for whoever sees that.
+    /// What happens with it, for the layer that sees that.
     pub fn activity(&self) -> Arc<Activity> {
         self.activity.clone()
     }

@@ -19,7 +19,7 @@ pub struct Shutdown {
 pub struct Signals {
     term: Signal,
     int: Signal,
-    /// Files are read again without it; whoever sends it means no harm to running calls.
+    /// Files are read again without it; it must not harm running calls.
     hup: Signal,
 }
 
@@ -35,7 +35,7 @@ impl Shutdown {
         self.urgent.cancel();
     }
 
-    /// Waits until somebody asks.
+    /// Waits for a signal.
     pub(super) async fn asked(&self) {
         self.asked.cancelled().await;
     }

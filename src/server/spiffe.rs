@@ -4,7 +4,7 @@
 const LONGEST: usize = 2048;
 const SCHEME: &str = "spiffe://";
 
-/// The one SPIFFE id among the URIs that name a client. Two of them are none, and so is one that the standard does not allow.
+/// The one SPIFFE id among the URIs that name a client. Two of them, or one that the standard does not allow, count as none.
 pub fn identity<T: AsRef<str>>(uris: impl IntoIterator<Item = T>) -> Option<String> {
     let mut ids = uris.into_iter().filter(|uri| uri.as_ref().starts_with(SCHEME));
     let id = ids.next()?;

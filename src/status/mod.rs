@@ -1,5 +1,6 @@
 //! Every error of the service, made in one place: a gRPC status with the google.rpc details that `ErrorReason` promises.
 
+mod advice;
 mod size;
 mod upstream;
 
@@ -18,7 +19,7 @@ use contract::pb::ErrorReason;
 /// `domain` of every ErrorInfo.
 pub const DOMAIN: &str = "tencent-im-grpc";
 
-/// The trailer by which a client's retry policy is told how long to wait.
+/// The trailer that says how long a client's retry policy waits.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// An error on its way to the caller.
@@ -147,10 +148,10 @@ impl Problem {
         Self::new(Code::Unavailable, ErrorReason::ShuttingDown, message).not_executed()
     }
 
-    /// The connection closes before Tencent has answered a write. Never UNAVAILABLE, for meshes and clients repeat that.
+    /// The connection closes before Tencent has answered a write. Never UNAVAILABLE: meshes and clients repeat that.
     #[must_use]
     pub fn cut_off(command: &str, safety: Safety) -> Self {
-        let advice = upstream::after_the_unknown(command, safety);
+        let advice = advice::after_the_unknown(command, safety);
         let message = format!("the gateway closes the connection before Tencent has answered; {advice}");
         Self::new(Code::Unknown, ErrorReason::OutcomeUnknown, message)
             .with("outcome", "unknown")

@@ -3,10 +3,10 @@
 use tonic::Code;
 
 use super::Problem;
+use super::advice::after_the_unknown;
 use crate::upstream::pacing::Limit;
 use crate::upstream::{Fault, Outcome, UpstreamError};
 use contract::codes::{self, Disposition};
-use contract::command::Safety;
 use contract::pb::ErrorReason;
 
 /// How many characters of Tencent's text the details pass on: they travel in trailers, which are small.
@@ -42,7 +42,7 @@ pub fn reason_of(error: &UpstreamError) -> ErrorReason {
     judge(error).1
 }
 
-/// Code and reason. A write that may have been executed is never UNAVAILABLE, for meshes and clients repeat that.
+/// Code and reason. A write that may have been executed is never UNAVAILABLE: meshes and clients repeat that.
 fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
     match (&error.fault, error.outcome) {
         (Fault::Deadline { .. }, _) => (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded),
@@ -63,7 +63,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
             (Code::Unavailable, ErrorReason::UpstreamUnavailable)
         }
         (Fault::Http { status: 408 | 425 | 500.., .. }, _) => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
-        // Somebody on the way refuses: a wrong address, a proxy that wants credentials.
+        // A peer on the way refuses: a wrong address, a proxy that wants credentials.
         (Fault::Http { .. }, _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
         (Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete, _) => {
             (Code::Internal, ErrorReason::UpstreamMalformedReply)
@@ -106,18 +106,6 @@ fn advice(error: &UpstreamError, reason: ErrorReason) -> Option<String> {
         _ => return None,
     };
     Some(advice.to_owned())
-}
-
-/// What to do about a write that may have been executed.
-pub(super) fn after_the_unknown(command: &str, safety: Safety) -> String {
-    let tells = codes::method_that_tells(command).map(|method| format!("; {method} tells")).unwrap_or_default();
-    let advice = match safety {
-        Safety::Unsafe => ": look before repeating it",
-        // Messages are told apart by a number that comes from the caller's id.
-        _ if command.starts_with("send_") => ": repeat it with the same request_id, or look first if it had none",
-        _ => "; it is safe to repeat",
-    };
-    format!("whether it was executed is not known{advice}{tells}")
 }
 
 /// What the operator should look at first.

@@ -20,7 +20,7 @@ pub struct LevelHandle(reload::Handle<Targets, Registry>);
 /// Why a level was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LevelError {
-    /// It is no level and no filter.
+    /// It is neither a level nor a filter.
     #[error("not a level or filter; write one such as info, debug or info,h2=debug")]
     Invalid,
     /// Logging is not set up any more.
@@ -76,7 +76,7 @@ impl LevelHandle {
     }
 }
 
-/// Panics become log lines like everything else. Only the place is told: what a panic says may quote data.
+/// Panics become log lines like everything else. Only the place is logged: the message of a panic may quote data.
 fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();

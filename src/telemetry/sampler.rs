@@ -1,5 +1,5 @@
 //! Log lines that strangers cause, bounded: the first ones of each second are written, and how many more there were is one
-//! line. Otherwise whoever can reach the port could fill a disk.
+//! line. Otherwise every peer that reaches the port could fill a disk.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -82,7 +82,7 @@ impl Traces {
         Some(layer.with_filter(filter_fn(is_own_span)))
     }
 
-    /// Sends what has not been sent yet. Blocks for some seconds when nobody takes it, so call it outside the runtime.
+    /// Sends what has not been sent yet. Blocks for some seconds when the collector is away, so call it outside the runtime.
     pub fn flush(self) {
         if let Some(provider) = self.0
             && let Err(error) = provider.shutdown()

@@ -143,7 +143,7 @@ impl Observer for UpstreamMetrics {
     }
 }
 
-/// The code, unless nobody knows it: an upstream gone mad must not make labels up without end.
+/// The code, if the contract knows it: a broken upstream must not make labels without end.
 fn code_label(code: i64) -> String {
     match codes::reason(code) {
         ErrorReason::UnknownUpstreamCode => "unknown".to_owned(),

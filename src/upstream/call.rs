@@ -15,13 +15,13 @@ pub struct Call<'a> {
     pub command: &'a Command<'a>,
     /// The request's JSON.
     pub body: Bytes,
-    /// The group it concerns, for the limits that Tencent has for each group.
+    /// The group that it is about, for the limits that Tencent has for each group.
     pub group_id: Option<&'a str>,
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// Who calls: callers share the quota fairly.
     pub caller: &'a str,
-    /// Whether somebody waits for it.
+    /// Whether it is interactive.
     pub priority: Priority,
     /// Whether it may be repeated: the method's class, or `Idempotent` when something in the request guards against
     /// executing it twice (a message's random number, a group id of the caller's own).
@@ -45,7 +45,7 @@ pub type Read<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<Reply<()>, Unreadable> +
 /// Which calls go first when the quota is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Priority {
-    /// Somebody waits for the reply.
+    /// Interactive: a caller waits for the reply.
     Interactive,
     /// Part of a job that may take its time.
     Bulk,

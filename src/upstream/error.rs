@@ -68,7 +68,7 @@ pub enum Fault {
     },
 }
 
-/// Whether a failed call may have been executed all the same.
+/// Whether a failed call may have been executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing was executed, or the call only reads.
@@ -126,7 +126,7 @@ impl Fault {
         self.entry().is_some_and(|entry| entry.reason == ErrorReason::RateLimited)
     }
 
-    /// When whoever refused the attempt wants another one.
+    /// When the peer that refused the attempt wants another one.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Http { retry_after, .. } => *retry_after,

@@ -1,4 +1,4 @@
-//! What the upstream client tells whoever counts: metrics, and the tests.
+//! What the upstream client reports to metrics, and to the tests.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub enum AttemptResult {
     Cancelled,
 }
 
-/// Tells nobody.
+/// Reports nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

@@ -6,4 +6,5 @@ mod golden;
 mod leaves;
 mod odd_replies;
 mod properties;
+mod rules;
 mod unclean_texts;

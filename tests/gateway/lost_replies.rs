@@ -78,7 +78,7 @@ async fn whose_a_group_or_topic_is_that_has_the_id_is_not_known() {
     s.lose_call("create_group").await;
     let status = s.call("GroupService/CreateGroup", create("theirs", "mine")).await.unwrap_err();
     assert_unknown(&status);
-    assert!(status.message().contains("GroupService/ListGroups tells"), "{}", status.message());
+    assert!(status.message().contains("GroupService/ListGroups shows it"), "{}", status.message());
     // The call's own.
     s.lose_reply("create_group").await;
     assert_unknown(&s.call("GroupService/CreateGroup", create("mine", "mine")).await.unwrap_err());
@@ -96,7 +96,7 @@ async fn whose_a_group_or_topic_is_that_has_the_id_is_not_known() {
     let topic = json!({"group_id": CLUB, "topic_id": TOPIC, "name": "general"});
     let status = s.call("TopicService/CreateTopic", topic).await.unwrap_err();
     assert_unknown(&status);
-    assert!(status.message().contains("TopicService/GetTopics tells"), "{}", status.message());
+    assert!(status.message().contains("TopicService/GetTopics shows it"), "{}", status.message());
 }
 
 /// A chunk that was executed is refused as a bad argument once a later one has overtaken it.
@@ -261,7 +261,7 @@ async fn members_are_said_to_be_there_already() {
     s.fault(json!({"command": "add_group_member", "times": 1, "action": refused})).await;
     let status = s.call("MemberService/AddMembers", add).await.unwrap_err();
     assert_unknown(&status);
-    assert!(status.message().contains("MemberService/GetMembers tells"), "{}", status.message());
+    assert!(status.message().contains("MemberService/GetMembers shows it"), "{}", status.message());
 }
 
 /// One call for each command, in an order in which each is possible.

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 
 use crate::check_rules;
-use crate::model::{Card, Enum, Field, Kind, Message, Method, Model, Service, pascal};
-use crate::options::{JsonRule, Shape};
+use crate::model::{Card, Enum, Field, Kind, Message, Method, Model, Safety, Service, pascal};
+use crate::options::{JsonRule, Scope, Shape, Style};
 
-/// Scope numbers that the checks know by name.
-const SCOPE_READ: i32 = 1;
 /// The rate that is documented for most commands.
-const USUAL_RATE: u64 = 200;
+pub const USUAL_RATE: u64 = 200;
 
 /// Every fault of the contract, not only the first.
 pub fn check(model: &Model) -> Vec<String> {
     let mut faults = Faults(Vec::new());
     let mut commands = BTreeMap::new();
     for service in &model.services {
-        if service.scope.unwrap_or_default() == 0 {
+        if service.scope.is_none() {
             faults.add(&service.name, "the service states no scope: add (tencentim.annotations.v1.service).scope");
         }
         for method in &service.methods {
@@ -59,18 +57,22 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
     faults.add_if(command.service.is_empty(), place, "the command has no service");
     faults.add_if(command.name.is_empty(), place, "the command has no name");
     faults.add_if(
-        command.rate_per_second == USUAL_RATE,
+        command.rate_per_second == Some(USUAL_RATE),
         place,
         "rate_per_second 200 is the usual figure: redundant, leave it out",
     );
     faults.add_if(
-        command.scope != 0 && Some(command.scope) == service.scope,
+        command.scope.is_some() && command.scope == service.scope,
         place,
         "the scope is the service's: redundant, leave it out",
     );
-    faults.add_if(command.scope == SCOPE_READ, place, "SCOPE_READ follows from NO_SIDE_EFFECTS: never written by hand");
     faults.add_if(
-        command.scope != 0 && method.idempotency == 1,
+        command.scope == Some(Scope::Read),
+        place,
+        "SCOPE_READ follows from NO_SIDE_EFFECTS: never written by hand",
+    );
+    faults.add_if(
+        command.scope.is_some() && method.safety == Safety::Read,
         place,
         "a method with NO_SIDE_EFFECTS needs SCOPE_READ only: the scope contradicts it",
     );
@@ -80,7 +82,11 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
         return;
     };
     if !command.guarded_by.is_empty() {
-        faults.add_if(method.idempotency != 0, place, "guarded_by on a method that may always be repeated: redundant");
+        faults.add_if(
+            method.safety != Safety::Unsafe,
+            place,
+            "guarded_by on a method that may always be repeated: redundant",
+        );
         let kind = request.field(&command.guarded_by).filter(|f| f.card == Card::Plain).map(|f| &f.kind);
         let guards = match kind {
             Some(Kind::Text) => command.guarded_value.is_empty(),
@@ -100,7 +106,7 @@ fn check_method(model: &Model, service: &Service, method: &Method, place: &str, 
     let unguarded = command.guarded_by.is_empty() && !command.guarded_value.is_empty();
     faults.add_if(unguarded, place, "guarded_value needs guarded_by");
     faults.add_if(
-        command.group_rate_per_second > 0 && request.field("group_id").is_none(),
+        command.group_rate_per_second.is_some() && request.field("group_id").is_none(),
         place,
         "group_rate_per_second needs a field group_id in the request",
     );
@@ -113,16 +119,16 @@ fn check_paging(method: &Method, request: &Message, response: &Message, place: &
         faults.add_if(paged, place, "page_token and next_page_token need (command).paging");
         return;
     };
-    faults.add_if(rule.style == 0, place, "paging has no style");
+    faults.add_if(rule.style.is_none(), place, "paging has no style");
     faults.add_if(request.field("page_token").is_none(), place, "paging needs page_token in the request");
     faults.add_if(response.field("next_page_token").is_none(), place, "paging needs next_page_token in the response");
-    let counts = matches!(rule.style, 3..=5);
+    let (counts, has_total) = (rule.style.is_some_and(Style::counts), rule.style.is_some_and(Style::has_total));
     faults.add_if(counts && rule.items.is_empty(), place, "this paging style needs items");
     faults.add_if(!counts && !rule.items.is_empty(), place, "this paging style does not count: items is redundant");
-    faults.add_if(matches!(rule.style, 3 | 4) && rule.total.is_empty(), place, "this paging style needs total");
-    faults.add_if(!matches!(rule.style, 3 | 4) && !rule.total.is_empty(), place, "this paging style has no total");
+    faults.add_if(has_total && rule.total.is_empty(), place, "this paging style needs total");
+    faults.add_if(!has_total && !rule.total.is_empty(), place, "this paging style has no total");
     faults.add_if(
-        rule.style == 4 && request.field("group_id").is_none(),
+        rule.style == Some(Style::OffsetOrNextText) && request.field("group_id").is_none(),
         place,
         "this paging style needs group_id in the request",
     );

@@ -33,6 +33,7 @@ pub fn field(model: &Model, message: &Message, field: &Field, rule: &FieldRule) 
         (!rule.or_in.is_empty() && !bounded, "or_in needs gte or lte"),
         (empty, "gte is above lte: nothing can satisfy both"),
         (both, "in and not_in contradict each other"),
+        (rule.max_in_list > 0 && field.oneof.is_none(), "max_in_list is for the arms of a oneof"),
         (rule.required && always, "a plain bool is always set: required contradicts it"),
         (rule.required && zero, "a required number must be optional: 0 and unset would be the same"),
         (rule.required && rule.required_unless.is_some(), "required_unless beside required: redundant"),

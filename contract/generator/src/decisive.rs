@@ -1,17 +1,15 @@
-//! Which fields of replies are decisive without being marked: what tells success, what names a thing, and what tells whether
+//! Which fields of replies are decisive without being marked: what shows success, what names a thing, and what shows whether
 //! there is more.
 
 use std::collections::BTreeSet;
 
-use crate::model::{Card, Field, Kind, Model};
+use crate::model::{Card, Field, Kind, Model, Safety};
 use crate::options::Shape;
 
 /// Names of fields that say which thing an element of a list is: of several, the first one here.
 const IDS: [&str; 6] = ["user_id", "topic_id", "permission_group_id", "group_id", "seq", "key"];
 /// Names of fields that say what a write has made.
 const CREATED: [&str; 5] = ["group_id", "topic_id", "permission_group_id", "stream_message_id", "seq"];
-/// `idempotency_level` of reads.
-const NO_SIDE_EFFECTS: i32 = 1;
 
 /// Marks them all.
 pub fn mark(model: &mut Model) {
@@ -23,7 +21,7 @@ pub fn mark(model: &mut Model) {
         let finished = command.paging.as_ref().map_or("", |paging| paging.finished.as_str());
         for field in &reply.fields {
             let list = matches!(field.card, Card::Repeated | Card::Map);
-            let created = method.idempotency != NO_SIDE_EFFECTS && CREATED.contains(&field.name.as_str());
+            let created = method.safety != Safety::Read && CREATED.contains(&field.name.as_str());
             if list || created || field.name == finished {
                 decisive.insert((reply.name.clone(), field.name.clone()));
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::model::{Card, Enum, Field, Kind, Message, Model, Paging};
-use crate::options::Shape;
+use crate::options::{Shape, Style};
 use crate::rust::{camel, codec, ident, key_type, oneof, pair_keys, path};
 
 /// The Rust text of the translation.
@@ -183,7 +183,7 @@ fn read_field(message: &Message, field: &Field, reasons: &[&Field], out: &mut St
     };
     let get = match (field.card, &field.kind) {
         (Card::Optional, Kind::Timestamp) => format!("{entry}.time()?"),
-        // In a reply 0 says "none"; in a request it is a length of time like any other.
+        // In a reply 0 says "none"; in a request it is a duration like any other.
         (Card::Optional, Kind::Duration) if !message.in_request => format!("{entry}.span()?"),
         (Card::Optional, _) => format!("{entry}.optional::<_, {}>()?", codec(field)),
         _ => format!("{entry}.get::<_, {}>()?", codec(field)),
@@ -327,14 +327,8 @@ fn keys(model: &Model, out: &mut String) {
 }
 
 /// The variant of `paging::Style`.
-pub fn style(page: &Paging) -> &'static str {
-    match page.rule.style {
-        1 => "NextNumber",
-        2 => "NextText",
-        3 => "Offset",
-        4 => "OffsetOrNextText",
-        _ => "SeqDown",
-    }
+pub fn style(page: &Paging) -> String {
+    page.rule.style.map(|style| format!("{style:?}")).unwrap_or_default()
 }
 
 /// The key of the position in the request.
@@ -343,15 +337,15 @@ pub fn request_key(page: &Paging) -> String {
         return page.rule.request_key.clone();
     }
     match page.rule.style {
-        3 | 4 => "Offset".into(),
-        5 => "ReqMsgSeq".into(),
+        Some(Style::Offset | Style::OffsetOrNextText) => "Offset".into(),
+        Some(Style::SeqDown) => "ReqMsgSeq".into(),
         _ => "Next".into(),
     }
 }
 
 /// Whether the response itself says where the next page starts; the other styles count.
 fn tells_next(page: &Paging) -> bool {
-    !matches!(page.rule.style, 3 | 5)
+    page.rule.style.is_some_and(Style::has_next)
 }
 
 fn response_key(page: &Paging) -> String {
@@ -360,5 +354,5 @@ fn response_key(page: &Paging) -> String {
 
 fn page_keys(page: &Paging) -> String {
     let key = request_key(page);
-    if page.rule.style == 4 { format!("{key:?} | \"Next\"") } else { format!("{key:?}") }
+    if page.rule.style == Some(Style::OffsetOrNextText) { format!("{key:?} | \"Next\"") } else { format!("{key:?}") }
 }

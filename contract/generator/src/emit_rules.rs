@@ -242,6 +242,9 @@ impl Rules<'_> {
             }
             Kind::Message(kind) => {
                 items.push_str("        value.validate(&here, violations);\n");
+                for arm in self.model.messages.get(kind).iter().flat_map(|message| &message.fields) {
+                    checks.push_str(&in_list(kind, arm, value));
+                }
                 if let Some(first) = self.model.messages.get(kind).and_then(|message| message.fields.first()) {
                     let key = ident(&first.name);
                     let key = if first.kind == Kind::Text { format!("{key}.as_str()") } else { key };
@@ -314,6 +317,15 @@ fn size(rule: &FieldRule, value: &str) -> String {
         return String::new();
     }
     check("max_items", &format!("{value}.len(), {}", rule.max_items))
+}
+
+/// How many elements of a list may be of one arm.
+fn in_list(message: &str, arm: &Field, list: &str) -> String {
+    let most = arm.rule.as_ref().map_or(0, |rule| rule.max_in_list);
+    let Some(name) = arm.oneof.as_ref().filter(|_| most > 0) else { return String::new() };
+    let is_arm = format!("Some(pb::{}::{}(_))", oneof(message, name), camel(&arm.name));
+    let found = format!("{list}.iter().filter(|item| matches!(item.{}, {is_arm})).count()", ident(name));
+    check("max_in_list", &format!("{found}, {most}, {:?}", arm.name))
 }
 
 fn map(field: &Field, rule: &FieldRule, value: &str) -> String {

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::check::USUAL_RATE;
 use crate::emit_shapes;
-use crate::model::{Card, Field, Kind, Message, Method, Model, PACKAGE, Service, snake};
-use crate::options::Shape;
+use crate::model::{Card, Field, Kind, Message, Method, Model, PACKAGE, Safety, Service, snake};
+use crate::options::{Scope, Shape, Style};
 use crate::rust::{constant, ident, path};
 
 /// The Rust text of the method table.
@@ -13,32 +14,27 @@ pub fn methods(model: &Model) -> String {
     for (service, method) in model.methods() {
         let constant = constant(&service.name, &method.name);
         if let Some(c) = &method.command {
-            let rate = if c.rate_per_second == 0 { 200 } else { c.rate_per_second };
-            let group = if c.group_rate_per_second == 0 {
-                "None".to_owned()
-            } else {
-                format!("Some({})", c.group_rate_per_second)
-            };
+            let (rate, group) = (c.rate_per_second.unwrap_or(USUAL_RATE), c.group_rate_per_second);
             let _ = writeln!(
                 out,
                 "/// The command of `{0}/{1}`.\npub const {constant}_COMMAND: Command<'static> = Command {{ service: {2:?}, \
-                 name: {3:?}, label: {3:?}, safety: Safety::{4}, rate_per_second: {rate}, group_rate_per_second: {group} }};",
+                 name: {3:?}, label: {3:?}, safety: Safety::{4:?}, rate_per_second: {rate}, group_rate_per_second: {group:?} }};",
                 service.name,
                 method.name,
                 c.service,
                 c.name,
-                safety(method)
+                method.safety
             );
         }
         let command = method.command.as_ref().map_or("None".to_owned(), |_| format!("Some({constant}_COMMAND)"));
         let _ = writeln!(
             out,
-            "/// `{0}/{1}`.\npub const {constant}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{2}, \
-             safety: Safety::{3}, streaming: {4}, request: &shapes::{5}, command: {command} }};",
+            "/// `{0}/{1}`.\npub const {constant}: Method = Method {{ path: \"{PACKAGE}.{0}/{1}\", scope: Scope::{2:?}, \
+             safety: Safety::{3:?}, streaming: {4}, request: &shapes::{5}, command: {command} }};",
             service.name,
             method.name,
             scope(service, method),
-            safety(method),
+            method.safety,
             method.server_streaming,
             emit_shapes::constant(&method.request),
         );
@@ -150,7 +146,7 @@ fn mapped(model: &Model, service: &Service, method: &Method, out: &mut String) {
     if let Some(guard) = guard(model, request, method) {
         let _ = writeln!(out, "    fn guarded(&self) -> bool {{ {guard} }}");
     }
-    if method.idempotency == 2 {
+    if method.safety == Safety::Idempotent {
         let lists = request.fields.iter().filter(|field| matches!(field.card, Card::Repeated | Card::Map));
         let lists: Vec<String> = lists.map(|field| format!("self.{}.len() <= 1", ident(&field.name))).collect();
         if !lists.is_empty() {
@@ -176,7 +172,7 @@ fn guard(model: &Model, request: &Message, method: &Method) -> Option<String> {
     Some(format!("self.{name} == {}", model.enums.get(kind)?.number(&command.guarded_value)?))
 }
 
-/// The items of a reply that have a code of their own.
+/// The items of a reply that have their own code.
 fn items(model: &Model, method: &Method) -> Option<String> {
     let response = model.messages.get(&method.response)?;
     let item_of = |field: &Field| match &field.kind {
@@ -213,7 +209,7 @@ fn next_page(model: &Model, request: &Message, response: &Message) -> Option<Str
     let filtered: Vec<String> = rule.filters.iter().map(|f| format!("!self.{}.is_empty()", ident(f))).collect();
     let filtered = if filtered.is_empty() { "false".to_owned() } else { filtered.join(" || ") };
     let size = request.field("page_size").map_or("0".into(), |f| format!("i64::from(self.{})", ident(&f.name)));
-    if matches!(rule.style, 3 | 4) {
+    if rule.style.is_some_and(Style::has_total) {
         let total = &response.field(&rule.total)?.name;
         let call = format!(
             "reply.next_page_token = paging::next_offset(&self.page_token, reply.{}.len() + lost, u64::from(reply.{}), {filtered}, \
@@ -223,13 +219,13 @@ fn next_page(model: &Model, request: &Message, response: &Message) -> Option<Str
             rule.default_page_size,
             rule.max_page_size
         );
-        if rule.style == 4 {
+        if rule.style == Some(Style::OffsetOrNextText) {
             let _ = write!(text, "if !paging::is_community(&self.group_id) {{ {call} }}");
         } else {
             text.push_str(&call);
         }
     }
-    if rule.style == 5 {
+    if rule.style == Some(Style::SeqDown) {
         let items = response.field(&rule.items)?;
         let Kind::Message(item) = &items.kind else { return None };
         let seq = model.messages.get(item)?.fields.iter().find(|f| f.key() == "MsgSeq" && f.shape() == Shape::Plain)?;
@@ -268,27 +264,11 @@ fn routes(model: &Model, out: &mut String) {
     out.push_str("    routes.routes()\n}\n");
 }
 
-fn safety(method: &Method) -> &'static str {
-    match method.idempotency {
-        1 => "Read",
-        2 => "Idempotent",
-        _ => "Unsafe",
+/// What the caller's credential must allow.
+fn scope(service: &Service, method: &Method) -> Scope {
+    if method.safety == Safety::Read && service.scope != Some(Scope::Raw) {
+        return Scope::Read;
     }
-}
-
-fn scope(service: &Service, method: &Method) -> &'static str {
-    if method.idempotency == 1 && !scope_is_raw(service) {
-        return "Read";
-    }
-    let own = method.command.as_ref().map(|c| c.scope).filter(|s| *s != 0);
-    match own.or(service.scope) {
-        Some(2) => "Message",
-        Some(3) => "Member",
-        Some(5) => "Raw",
-        _ => "Admin",
-    }
-}
-
-fn scope_is_raw(service: &Service) -> bool {
-    service.scope == Some(5)
+    let own = method.command.as_ref().and_then(|command| command.scope);
+    own.or(service.scope).unwrap_or(Scope::Admin)
 }

@@ -7,7 +7,9 @@ use prost_reflect::{
     MethodDescriptor, Value,
 };
 
-use crate::options::{CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Shape, ValueRule};
+use crate::options::{
+    CommandRule, FieldRule, JsonRule, MessageRule, OneofRule, Options, PagingRule, Scope, Shape, ValueRule,
+};
 
 /// The package that the generator translates.
 pub const PACKAGE: &str = "tencentim.group.v1";
@@ -24,8 +26,8 @@ pub struct Model {
 #[derive(Debug)]
 pub struct Service {
     pub name: String,
-    /// Number of the `Scope` value; `None` when the service states no rule.
-    pub scope: Option<i32>,
+    /// `None` when the service states none.
+    pub scope: Option<Scope>,
     pub methods: Vec<Method>,
 }
 
@@ -37,9 +39,19 @@ pub struct Method {
     pub response: String,
     pub client_streaming: bool,
     pub server_streaming: bool,
-    /// `idempotency_level`: 0 unknown, 1 no side effects, 2 idempotent.
-    pub idempotency: i32,
+    pub safety: Safety,
     pub command: Option<CommandRule>,
+}
+
+/// `idempotency_level`. Named as in the contract crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    /// `NO_SIDE_EFFECTS`.
+    Read,
+    /// `IDEMPOTENT`.
+    Idempotent,
+    /// `IDEMPOTENCY_UNKNOWN`.
+    Unsafe,
 }
 
 /// One message.
@@ -309,9 +321,10 @@ fn read_enum(options: &Options, enumeration: &EnumDescriptor) -> Enum {
 }
 
 fn read_method(options: &Options, method: &MethodDescriptor) -> Method {
-    let idempotency = match method.options().get_field_by_name("idempotency_level").as_deref() {
-        Some(Value::EnumNumber(n)) => *n,
-        _ => 0,
+    let safety = match method.options().get_field_by_name("idempotency_level").as_deref() {
+        Some(Value::EnumNumber(1)) => Safety::Read,
+        Some(Value::EnumNumber(2)) => Safety::Idempotent,
+        _ => Safety::Unsafe,
     };
     Method {
         name: method.name().to_owned(),
@@ -319,7 +332,7 @@ fn read_method(options: &Options, method: &MethodDescriptor) -> Method {
         response: local(method.output().full_name()),
         client_streaming: method.is_client_streaming(),
         server_streaming: method.is_server_streaming(),
-        idempotency,
+        safety,
         command: options.command(method),
     }
 }

@@ -10,11 +10,13 @@ use prost_reflect::{
 pub struct CommandRule {
     pub service: String,
     pub name: String,
-    pub rate_per_second: u64,
-    pub group_rate_per_second: u64,
+    /// Calls per second, where they are not the usual ones.
+    pub rate_per_second: Option<u64>,
+    /// Calls per second for each group, where Tencent documents them.
+    pub group_rate_per_second: Option<u64>,
     pub paging: Option<PagingRule>,
-    /// Number of the `Scope` value, 0 when not stated.
-    pub scope: i32,
+    /// Where it is not the service's.
+    pub scope: Option<Scope>,
     /// A field that makes the call safe to repeat: a string when it is set, an enum when it has `guarded_value`.
     pub guarded_by: String,
     pub guarded_value: String,
@@ -22,11 +24,47 @@ pub struct CommandRule {
     pub by_hand: bool,
 }
 
+/// `Scope`: what a caller's credential must allow. Named as in the contract crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Read,
+    Message,
+    Member,
+    Admin,
+    Raw,
+}
+
+/// `Paging.Style`. Named as in the contract crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    NextNumber,
+    NextText,
+    Offset,
+    OffsetOrNextText,
+    SeqDown,
+}
+
+impl Style {
+    /// Whether the next page follows from what was counted, so that the option names the items.
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Offset | Self::OffsetOrNextText | Self::SeqDown)
+    }
+
+    /// Whether the response has a total.
+    pub fn has_total(self) -> bool {
+        matches!(self, Self::Offset | Self::OffsetOrNextText)
+    }
+
+    /// Whether the response says where the next page starts.
+    pub fn has_next(self) -> bool {
+        !matches!(self, Self::Offset | Self::SeqDown)
+    }
+}
+
 /// `Paging`: how a list command pages.
 #[derive(Debug, Clone, Default)]
 pub struct PagingRule {
-    /// Number of the `Style` value.
-    pub style: i32,
+    pub style: Option<Style>,
     pub items: String,
     pub total: String,
     pub request_key: String,
@@ -93,6 +131,7 @@ pub struct FieldRule {
     pub absent_if: Option<Condition>,
     pub absent_unless: Option<Condition>,
     pub required_unless: Option<Condition>,
+    pub max_in_list: u64,
     /// Parts that the field states although its named rule does.
     pub repeated_parts: Vec<String>,
 }
@@ -178,15 +217,15 @@ impl Options {
         })
     }
 
-    /// The scope number of a service, `None` when it states no rule.
-    pub fn scope(&self, service: &ServiceDescriptor) -> Option<i32> {
-        extension(&service.options(), &self.service).map(|m| number(&m, "scope") as i32)
+    /// The scope of a service, `None` when it states none.
+    pub fn scope(&self, service: &ServiceDescriptor) -> Option<Scope> {
+        scope(&extension(&service.options(), &self.service)?)
     }
 
     pub fn command(&self, method: &MethodDescriptor) -> Option<CommandRule> {
         let m = extension(&method.options(), &self.command)?;
         let paging = child(&m, "paging").map(|p| PagingRule {
-            style: number(&p, "style") as i32,
+            style: style(&p),
             items: text(&p, "items"),
             total: text(&p, "total"),
             request_key: text(&p, "request_key"),
@@ -199,10 +238,10 @@ impl Options {
         Some(CommandRule {
             service: text(&m, "service"),
             name: text(&m, "name"),
-            rate_per_second: number(&m, "rate_per_second") as u64,
-            group_rate_per_second: number(&m, "group_rate_per_second") as u64,
+            rate_per_second: limit(&m, "rate_per_second"),
+            group_rate_per_second: limit(&m, "group_rate_per_second"),
             paging,
-            scope: number(&m, "scope") as i32,
+            scope: scope(&m),
             guarded_by: text(&m, "guarded_by"),
             guarded_value: text(&m, "guarded_value"),
             by_hand: flag(&m, "by_hand"),
@@ -305,8 +344,36 @@ fn field_rule(m: &DynamicMessage) -> FieldRule {
         absent_if: condition(m, "absent_if"),
         absent_unless: condition(m, "absent_unless"),
         required_unless: condition(m, "required_unless"),
+        max_in_list: number(m, "max_in_list") as u64,
         repeated_parts: Vec::new(),
     }
+}
+
+fn scope(message: &DynamicMessage) -> Option<Scope> {
+    match number(message, "scope") {
+        1 => Some(Scope::Read),
+        2 => Some(Scope::Message),
+        3 => Some(Scope::Member),
+        4 => Some(Scope::Admin),
+        5 => Some(Scope::Raw),
+        _ => None,
+    }
+}
+
+fn style(message: &DynamicMessage) -> Option<Style> {
+    match number(message, "style") {
+        1 => Some(Style::NextNumber),
+        2 => Some(Style::NextText),
+        3 => Some(Style::Offset),
+        4 => Some(Style::OffsetOrNextText),
+        5 => Some(Style::SeqDown),
+        _ => None,
+    }
+}
+
+/// A number that is no limit when it is 0.
+fn limit(message: &DynamicMessage, name: &str) -> Option<u64> {
+    u64::try_from(number(message, name)).ok().filter(|limit| *limit > 0)
 }
 
 fn condition(message: &DynamicMessage, name: &str) -> Option<Condition> {

@@ -3,12 +3,24 @@
 use crate::model::{Card, Field, Kind, snake};
 use crate::options::Shape;
 
-const KEYWORDS: [&str; 12] = ["type", "match", "use", "move", "ref", "in", "for", "where", "loop", "box", "fn", "as"];
+/// Rust's keywords, those that are reserved included.
+const KEYWORDS: [&str; 47] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
+    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
+    "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe",
+    "unsized", "use", "virtual", "where", "while", "yield",
+];
+/// Keywords that cannot be written as `r#name`.
+const NEVER_RAW: [&str; 4] = ["crate", "extern", "self", "super"];
 
 /// A field's identifier.
 pub fn ident(name: &str) -> String {
     let name = snake(name);
-    if KEYWORDS.contains(&name.as_str()) { format!("r#{name}") } else { name }
+    match name.as_str() {
+        raw if KEYWORDS.contains(&raw) => format!("r#{name}"),
+        other if NEVER_RAW.contains(&other) => format!("{name}_"),
+        _ => name,
+    }
 }
 
 /// Path of a message or enum below `pb`: `Outer.Inner` is `outer::Inner`.
@@ -16,7 +28,7 @@ pub fn path(name: &str) -> String {
     let mut parts: Vec<String> = name.split('.').map(str::to_owned).collect();
     let last = parts.len() - 1;
     for outer in &mut parts[..last] {
-        *outer = snake(outer);
+        *outer = ident(outer);
     }
     parts[last] = camel(&parts[last]);
     parts.join("::")
@@ -24,7 +36,7 @@ pub fn path(name: &str) -> String {
 
 /// The enum of a oneof: `message_element::Element`.
 pub fn oneof(message: &str, oneof: &str) -> String {
-    let modules: Vec<String> = message.split('.').map(snake).collect();
+    let modules: Vec<String> = message.split('.').map(ident).collect();
     format!("{}::{}", modules.join("::"), camel(oneof))
 }
 

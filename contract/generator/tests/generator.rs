@@ -97,6 +97,73 @@ fn what_only_replies_hold_is_not_among_the_allowed_values() {
     assert!(generated.rules.contains(r#"&[(1, "COLOUR_RED"), ]"#), "{}", generated.rules);
 }
 
+/// A list, a write that its caller's id guards, and a stream; with names that Rust keeps for itself.
+const NOTES: &str = r#"
+service NoteService {
+  option (tencentim.annotations.v1.service) = {scope: SCOPE_MEMBER};
+  rpc ListNotes(ListNotesRequest) returns (ListNotesResponse) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (tencentim.annotations.v1.command) = {
+      service: "notes" name: "list_notes" rate_per_second: 10
+      paging: {style: STYLE_OFFSET items: "notes" total: "total" max_page_size: 50}
+    };
+  }
+  rpc CreateNote(CreateNoteRequest) returns (CreateNoteResponse) {
+    option (tencentim.annotations.v1.command) = {
+      service: "notes" name: "create_note" group_rate_per_second: 5 scope: SCOPE_MESSAGE guarded_by: "note_id"
+    };
+  }
+  rpc StreamNotes(ListNotesRequest) returns (stream ListNotesResponse) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+  }
+}
+message ListNotesRequest {
+  string group_id = 1 [(tencentim.annotations.v1.rule) = {kind: KIND_GROUP_ID}];
+  int32 page_size = 2 [(tencentim.annotations.v1.json) = {name: "Limit"}];
+  string page_token = 3;
+}
+message ListNotesResponse {
+  repeated Note notes = 1 [(tencentim.annotations.v1.json) = {name: "NoteList"}];
+  uint32 total = 2;
+  string next_page_token = 3;
+}
+message Note {
+  string note_id = 1;
+  Colour type = 2;
+  repeated uint32 yield = 3;
+}
+message CreateNoteRequest {
+  string group_id = 1 [(tencentim.annotations.v1.rule) = {kind: KIND_GROUP_ID}];
+  string note_id = 2 [(tencentim.annotations.v1.rule) = {max_bytes: 32 characters: CHARACTERS_WORD}];
+  Colour type = 3 [(tencentim.annotations.v1.rule) = {required: true}];
+  optional string self = 4;
+  bool pinned = 5 [
+    (tencentim.annotations.v1.json) = {shape: SHAPE_FLAG},
+    (tencentim.annotations.v1.rule) = {absent_unless: {field: "self"}}
+  ];
+}
+message CreateNoteResponse {
+  string note_id = 1;
+}
+"#;
+
+/// All that is generated from one service, as it was when somebody last looked at it.
+#[test]
+fn what_is_generated_is_what_the_snapshot_shows() {
+    let generated = generate(&format!("{NOTES}{COLOURS}")).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let Generated { json, rules, shapes, methods, services } = generated;
+    let parts = [("json", json), ("rules", rules), ("shapes", shapes), ("methods", methods), ("services", services)];
+    let text: String = parts.iter().map(|(name, text)| format!("// {name}\n\n{text}\n")).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshot/note_service.rs");
+    if std::env::var_os("UPDATE_SNAPSHOT").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap() == text,
+        "look at what changed: UPDATE_SNAPSHOT=1 cargo test -p tencent-im-contract-generator"
+    );
+}
+
 #[test]
 fn all_faults_are_told_at_once() {
     let proto = request(
@@ -211,6 +278,8 @@ fn faulty() -> Vec<(String, &'static str, &'static str)> {
             "no request holds",
         ),
         (rule("unique: true"), "MRequest.a", "for lists"),
+        (rule("max_in_list: 1"), "MRequest.a", "for the arms of a oneof"),
+        (json("positional: true"), "MRequest.a", "goes with a list only"),
         (rule("max_key_bytes: 3"), "MRequest.a", "for maps"),
         (rule("gte: 3"), "MRequest.a", "for integers"),
         (request("uint32 a = 1 [(tencentim.annotations.v1.rule) = {gte: 3 lte: 2}];"), "MRequest.a", "above lte"),

@@ -15,7 +15,7 @@ const DONE_ITEMS: [(&str, i64); 5] = [
 
 /// The methods that show whether writes were executed, each with the commands of the writes.
 #[rustfmt::skip]
-const TELLING: &[(&str, &[&str])] = &[
+const SHOWING: &[(&str, &[&str])] = &[
     ("AttributeService/GetAttributes", &["modify_group_attr", "set_group_attr", "clear_group_attr", "delete_group_attr"]),
     ("BanService/ListBannedMembers", &["ban_group_member", "unban_group_member"]),
     ("CounterService/GetCounters", &["update_group_counter", "delete_group_counter"]),
@@ -36,7 +36,7 @@ const TELLING: &[(&str, &[&str])] = &[
     ("TopicService/GetTopics", &["create_topic", "modify_topic", "destroy_topic", "import_topic"]),
 ];
 
-/// Messages that nobody can read again: they are shown to those who are there.
+/// Messages that cannot be read again: only members who are online see them.
 #[cfg(test)]
 const UNTOLD: [&str; 2] = ["send_broadcast_msg", "send_group_system_notification"];
 
@@ -55,8 +55,8 @@ pub fn is_item_done(command: &str, code: i64) -> bool {
 
 /// The method, `Service/Method`, by which to see whether a command was executed.
 #[must_use]
-pub fn method_that_tells(command: &str) -> Option<&'static str> {
-    TELLING.iter().find(|(_, commands)| commands.contains(&command)).map(|(method, _)| *method)
+pub fn method_that_shows(command: &str) -> Option<&'static str> {
+    SHOWING.iter().find(|(_, commands)| commands.contains(&command)).map(|(method, _)| *method)
 }
 
 #[cfg(test)]
@@ -66,11 +66,11 @@ mod tests {
     use crate::command::methods::METHODS;
 
     #[test]
-    fn each_write_has_a_method_that_tells_and_reads() {
+    fn each_write_has_a_method_that_shows_and_reads() {
         let writes =
             METHODS.iter().filter_map(|method| method.command).filter(|command| command.safety != Safety::Read);
         for command in writes {
-            match method_that_tells(command.name) {
+            match method_that_shows(command.name) {
                 None => assert!(UNTOLD.contains(&command.name), "{} is forgotten", command.name),
                 Some(tells) => {
                     let method = METHODS.iter().find(|method| method.path == format!("tencentim.group.v1.{tells}"));

@@ -4,12 +4,12 @@
 //! - A caller of this service neither signs nor chooses the app. So what is wrong with the key, the admin's identifier,
 //!   the region or the allowed addresses is INTERNAL and `GATEWAY_MISCONFIGURED`, never UNAUTHENTICATED.
 //! - 10007 stands for a wrong group type, a low role and a switch in the console alike: PERMISSION_DENIED fits most.
-//! - 10015 stands for a malformed id and for a missing group: whoever cleans up after NOT_FOUND is right in both cases.
+//! - 10015 stands for a malformed id and for a missing group: a caller that cleans up after NOT_FOUND is right in both cases.
 //! - 10047, 10048 and their like depend on what is stored and not on the request alone, so they are quotas and not bad
 //!   arguments.
 //! - 60004 and 60005 were bad credentials once and are passing faults of the account check in newer documents: repeated,
 //!   then reported to the operator.
-//! - What depends on the request alone (its JSON, its types, its sizes) is `Invalid`; 10004 is not, for it also stands for what
+//! - What depends on the request alone (its JSON, its types, its sizes) is `Invalid`; 10004 is not, because it also stands for what
 //!   was right once, such as a chunk of a stream that a later one has overtaken.
 //! - Conflicts (ABORTED) want the caller to read again before writing again, which the gateway cannot do: not repeated,
 //!   but for 20028, which the documents advise to repeat as it is.
@@ -19,7 +19,7 @@ use tonic::Code::{
     ResourceExhausted, Unavailable, Unimplemented,
 };
 
-use super::{
+use super::entry::{
     Disposition, Disposition::Broken, Disposition::Deferred, Disposition::Invalid, Disposition::Refused,
     Disposition::Throttled, Entry,
 };
@@ -63,7 +63,7 @@ pub const TABLE: &[Entry] = &[
     one(10017, PermissionDenied, Reason::SenderMuted, Refused, "the sender is muted"),
     one(10018, InvalidArgument, Reason::ResponseTooLarge, Refused, "the reply would exceed 1 MB"),
     one(10019, NotFound, Reason::UserNotFound, Refused, "a user id does not exist"),
-    one(10021, AlreadyExists, Reason::GroupAlreadyExists, Refused, "somebody else owns a group with this id"),
+    one(10021, AlreadyExists, Reason::GroupAlreadyExists, Refused, "another user owns a group with this id"),
     one(10023, ResourceExhausted, Reason::RateLimited, Throttled, "too many messages in this group"),
     one(10024, FailedPrecondition, Reason::PreconditionFailed, Refused, "the invitation or application was handled already"),
     one(10025, AlreadyExists, Reason::GroupAlreadyOwned, Refused, "the owner already owns a group with this id"),
@@ -89,7 +89,7 @@ pub const TABLE: &[Entry] = &[
     one(10052, NotFound, Reason::MessageNotFound, Refused, "there is no such message in the group"),
     one(10053, InvalidArgument, Reason::TooManyItems, Invalid, "more than 30 mentions in one message"),
     one(10054, InvalidArgument, Reason::ResponseTooLarge, Refused, "too many members for one reply"),
-    one(10056, Aborted, Reason::Conflict, Refused, "somebody else changed the attributes"),
+    one(10056, Aborted, Reason::Conflict, Refused, "another caller changed the attributes"),
     one(10058, ResourceExhausted, Reason::PlanLimitReached, Refused, "the trial edition allows 100 groups"),
     one(10059, FailedPrecondition, Reason::EditionRequired, Refused, "the feature needs a larger edition"),
     one(10060, FailedPrecondition, Reason::PreconditionFailed, Refused, "the group is too large for read receipts"),
@@ -112,9 +112,9 @@ pub const TABLE: &[Entry] = &[
     one(20022, NotFound, Reason::MessageNotFound, Refused, "the message to recall does not exist"),
     one(20023, FailedPrecondition, Reason::MessageAlreadyRecalled, Refused, "the message was recalled already"),
     one(20027, Aborted, Reason::Conflict, Refused, "the message was changed meanwhile"),
-    one(20028, Aborted, Reason::Conflict, Deferred, "somebody else is changing the message"),
+    one(20028, Aborted, Reason::Conflict, Deferred, "another caller is changing the message"),
     one(22007, ResourceExhausted, Reason::QuotaExhausted, Refused, "the trial edition's quota of senders is used up"),
-    one(23001, Aborted, Reason::Conflict, Refused, "somebody else changed the message's extension"),
+    one(23001, Aborted, Reason::Conflict, Refused, "another caller changed the message's extension"),
     one(23002, FailedPrecondition, Reason::PreconditionFailed, Refused, "the message was sent without support for extensions"),
     one(23003, ResourceExhausted, Reason::RateLimited, Throttled, "too many extension writes on this message"),
     one(23004, NotFound, Reason::MessageNotFound, Refused, "the message does not exist"),

@@ -157,6 +157,13 @@ pub fn max_items(items: usize, most: usize, at: &Path<'_>, violations: &mut Viol
     }
 }
 
+/// `max_in_list` of an arm of a oneof, of which a list has so many elements.
+pub fn max_in_list(elements: usize, most: usize, arm: &str, at: &Path<'_>, violations: &mut Violations) {
+    if elements > most {
+        violations.add(at, format_args!("has {elements} elements of the kind {arm}; at most {most} is allowed"));
+    }
+}
+
 /// `max_total_bytes` of a map.
 pub fn max_total_bytes(map: &BTreeMap<String, String>, most: usize, at: &Path<'_>, violations: &mut Violations) {
     let total: usize = map.values().map(String::len).sum();

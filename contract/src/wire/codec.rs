@@ -293,7 +293,7 @@ fn moment(number: i64) -> Option<Timestamp> {
     }
 }
 
-/// A length of time as seconds. A fraction is rounded up: cutting it off could turn a short mute into an unmute.
+/// A duration as seconds. A fraction is rounded up: cutting it off could turn a short mute into an unmute.
 pub struct Span;
 
 impl SerializeAs<Duration> for Span {
@@ -308,7 +308,7 @@ impl ReadAs<Duration> for Span {
         const LONGEST: i64 = 315_576_000_000;
         match Int::read_as(json, at)? {
             seconds @ 0..=LONGEST => Ok(Duration { seconds, nanos: 0 }),
-            _ => Err(D::Error::custom("no length of time")),
+            _ => Err(D::Error::custom("not a duration")),
         }
     }
 }
@@ -319,7 +319,7 @@ impl<'de, A: MapAccess<'de>> Entry<'_, A> {
         Ok(self.optional::<Timestamp, Seconds>()?.filter(|time| *time != Timestamp::default()))
     }
 
-    /// Reads a length of time; 0 means none.
+    /// Reads a duration; 0 means none.
     pub(super) fn span(&mut self) -> Result<Option<Duration>, A::Error> {
         Ok(self.optional::<Duration, Span>()?.filter(|span| span.seconds != 0))
     }

@@ -1,4 +1,4 @@
-//! What of a reply the contract does not expect: reading goes on past it, and it is told.
+//! What the contract does not expect in a reply: reading goes on past it, and it is reported.
 
 /// How many places a reply's drift names.
 const MOST_ENTRIES: usize = 32;
@@ -34,7 +34,7 @@ pub enum DriftKind {
     LeftOut,
     /// The contract does not know the key.
     Unknown,
-    /// The text is not clean, such as half an emoji: it was mended and read.
+    /// The text is not clean, such as half an emoji: it was repaired and read.
     Mended,
 }
 

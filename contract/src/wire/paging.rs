@@ -74,7 +74,7 @@ pub fn read<'de, A: MapAccess<'de>>(entry: &mut Entry<'_, A>, style: Style) -> R
     })
 }
 
-/// Reads where the reply says that the next page starts. Without that a page cannot be told from the last one.
+/// Reads where the reply says that the next page starts. Without that, a page looks like the last one.
 pub fn read_next<'de, A: MapAccess<'de>>(entry: &mut Entry<'_, A>, style: Style) -> Result<String, A::Error> {
     match style {
         Style::NextNumber => entry.decisive().get::<u64, Int>().map(|next| number_token('n', next)),

@@ -36,7 +36,7 @@ pub struct Reading {
     pub drift: RefCell<Drift>,
     /// The decisive value that ended the reading.
     pub wrong: RefCell<Option<String>>,
-    /// A value was left out because of its text, not of its type: the text may be mended.
+    /// A value was left out because of its text, not of its type: the text may be repaired.
     pub unclean: Cell<bool>,
     /// Elements of the reply's own lists that were left out.
     pub lost: Cell<usize>,
@@ -183,7 +183,7 @@ impl<'a, 'de, A: MapAccess<'de>> Entry<'a, A> {
         reading.unclean.set(reading.unclean.get() || unclean);
     }
 
-    /// Passes over a value whose key nobody knows.
+    /// Passes over the value of an unknown key.
     pub(super) fn unknown(&mut self) -> Result<(), A::Error> {
         let place = self.at.key(self.key);
         if !place.reading.noting {

@@ -1,5 +1,5 @@
 //! Replies whose texts are not clean: half a surrogate pair where an emoji was cut, a raw control character, bytes that are no
-//! UTF-8, an escape that JSON does not have. Strings are mended one by one and the rest stays as it is, so that one bad name
+//! UTF-8, an escape that JSON does not have. Strings are repaired one by one and the rest stays as it is, so that one bad name
 //! card does not cost a page.
 
 use std::borrow::Cow;
@@ -39,7 +39,7 @@ pub fn repair(json: &[u8]) -> Option<(String, Drift)> {
         }
         match clean(token) {
             Ok(token) => text.push_str(token),
-            // Outside of texts nothing can be mended.
+            // Outside of texts nothing can be repaired.
             Err(_) if *byte != b'"' => return None,
             Err(mended) => {
                 drift.add(DriftKind::Mended, || path(body, &open), &String::from_utf8_lossy(token));
@@ -92,7 +92,7 @@ fn end_of_string(body: &[u8], start: usize) -> Option<usize> {
     }
 }
 
-/// A token as it stands, or mended.
+/// A token unchanged, or repaired.
 fn clean(token: &[u8]) -> Result<&str, String> {
     let lossy = String::from_utf8_lossy(token);
     let plain = |text: &str| !text.bytes().any(|byte| byte == b'\\' || byte < b' ');
@@ -106,7 +106,7 @@ fn clean(token: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// A string with its escapes mended, and an escape for each raw control character.
+/// A string with its escapes repaired, and an escape for each raw control character.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

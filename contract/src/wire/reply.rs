@@ -38,12 +38,12 @@ impl<R> Reply<R> {
     }
 }
 
-/// Why a reply cannot be read. Holds nobody's data.
+/// Why a reply cannot be read. Holds no data of the reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {
     /// It is no JSON.
     NotJson,
-    /// Nothing in it tells success from failure.
+    /// Nothing in it distinguishes success from failure.
     NoErrorCode,
     /// It says both success and failure.
     Contradictory,
@@ -124,7 +124,7 @@ struct Read<R> {
     unclean: bool,
 }
 
-/// Reads a reply; one whose texts are not clean is mended and read again.
+/// Reads a reply; one whose texts are not clean is repaired and read again.
 fn mended<R>(json: &[u8], read: fn(&str) -> Read<R>) -> Result<Reply<R>, Unreadable> {
     let Read { reply, unclean } = match std::str::from_utf8(json) {
         Ok(text) => read(text),
@@ -209,7 +209,7 @@ impl<T: JsonMessage> JsonMessage for Envelope<T> {
             "ErrorInfo" => {
                 let json = entry.raw()?;
                 let text = serde_json::from_str(json);
-                // What is no text says nothing; a text that is not clean may be mended.
+                // What is no text says nothing; a text that is not clean may be repaired.
                 entry.unclean(text.is_err() && json.starts_with('"'));
                 self.verdict.error_info = text.unwrap_or_default();
             }

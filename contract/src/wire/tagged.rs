@@ -13,7 +13,7 @@ use super::codec::Nested;
 use super::reading::{Entry, Place, ReadAs, Reading};
 use super::{DriftKind, JsonMessage, Name, Object, Text, put};
 
-/// How deep elements may hold elements. Deeper ones are kept unread: each level is read anew from its text, which
+/// How deep elements may hold elements. Deeper ones are kept unread: each level is read again from its text, which
 /// serde_json's own limit on nesting does not see.
 const MAX_DEPTH: u32 = 16;
 

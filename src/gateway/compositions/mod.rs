@@ -1,4 +1,4 @@
-//! The methods without a Tencent command of their own, one file for each service.
+//! The methods that are no single Tencent command, one file for each service.
 
 pub mod ban_service;
 pub mod group_service;

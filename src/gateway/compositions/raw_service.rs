@@ -45,7 +45,7 @@ pub(in crate::gateway) async fn call(call: Call, request: pb::CallRequest) -> Re
     Ok(pb::CallResponse { body: Some(reply.message) })
 }
 
-/// The command with the contract's limits, for it shares them with the typed method; or with the usual ones.
+/// The command with the contract's limits, because it shares them with the typed method; or with the usual ones.
 fn command<'a>(service: &'a str, name: &'a str) -> Command<'a> {
     methods::find_command(service, name).unwrap_or(Command {
         service,

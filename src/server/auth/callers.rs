@@ -12,7 +12,7 @@ use super::scopes;
 use super::unknown::Unknown;
 use contract::command::Method;
 
-/// Everybody who may call.
+/// The callers of the file.
 #[derive(Debug, Default)]
 pub struct Callers {
     keys: HashMap<String, Key>,
@@ -92,7 +92,7 @@ impl Callers {
         if wrong.is_empty() { Ok(callers) } else { Err(wrong) }
     }
 
-    /// Whether nobody is let in.
+    /// Whether the file lists no caller.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.identities.is_empty()
     }
@@ -113,7 +113,7 @@ impl Callers {
     /// Whose key it is.
     ///
     /// # Errors
-    /// When it is nobody's, or too old.
+    /// When it is not known, or has expired.
     pub fn by_key(&self, token: &str, now: SystemTime) -> Result<Arc<Grant>, Unknown> {
         let (id, secret) = keys::split(token).ok_or(Unknown::WrongKey)?;
         let key = self.keys.get(id).filter(|key| key.hash.verify(secret)).ok_or(Unknown::WrongKey)?;

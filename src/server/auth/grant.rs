@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::scopes::Permission;
 use contract::command::{Method, Scope};
 
-/// Separates the names of tokens from those of the callers file: whoever issues tokens does not know the latter, and must not
+/// Separates the names of tokens from those of the callers file: the issuer of tokens does not know the latter, and must not
 /// share their limits.
 pub const CALLER_PREFIX: &str = "jwt:";
 
@@ -61,7 +61,7 @@ impl Grant {
     }
 
     /// The one of the `known` applications for a call that names `wanted`, or none; `None` when the caller may not use
-    /// it. A caller without the default application gets the first of its own.
+    /// it. A caller without the default application gets its first one.
     pub fn app<'a>(&'a self, wanted: Option<&'a str>, default: &'a str, known: &BTreeSet<String>) -> Option<&'a str> {
         let allowed = |app: &str| match &self.apps {
             None => app == default,

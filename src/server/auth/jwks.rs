@@ -66,7 +66,7 @@ impl Source {
     pub fn url(url: Url) -> Result<Self, String> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = Client::builder().timeout(FETCH_TIMEOUT).redirect(redirect::Policy::none());
-        // Plain HTTP is taken from this machine only, with nobody on the way.
+        // Plain HTTP is taken from this machine only, where no network is between.
         let builder = if is_loopback(&url) { builder.no_proxy() } else { builder };
         builder.build().map(|client| Self::Url(client, url)).map_err(|error| error.without_url().to_string())
     }
@@ -115,7 +115,7 @@ impl Jwks {
         }
     }
 
-    /// Reads the keys, unless that was done less than `pause` ago. Whoever comes while they are being read waits for the
+    /// Reads the keys, unless that was done less than `pause` ago. A caller that comes while they are being read waits for the
     /// same reading, which goes on when those who wait go away.
     pub fn refreshed(self: &Arc<Self>, pause: Duration) -> Option<impl Future<Output = ()> + Send + 'static> {
         let mut reading = self.reading();

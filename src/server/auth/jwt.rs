@@ -39,7 +39,7 @@ struct Claims {
     others: Map<String, Value>,
 }
 
-/// A longer name is no name for logs.
+/// A longer name does not fit into logs.
 const LONGEST_CALLER: usize = 256;
 /// Calls that wait for keys at once. Anybody can make one up, and nothing else bounds callers that are not known.
 const MOST_WAITING: usize = 1024;
@@ -113,7 +113,7 @@ impl Tokens {
         Ok(header)
     }
 
-    /// What is no scope of the contract is meant for somebody else.
+    /// Words that are not scopes of the contract are meant for other services.
     fn scopes(&self, claim: Option<&Value>) -> Vec<Scope> {
         let names = claim.map(|claim| words(claim, &self.settings.scope_prefix)).unwrap_or_default();
         names.into_iter().filter_map(|name| Scope::ALL.into_iter().find(|scope| scope.name() == name)).collect()

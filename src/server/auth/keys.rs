@@ -1,7 +1,7 @@
 //! Bearer keys: how they are made, stored and checked.
 //!
-//! A key is `tim_ID_SECRET`. The secret has 256 random bits, so that nobody can guess it from its hash, however fast the
-//! hash is; the file keeps an HMAC-SHA256 of it under a salt of its own.
+//! A key is `tim_ID_SECRET`. The secret has 256 random bits, so that it cannot be guessed from its hash, however fast the
+//! hash is; the file keeps an HMAC-SHA256 of it under its own salt.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -42,7 +42,7 @@ impl KeyHash {
         Self { salt, mac }
     }
 
-    /// Whether it is the hash of this secret, in a time that does not tell how near it is.
+    /// Whether it is the hash of this secret, in constant time.
     pub fn verify(&self, secret: &str) -> bool {
         keyed(&self.salt, secret).verify_slice(&self.mac).is_ok()
     }

@@ -53,7 +53,7 @@ impl Authenticator {
         Ok(Self { callers, tokens, xfcc_peers: settings.xfcc_peers.clone() })
     }
 
-    /// Whether the callers file in force lets nobody in.
+    /// Whether the callers file in force lists no caller.
     pub fn has_no_callers(&self) -> bool {
         self.callers.load().is_empty()
     }
@@ -72,10 +72,10 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Who calls. A key counts before a certificate: whoever shows one means it.
+    /// The caller. A key counts before a certificate: it was sent on purpose.
     ///
     /// # Errors
-    /// When nobody that is listed calls.
+    /// When the caller is not known.
     pub fn identify(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<Arc<Grant>, Unknown> {
         let callers = self.callers.load();
         let mut shown = headers.get_all(header::AUTHORIZATION).iter();

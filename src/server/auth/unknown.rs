@@ -1,4 +1,4 @@
-//! Why nobody that is listed calls.
+//! Why a caller is not known.
 
 /// Why a caller is not known. What it showed is never repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Unknown {
     WrongKey,
     /// There was such a key.
     ExpiredKey,
-    /// Its token is broken, of another issuer, or for somebody else.
+    /// Its token is broken, of another issuer, or for another audience.
     WrongToken,
     /// Its token names a signing key that is not known.
     UnknownSigner,

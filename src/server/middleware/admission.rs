@@ -96,7 +96,7 @@ fn overloaded(message: impl Into<String>) -> Problem {
     Problem::overloaded("gateway", message, PAUSE)
 }
 
-/// A body that tells of each of its frames.
+/// A body that reports each of its frames.
 fn touching(body: Body, activity: Arc<Activity>) -> Body {
     Body::new(body.map_frame(move |frame| {
         activity.touch();
@@ -104,7 +104,7 @@ fn touching(body: Body, activity: Arc<Activity>) -> Body {
     }))
 }
 
-/// Runs a call until its place is given to somebody else.
+/// Runs a call until its place is given to another one.
 fn hold(place: Place, call: CallContext, response: ResponseFuture) -> ResponseFuture {
     let lost = || overloaded("another caller got this call's place, because this one holds many");
     let (revoked, stream) = (place.revoked().clone(), streams::current());
@@ -118,7 +118,7 @@ fn hold(place: Place, call: CallContext, response: ResponseFuture) -> ResponseFu
         }
         let (over, ended) = oneshot::channel::<()>();
         let watched = revoked.clone();
-        // Whoever does not read would keep the stream.
+        // A client that does not read would keep the stream.
         tokio::spawn(async move {
             tokio::select! {
                 _ = ended => {}

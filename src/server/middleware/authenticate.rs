@@ -146,7 +146,7 @@ impl Authenticate {
                 call.set_identity(identity(app));
                 Err(Problem::scope_missing(method.scope.name()))
             }
-            // A method that nobody gave a scope is closed. What does not exist at all is told by the routes.
+            // A method without a scope is closed. The routes answer for methods that do not exist.
             None if call.method().family() == Family::Contract && !call.method().is_unknown() => {
                 call.set_identity(identity(app));
                 let message = "no scope opens this method";

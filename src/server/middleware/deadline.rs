@@ -81,7 +81,7 @@ impl Deadline {
         })?;
         let method = call.method();
         let (default, most) = match method.family() {
-            // Whoever watches health may do so as long as the connection lasts.
+            // Health may be watched as long as the connection lasts.
             Family::Health if method.is_endless() => (FOREVER, FOREVER),
             Family::Health | Family::Reflection => (self.0.default, self.0.default),
             Family::Contract if method.kind != Kind::Unary => (self.0.max_stream, self.0.max_stream),
@@ -91,8 +91,8 @@ impl Deadline {
     }
 }
 
-/// Cancelled when the call must end because its connection does: shortly before that, for what has an end of its own, and
-/// at once for whoever watches health.
+/// Cancelled when the call must end because its connection does: shortly before that, for a call that ends by itself, and
+/// at once for a watch of health.
 fn leaving(extensions: &Extensions, call: &CallContext) -> CancellationToken {
     let token = |peer: &Peer| if call.method().is_endless() { peer.closing.clone() } else { peer.ending.clone() };
     extensions.get().map(token).unwrap_or_default()

@@ -111,7 +111,7 @@ impl MemoryRoom {
         Ok(())
     }
 
-    /// What a request is told whose memory was given to others.
+    /// The error of a request whose memory was given to others.
     pub fn too_slow() -> Problem {
         let message = "the request came too slowly while others waited for its memory: send it again, faster";
         Problem::overloaded("gateway", message, PAUSE)
@@ -121,7 +121,7 @@ impl MemoryRoom {
         self.free.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
     }
 
-    /// Takes memory back from the slow requests of whoever holds the most of it; `None` when nobody is slow.
+    /// Takes memory back from the slow requests of the caller that holds the most of it; `None` when no request is slow.
     fn reclaim(&self, newcomer: &Arc<Incoming>) -> Option<()> {
         let requests: Vec<_> = lock(&self.requests).values().filter_map(Weak::upgrade).collect();
         let slow = || requests.iter().filter(|request| request.id != newcomer.id && request.is_slow());

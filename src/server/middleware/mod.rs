@@ -100,7 +100,7 @@ mod tests {
             "catch_panic",
             // Everything below knows the call, and every response names it.
             "request_id",
-            // Below it, a response may be taken away from a client that does not read it; what follows learns of that.
+            // Below it, a response may be taken away from a client that does not read it; the layers below learn of that.
             "slow_reader",
             // Refusals are seen too.
             "observe",

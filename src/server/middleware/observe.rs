@@ -1,4 +1,4 @@
-//! Watches each call to its end, and tells the observers. Unary errors carry their status in the headers, everything else
+//! Watches each call to its end, and calls the observers. Unary errors carry their status in the headers, everything else
 //! in the trailers.
 
 use std::pin::Pin;
@@ -20,13 +20,13 @@ use crate::server::catalog::Kind;
 use crate::server::message_scanner::MessageScanner;
 use crate::server::observers::{CallObserver, ObservedCall, Outcome, code_of, reason_of, span};
 
-/// Opens the call's span, and tells every observer how the call began and ended.
+/// Opens the call's span, and calls every observer when the call begins and ends.
 #[derive(Clone)]
 pub struct Observe {
     observers: Arc<[Box<dyn CallObserver>]>,
 }
 
-/// A call whose end is still to be told.
+/// A call whose end is not reported yet.
 struct Watched {
     observers: Arc<[Box<dyn CallObserver>]>,
     call: ObservedCall,

@@ -1,4 +1,4 @@
-//! `x-request-id`: taken from the caller or made, told to handlers, and sent back.
+//! `x-request-id`: taken from the caller or made, passed to handlers, and sent back.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub struct RequestId {
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Tells clients that no real application is behind the server.
 const SANDBOX: HeaderName = HeaderName::from_static("x-tim-sandbox");
-/// The encodings that requests may have; sent with every response, for a client cannot ask.
+/// The encodings that requests may have; sent with every response, because a client cannot ask.
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const LONGEST: usize = 128;
 

@@ -1,4 +1,4 @@
-//! Ends responses that nobody reads. HTTP/2 asks a response for nothing while the reader's window is shut, so that no layer
+//! Ends responses that are not read. HTTP/2 asks a response for nothing while the reader's window is shut, so that no layer
 //! below can look at the clock: its place among the calls, its message and what feeds it would stay for as long as the
 //! connection does. And it takes over whatever it was given, however small the window: so it is given little at a time.
 
@@ -36,7 +36,7 @@ struct TimedResponse {
     _asked: Option<DropGuard>,
 }
 
-/// A request of many messages, which ends with its response: whoever reads it would wait for the next one otherwise, and keep
+/// A request of many messages, which ends with its response: its reader would wait for the next one otherwise, and keep
 /// the stream.
 struct Asked {
     inner: Body,
@@ -54,7 +54,7 @@ struct Unread {
 const PIECE: usize = 16_383;
 /// The most that is handed over with no more to come for now.
 const LAST_PIECE: usize = 1024;
-/// How long after the deadline a response may stay unread: whoever reads gets the error of the deadline first.
+/// How long after the deadline a response may stay unread: a client that reads gets the error of the deadline first.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Middleware for SlowReader {
@@ -121,7 +121,7 @@ impl Unread {
         Poll::Ready(Some(Ok(Frame::data(self.piece()))))
     }
 
-    /// The next piece. The last one is small, for it is asked for only when those before it were taken by the reader; and it
+    /// The next piece. The last one is small, because it is asked for only when those before it were taken by the reader; and it
     /// is a copy, so that it does not keep the whole frame.
     fn piece(&mut self) -> Bytes {
         if self.rest.len() <= LAST_PIECE {

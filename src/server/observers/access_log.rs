@@ -12,7 +12,7 @@ use crate::telemetry::sampler::Sampler;
 /// Writes the line when the call has ended.
 #[derive(Debug, Clone)]
 pub struct AccessLog {
-    /// Bounds the lines of calls that were refused to nobody known.
+    /// Bounds the lines of refused calls of unknown callers.
     pub refused: Arc<Sampler>,
 }
 

@@ -1,4 +1,4 @@
-//! What is told of each call: a span, metrics, and a line of the access log. One layer watches the call; these listen.
+//! What is recorded of each call: a span, metrics, and a line of the access log. One layer watches the call; these listen.
 
 pub mod access_log;
 pub mod call_metrics;

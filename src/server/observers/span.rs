@@ -32,7 +32,7 @@ pub fn open(call: &CallContext, headers: &HeaderMap) -> (Span, Option<String>) {
         trace_id = field::Empty,
     );
     let remote = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)));
-    // Without an exporter the span has no context of its own; the caller's trace still belongs into the log.
+    // Without an exporter the span has no context; the caller's trace still belongs into the log.
     let caller = remote.span().span_context().clone();
     let _ = span.set_parent(remote);
     let own = span.context().span().span_context().clone();

@@ -13,8 +13,8 @@ use reqwest::{Client, redirect};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::SetupError;
 use super::complexity::too_complex;
+use super::setup_error::SetupError;
 use crate::upstream::error::Fault;
 use crate::upstream::hosts::BaseUrl;
 use crate::upstream::settings::Settings;
@@ -31,7 +31,7 @@ pub(super) struct Http {
 
 /// Tencent's replies end at 1 MB.
 const MAX_REPLY: usize = 1024 * 1024;
-/// The longest pause that somebody on the way may ask for.
+/// The longest pause that a peer on the way may ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ impl Http {
             // A dropped HTTP/1 request closes its connection, so that a cancelled call ends upstream too.
             .http1_only()
             .pool_idle_timeout(IDLE)
-            // Where nobody answers, half the time is left for a backup.
+            // Where no host answers, half the time is left for a backup.
             .connect_timeout(settings.attempt_timeout / 2)
             .tcp_nodelay(true)
             .redirect(redirect::Policy::none())
@@ -150,7 +150,7 @@ fn fault(error: reqwest::Error) -> Fault {
     }
 }
 
-/// The innermost cause, which is the telling one; never the URL, for it holds the UserSig.
+/// The innermost cause, which says most; never the URL, because it holds the UserSig.
 fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;

@@ -2,6 +2,7 @@
 
 mod complexity;
 mod http;
+mod setup_error;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{Instrument, Span, field};
 
 use self::http::Http;
+pub use self::setup_error::SetupError;
 use super::call::{Answer, Call, Read};
 use super::error::{Fault, Outcome, UpstreamError};
 use super::hosts::Hosts;
@@ -20,7 +22,7 @@ use super::observer::{AttemptResult, NoObserver, Observer};
 use super::pacing::{LanePacer, LocalQuota, Pacer, Ticket};
 use super::retry::{Budget, Pauses, repeatable, share_of};
 use super::settings::Settings;
-use super::usersig::{Signature, Signer, UsersigError};
+use super::usersig::{Signature, Signer};
 use contract::command::Safety;
 use contract::wire::Reply;
 
@@ -35,20 +37,6 @@ pub struct Upstream {
     observer: Arc<dyn Observer>,
     attempt_timeout: Duration,
     max_attempts: u32,
-}
-
-/// Why a client cannot be made from its settings.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The UserSig cannot be made.
-    #[error(transparent)]
-    Usersig(#[from] UsersigError),
-    /// There is no base URL.
-    #[error("there is no base URL to call")]
-    NoBaseUrl,
-    /// The HTTP client cannot be made: most likely there are no root certificates.
-    #[error("the HTTP client cannot be made: {0}")]
-    Http(String),
 }
 
 /// Kept back from the caller's deadline, so that our own answer arrives before it.

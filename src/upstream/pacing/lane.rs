@@ -14,8 +14,8 @@ use super::{Bucket, Limit, Pace, Take, Throttled};
 
 /// A limit with its queue.
 ///
-/// A call that finds room and nobody waiting passes at once. Otherwise it queues, and one task hands out the tokens as
-/// they come: who gets a token is decided when it is there, so that whoever is first by then is served.
+/// A call that finds room and no call waiting passes at once. Otherwise it queues, and one task hands out the tokens as
+/// they come: the next holder of a token is chosen when the token is there, so that the first call by then is served.
 pub(super) struct Lane {
     limit: Limit,
     /// Calls a second that the limit allows.
@@ -122,7 +122,7 @@ impl Lane {
         self.limit == Limit::Group
     }
 
-    /// A turn, if nobody is before us.
+    /// A turn, if no call waits before this one.
     fn try_hold(self: &Arc<Self>) -> Option<Turn> {
         let mut state = self.lock();
         let free = state.queue.is_empty() && !state.serving && !state.held;
@@ -166,7 +166,7 @@ impl Lane {
         Throttled { limit: self.limit, retry_after: wait.max(SHORTEST_ADVICE) }
     }
 
-    /// Hands out tokens until nobody waits.
+    /// Hands out tokens until no call waits.
     async fn serve(self: Arc<Self>, first_wait: Duration) {
         sleep(first_wait).await;
         while self.wait_for_release().await {
@@ -177,7 +177,7 @@ impl Lane {
         }
     }
 
-    /// Waits until no turn is out; `false` when nobody waits any more and serving has ended.
+    /// Waits until no turn is out; `false` when no call waits any more and serving has ended.
     async fn wait_for_release(&self) -> bool {
         loop {
             let released = self.released.notified();
@@ -206,7 +206,7 @@ impl Lane {
                 let turn = self.hold(&mut state);
                 (waiter, turn)
             };
-            // Whoever stopped waiting in this moment leaves the token to the next.
+            // A call that stopped waiting in this moment leaves the token to the next.
             match waiter.send(turn) {
                 Ok(()) => return,
                 Err(turn) => drop(turn),

@@ -117,7 +117,7 @@ impl Pacer for LanePacer {
         let mut least = BTreeMap::new();
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         for ((_, label), lane) in &commands.by_key {
-            // Commands outside the contract share a label: the one with the least left tells.
+            // Commands outside the contract share a label, which shows the one with the least left.
             let left = least.entry(*label).or_insert(f64::INFINITY);
             *left = lane.left().min(*left);
         }
@@ -132,7 +132,7 @@ impl<K: Hash + Eq> Lanes<K> {
 
     fn get(&mut self, key: K, make: impl FnOnce() -> Arc<Lane>) -> Arc<Lane> {
         if self.swept.elapsed() >= SWEEP_EVERY {
-            // A lane that somebody else holds is about to be used.
+            // A lane that is held elsewhere is about to be used.
             self.by_key.retain(|_, lane| Arc::strong_count(lane) > 1 || !lane.idle());
             self.by_key.shrink_to(self.by_key.len() * 2);
             self.swept = Instant::now();

@@ -33,7 +33,7 @@ pub trait Pacer: fmt::Debug + Send + Sync {
     /// Waits for room. Dropping the future gives up the place in the queue.
     fn acquire<'a>(&'a self, ticket: Ticket<'a>) -> BoxFuture<'a, Result<(), Throttled>>;
 
-    /// Tencent refused a call by rate, in spite of the pacing: slow down for a while.
+    /// Tencent refused a call by rate, despite the pacing: slow down for a while.
     fn throttled(&self, command: &Command<'_>, group_id: Option<&str>, code: i64);
 
     /// What each command's rate, as far as this process uses it, left of the last second, by the command's label.
@@ -51,7 +51,7 @@ pub struct Ticket<'a> {
     pub group_id: Option<&'a str>,
     /// Who calls.
     pub caller: &'a str,
-    /// Whether somebody waits for it.
+    /// Whether it is interactive.
     pub priority: Priority,
     /// When waiting becomes pointless.
     pub deadline: Instant,

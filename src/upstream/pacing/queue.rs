@@ -48,7 +48,7 @@ impl<T> FairQueue<T> {
         self.turns(place.priority).len_of(place.caller)
     }
 
-    /// How many items would go before a new one at `place`, if nobody else came.
+    /// How many items would go before a new one at `place`, if no others came.
     pub(super) fn ahead(&self, place: Place<'_>) -> usize {
         match place.priority {
             Priority::Interactive => self.interactive.ahead(place.caller),

@@ -34,7 +34,7 @@ pub struct RedisUrlError;
 
 struct Shared {
     client: Client,
-    /// Made at the first use, for it needs the runtime; `None` if it cannot be made.
+    /// Made at the first use, because it needs the runtime; `None` if it cannot be made.
     connection: OnceLock<Option<ConnectionManager>>,
     script: Script,
     prefix: String,

@@ -1,4 +1,4 @@
-//! Takes a UserSig out of what came from elsewhere, in case somebody sent it back: as it stands, percent-encoded, or decoded, where
+//! Takes a UserSig out of what came from elsewhere, in case it was sent back: unchanged, percent-encoded, or decoded, where
 //! its signature alone is the secret.
 
 use std::borrow::Cow;
@@ -49,7 +49,7 @@ impl Secrets {
     fn redact_value(&self, value: &mut Value) {
         match value {
             Value::String(text) => match self.redact(text) {
-                // Whatever else a URL's query says is nobody's business either.
+                // The rest of a URL's query is secret as well.
                 clean if is_query(&clean) => *text = REDACTED.to_owned(),
                 Cow::Owned(clean) => *text = clean,
                 Cow::Borrowed(_) => {}

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use super::format::{UsersigError, parse, sign};
 use super::redaction::Secrets;
-use super::{UsersigError, parse, sign};
 use crate::upstream::settings::Settings;
 
 /// Makes UserSigs and remembers the last one.
@@ -108,7 +108,7 @@ impl Signature {
         self.text.expose_secret()
     }
 
-    /// Takes the UserSig out of a reply, in case somebody sent it back.
+    /// Takes the UserSig out of a reply, in case it was sent back.
     pub(in crate::upstream) fn redact_reply(&self, reply: Bytes) -> Bytes {
         self.secrets.redact_reply(reply)
     }
