@@ -217,11 +217,8 @@ impl Call {
         if found.is_empty() {
             return Ok(());
         }
-        let violations = found
-            .listed()
-            .iter()
-            .map(|found| Violation { field: found.field.clone(), description: found.description.clone() });
-        Err(self.problem(Problem::invalid_argument(violations).unlisted_violations(found.more())))
+        let problem = Problem::invalid_argument(found.listed().iter().cloned()).unlisted_violations(found.more());
+        Err(self.problem(problem))
     }
 
     /// Sends a request.

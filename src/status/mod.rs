@@ -4,6 +4,7 @@ mod advice;
 mod size;
 mod upstream;
 
+pub use contract::validate::Violation;
 pub use upstream::reason_of;
 
 use std::collections::HashMap;
@@ -34,15 +35,6 @@ pub struct Problem {
     retry_after: Option<Duration>,
     /// How many violations there are besides those in the details.
     unlisted_violations: usize,
-}
-
-/// A field of a request that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// Its path, such as `members[3].user_id`.
-    pub field: String,
-    /// The rule, in words.
-    pub description: String,
 }
 
 impl Problem {

@@ -65,7 +65,7 @@ fn judge(error: &UpstreamError) -> (Code, ErrorReason) {
         (Fault::Http { status: 408 | 425 | 500.., .. }, _) => (Code::Unavailable, ErrorReason::UpstreamUnavailable),
         // A peer on the way refuses: a wrong address, a proxy that wants credentials.
         (Fault::Http { .. }, _) => (Code::Internal, ErrorReason::GatewayMisconfigured),
-        (Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete, _) => {
+        (Fault::Unreadable(_) | Fault::TooLarge | Fault::ContentCoding | Fault::Incomplete, _) => {
             (Code::Internal, ErrorReason::UpstreamMalformedReply)
         }
     }

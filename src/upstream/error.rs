@@ -50,6 +50,8 @@ pub enum Fault {
     Unreadable(Unreadable),
     /// A reply larger, or with more in it, than Tencent ever sends.
     TooLarge,
+    /// A reply in a content coding that was not asked for and cannot be undone.
+    ContentCoding,
     /// A reply that does not say what became of what was asked for.
     Incomplete,
     /// Tencent refused the call.
@@ -93,7 +95,12 @@ impl Fault {
     /// Whether the attempt may have been executed.
     pub(super) fn uncertain(&self) -> bool {
         match self {
-            Self::Lost(_) | Self::TimedOut | Self::Unreadable(_) | Self::TooLarge | Self::Incomplete => true,
+            Self::Lost(_)
+            | Self::TimedOut
+            | Self::Unreadable(_)
+            | Self::TooLarge
+            | Self::ContentCoding
+            | Self::Incomplete => true,
             Self::Deadline { sent } => *sent,
             // Whatever stands between may answer anything; only a refusal of the request itself says that it went no further.
             Self::Http { status, .. } => !(400..500).contains(status) || matches!(status, 408 | 425 | 429 | 499),
@@ -110,9 +117,12 @@ impl Fault {
             Self::Code { .. } => {
                 matches!(self.disposition(), Some(Disposition::Throttled | Disposition::Deferred | Disposition::Broken))
             }
-            Self::Unreadable(_) | Self::TooLarge | Self::Incomplete | Self::Throttled(_) | Self::Deadline { .. } => {
-                false
-            }
+            Self::Unreadable(_)
+            | Self::TooLarge
+            | Self::ContentCoding
+            | Self::Incomplete
+            | Self::Throttled(_)
+            | Self::Deadline { .. } => false,
         }
     }
 
@@ -156,6 +166,7 @@ impl fmt::Display for Fault {
             Self::Http { status, .. } => write!(f, "HTTP status {status} instead of a reply of Tencent"),
             Self::Unreadable(why) => write!(f, "Tencent's reply {why}"),
             Self::TooLarge => write!(f, "Tencent's reply is larger than 1 MiB or has too many elements"),
+            Self::ContentCoding => write!(f, "something on the way has compressed Tencent's reply"),
             Self::Incomplete => write!(f, "Tencent's reply does not name what was asked for"),
             Self::Code { code, info } => write!(f, "Tencent answered {code}: {info}"),
             Self::Throttled(throttled) => write!(f, "{throttled}"),

@@ -11,6 +11,7 @@ mod every_stream;
 mod imports;
 mod large_texts;
 mod lost_replies;
+mod odd_replies;
 mod page_tokens;
 mod raw;
 mod regressions;

@@ -57,6 +57,11 @@ impl Sandboxed {
         self.control("faults", rule).await;
     }
 
+    /// Makes it work again.
+    pub async fn heal(&self) {
+        super::http().delete(self.control_url("faults")).send().await.unwrap().error_for_status().unwrap();
+    }
+
     /// How many requests for a command came.
     pub async fn count(&self, command: &str) -> u64 {
         let url = self.control_url(&format!("journal/count?command={command}"));

@@ -1,8 +1,11 @@
 //! One HTTP request and its reply.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use percent_encoding::percent_decode_str;
 use tencent_im_grpc::gateway::self_test;
 use tencent_im_grpc::status::Problem;
@@ -111,6 +114,38 @@ async fn a_bad_reply_is_an_error_of_its_own_kind() {
     assert!(matches!(faults[8], Fault::Lost(_)), "{:?}", faults[8]);
     assert!(matches!(faults[9], Fault::Lost(_)), "{:?}", faults[9]);
     ask(&upstream, &READ).await.unwrap();
+}
+
+/// Without Accept-Encoding any coding would be acceptable (RFC 9110, 12.5.3).
+#[tokio::test]
+async fn a_reply_that_was_compressed_on_the_way_is_read() {
+    let json = br#"{"ErrorCode":0,"GroupId":"@TGS#1"}"#;
+    let gzip = |json: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(json).unwrap();
+        encoder.finish().unwrap()
+    };
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
+    zlib.write_all(json).unwrap();
+    let zlib = zlib.finish().unwrap();
+    let acts = [
+        Act::Coded("gzip", gzip(json)),
+        Act::Coded("X-GZIP", gzip(json)),
+        Act::Coded("deflate", zlib),
+        Act::Coded("identity", json.to_vec()),
+        Act::Coded("br", json.to_vec()),
+        Act::Coded("gzip", json.to_vec()),
+        Act::Coded("gzip", gzip(&vec![b' '; 64 * 1024 * 1024])),
+    ];
+    let server = Server::start(acts).await;
+    let upstream = once(&server);
+    for _ in 0..4 {
+        assert_eq!(ask(&upstream, &READ).await.unwrap().group_id, "@TGS#1");
+    }
+    for fault in [Fault::ContentCoding, Fault::ContentCoding, Fault::TooLarge] {
+        assert_eq!(ask(&upstream, &READ).await.unwrap_err().fault, fault);
+    }
+    assert!(server.seen()[0].headers.contains("accept-encoding: identity"));
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub enum Act {
     Status(u16, &'static str),
     /// Replies with this HTTP status and these header lines.
     StatusWith(u16, String),
+    /// Replies with this content coding and body.
+    Coded(&'static str, Vec<u8>),
     /// Promises more than it sends, then closes the connection.
     Truncated,
     /// Closes the connection instead of replying.
@@ -139,6 +141,12 @@ async fn respond(stream: &mut BufReader<TcpStream>, act: Act, shared: &Shared) -
         Act::StatusWith(status, headers) => {
             let head = format!("HTTP/1.1 {status} Status\r\n{headers}content-length: 0\r\n\r\n");
             stream.write_all(head.as_bytes()).await.ok()
+        }
+        Act::Coded(coding, body) => {
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\ncontent-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.ok()?;
+            stream.write_all(&body).await.ok()
         }
         Act::Huge { bytes, chunked: false } => send(stream, 200, &vec![b' '; bytes]).await,
         Act::Huge { bytes, chunked: true } => {

@@ -9,6 +9,19 @@ use contract::batches::Batch;
 use contract::pb;
 use contract::wire::paging;
 
+/// A reply without results says nothing of any message.
+pub(in crate::gateway) async fn recall_messages(
+    call: Call,
+    request: pb::RecallMessagesRequest,
+) -> Result<pb::RecallMessagesResponse, CallError> {
+    let group_id = request.group_id.clone();
+    let reply = call.send(request).await?;
+    if reply.results.is_empty() {
+        return Err(call.unnamed::<pb::RecallMessagesRequest>(&group_id));
+    }
+    Ok(reply)
+}
+
 pub(in crate::gateway) async fn recall_message(
     call: Call,
     request: pb::RecallMessageRequest,

@@ -21,7 +21,9 @@ impl Permission {
             return Ok(Self::Scope(scope));
         }
         if !text.contains(['/', '*']) {
-            return Err(format!("`{text}` is not a scope; write read, message, member, admin, raw or a method pattern"));
+            return Err(format!(
+                "`{text}` is not a scope; write read, message, member, admin, raw or a method pattern"
+            ));
         }
         if !methods.iter().any(|method| matches(text, method.path)) {
             return Err(format!("the pattern `{text}` matches no method"));

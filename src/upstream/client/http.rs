@@ -1,9 +1,11 @@
 //! One HTTP request to Tencent.
 
+use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use opentelemetry::global;
 use opentelemetry::propagation::Injector;
@@ -86,12 +88,14 @@ impl Http {
             rand::random::<u32>(),
         );
         let headers = trace_headers();
-        let request = self.client.post(url).headers(headers).header(CONTENT_TYPE, "application/json").body(body);
+        let request = self.client.post(url).headers(headers).header(CONTENT_TYPE, "application/json");
+        let request = request.header(ACCEPT_ENCODING, "identity").body(body);
         let mut response = request.send().await.map_err(fault)?;
         if response.status() != StatusCode::OK {
             let retry_after = retry_after(response.headers());
             return Err(Fault::Http { status: response.status().as_u16(), retry_after });
         }
+        let coding = response.headers().get(CONTENT_ENCODING).cloned();
         if response.content_length().is_some_and(|length| length > MAX_REPLY as u64) {
             return Err(Fault::TooLarge);
         }
@@ -102,10 +106,11 @@ impl Http {
             }
             reply.extend_from_slice(&chunk);
         }
+        let reply = decoded(reply.freeze(), coding.as_ref())?;
         if too_complex(&reply) {
             return Err(Fault::TooLarge);
         }
-        Ok(reply.freeze())
+        Ok(reply)
     }
 }
 
@@ -124,6 +129,24 @@ fn trace_headers() -> HeaderMap {
     let mut headers = Headers(HeaderMap::new());
     global::get_text_map_propagator(|propagator| propagator.inject_context(&Span::current().context(), &mut headers));
     headers.0
+}
+
+/// The reply itself, where something on the way has compressed it though nobody asked for that.
+fn decoded(reply: Bytes, coding: Option<&HeaderValue>) -> Result<Bytes, Fault> {
+    let coding = coding.map_or(&b""[..], HeaderValue::as_bytes).to_ascii_lowercase();
+    let mut reader: Box<dyn Read> = match coding.as_slice() {
+        b"" | b"identity" => return Ok(reply),
+        b"gzip" | b"x-gzip" => Box::new(MultiGzDecoder::new(&*reply)),
+        b"deflate" => Box::new(ZlibDecoder::new(&*reply)),
+        _ => return Err(Fault::ContentCoding),
+    };
+    let mut plain = Vec::new();
+    let most = MAX_REPLY as u64 + 1;
+    match reader.by_ref().take(most).read_to_end(&mut plain) {
+        Ok(_) if plain.len() > MAX_REPLY => Err(Fault::TooLarge),
+        Ok(_) => Ok(Bytes::from(plain)),
+        Err(_) => Err(Fault::ContentCoding),
+    }
 }
 
 /// When to come back, in seconds or as a date. The longest pause keeps a wrong clock from shutting callers out.

@@ -298,7 +298,9 @@ impl<'a> Report<'a> {
             Err(Fault::Lost(_)) => AttemptResult::Lost,
             Err(Fault::TimedOut | Fault::Deadline { .. } | Fault::Throttled(_)) => AttemptResult::TimedOut,
             Err(Fault::Http { status, .. }) => AttemptResult::Http(*status),
-            Err(Fault::Unreadable(_) | Fault::TooLarge | Fault::Incomplete) => AttemptResult::Malformed,
+            Err(Fault::Unreadable(_) | Fault::TooLarge | Fault::ContentCoding | Fault::Incomplete) => {
+                AttemptResult::Malformed
+            }
         };
         match result {
             Err(fault) if !matches!(fault, Fault::Code { .. }) => {
