@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::codes;
 use contract::command::methods::METHODS;
 use contract::pb::{self, ErrorReason};
+use contract::wire::{DriftEntry, DriftKind};
 use serde_json::Value;
 use tencent_im_grpc::config::print;
 use tencent_im_grpc::config::table::{SETTINGS, find};
@@ -209,9 +210,11 @@ async fn all_metrics() -> String {
     let sandboxed = Sandboxed::start().await;
     sandboxed.groups().list_group_ids(pb::ListGroupIdsRequest::default()).await.unwrap();
     let text = sandboxed.gateway().ask("/metrics").await.text().await.unwrap();
-    // Waits for the quota are not shown before the first.
+    // Waits for the quota and drift are not shown before the first.
     let eventful = Metrics::new();
     eventful.upstream.queued("c", Duration::ZERO);
+    let odd = DriftEntry { path: "Key".into(), json: "1".into(), cut: false, kind: DriftKind::Unknown };
+    eventful.upstream.drifted("c", &odd);
     text + &eventful.encode().unwrap()
 }
 

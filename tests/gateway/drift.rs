@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use contract::pb;
 use contract::pb::group_service_client::GroupServiceClient;
 use contract::pb::member_service_client::MemberServiceClient;
+use contract::pb::message_service_client::MessageServiceClient;
 use contract::pb::{DriftEntry, DriftKind};
 use prost_reflect::prost::Message as _;
 use tonic::Code;
@@ -218,4 +219,34 @@ async fn keys_that_are_made_up_make_no_labels_without_end() {
     assert_eq!(series, 257, "256 keys, and one for all others");
     let other = r#"tim_upstream_drift_total{command="get_group_member_info",path="other"}"#;
     assert_eq!(gateway.metric(other).await, Some(944.0));
+}
+
+#[tokio::test]
+async fn one_odd_item_of_a_history_or_a_batch_is_named_and_costs_no_other() {
+    let tip =
+        r#"{"From_Account":"@TIM#SYSTEM","MsgSeq":5,"MsgTimeStamp":1718192416797,"MsgBody":{"MsgType":1,"OpType":1}}"#;
+    let text = r#"{"From_Account":"alice","MsgSeq":4,"MsgTimeStamp":1700000000,"MsgBody":[]}"#;
+    let history = format!(r#"{{"ErrorCode":0,"GroupId":"g","IsFinished":1,"RspMsgList":[{tip},{text}]}}"#);
+    let gateway = gateway(vec![history]).await;
+    let request = pb::ListMessagesRequest { group_id: "g".into(), ..Default::default() };
+    let reply = MessageServiceClient::new(gateway.channel().await).list_messages(request).await.unwrap();
+    let [tip, _] = &reply.get_ref().messages[..] else { panic!("{reply:?}") };
+    assert_eq!(tip.send_time.unwrap().seconds, 1_718_192_416);
+    assert_eq!(tip.elements.len(), 1);
+    let told = drift(reply.metadata()).unwrap();
+    let body = &told.entries[0];
+    assert_eq!((body.path.as_str(), body.json.as_str()), ("RspMsgList[0].MsgBody", r#"{"MsgType":1,"OpType":1}"#));
+    assert_eq!((told.entries.len(), body.kind()), (1, DriftKind::Unknown));
+
+    let groups = r#"{"ErrorCode":0,"GroupInfo":[{"GroupId":"g0","ErrorCode":0,"Name":"A"},
+        {"GroupId":"bad","ErrorCode":0,"AppDefinedData":[{"Key":"k","Value":{"a":1}}]},{"GroupId":"g1","ErrorCode":0}]}"#;
+    let gateway = self::gateway(vec![groups.to_owned()]).await;
+    let ids = ["g0", "bad", "g1"].map(str::to_owned).to_vec();
+    let request = pb::BatchGetGroupsRequest { group_ids: ids, filter: None };
+    let reply = GroupServiceClient::new(gateway.channel().await).batch_get_groups(request).await.unwrap();
+    let done = |result: &pb::BatchGetGroupsResult| result.status.as_ref().unwrap().state() == pb::BatchState::Done;
+    assert!(done(&reply.get_ref().results[0]) && done(&reply.get_ref().results[2]), "{reply:?}");
+    let told = drift(reply.metadata()).unwrap();
+    assert!(told.entries[0].path.starts_with("GroupInfo[1].AppDefinedData[0]"), "{told:?}");
+    assert!(told.entries[0].json.contains(r#"{"a":1}"#), "{told:?}");
 }
