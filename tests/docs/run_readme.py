@@ -21,6 +21,7 @@ VARIES = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "<time>"),
     (re.compile(r'("random": )\d+'), r"\1<number>"),
     (re.compile(r'("messageId": )"[0-9-]+"'), r"\1<id>"),
+    (re.compile(r'("messageKey": "\d+)_\d+_\d+"'), r'\1_<id>"'),
     (re.compile(r"[0-9a-f]{32}"), "<id>"),
 ]
 
