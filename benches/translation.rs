@@ -63,7 +63,7 @@ fn workloads() -> [Workload; 2] {
         ..Default::default()
     };
     let created = pb::CreateGroupResponse { group_id: "@TGS#1".to_owned(), ..Default::default() };
-    let list = pb::ListMembersRequest { group_id: "@TGS#1".to_owned(), page_size: 100, ..Default::default() };
+    let list = pb::ListMembersRequest { group_id: "@TGS#1".to_owned(), page_size: 200, ..Default::default() };
     let listed: pb::ListMembersResponse = wire::decode(upstream_reply("get_group_member_info").as_bytes()).unwrap();
     [
         Workload {

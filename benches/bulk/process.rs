@@ -43,7 +43,6 @@ impl Sandbox {
             .args(["--auto-import", "--rate-scale", "0", "--journal", "0", "--limit-new-groups", "10000000"])
             .args(["--limit-group-members", "10000000", "--seed-file"])
             .arg(seed)
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut sandbox = Self { process: Process(child), api, control };

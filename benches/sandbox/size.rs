@@ -16,7 +16,7 @@ const MEMBERS: usize = 100_000;
 const MESSAGES: usize = 1_000_000;
 const LIMIT_MIB: u64 = 1_024;
 /// What one call may import.
-const MEMBERS_PER_CALL: usize = 300;
+const MEMBERS_PER_CALL: usize = 20;
 const MESSAGES_PER_CALL: usize = 7;
 /// The longest pages.
 const MEMBERS_PER_PAGE: usize = 100;
