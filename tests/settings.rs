@@ -312,6 +312,27 @@ fn unknown_keys_are_answered_with_what_was_probably_meant() {
 }
 
 #[test]
+fn a_variable_is_answered_with_the_variable_that_was_probably_meant() {
+    let said = text(run(&["config", "check", "--sandbox"], &[("TIM_LISTN", "x")]).stderr);
+    assert!(said.contains("TIM_LISTN: is not a setting; did you mean `TIM_LISTEN`?"), "{said}");
+}
+
+/// What follows from a value that cannot be read is not an error of its own.
+#[test]
+fn a_value_that_cannot_be_read_is_one_error() {
+    let errors = load(&[], "[deadline]\nmax = \"5 parsecs\"\n").unwrap_err().to_string();
+    assert!(errors.contains("deadline.max: ") && !errors.contains("is longer"), "{errors}");
+}
+
+#[test]
+fn two_listeners_cannot_have_one_address() {
+    let address = "127.0.0.1:5051";
+    let errors = load(&[("listen", address), ("admin_listen", address)], "").unwrap_err().to_string();
+    assert!(errors.contains("admin_listen: 127.0.0.1:5051 is the address of `listen` too"), "{errors}");
+    load(&[("listen", "127.0.0.1:0"), ("admin_listen", "127.0.0.1:0")], "").unwrap();
+}
+
+#[test]
 fn help_begins_with_the_settings_that_most_users_set() {
     let short = text(run(&["serve", "-h"], &[]).stdout);
     let flags = short.lines().filter(|line| line.trim_start().starts_with("--")).count();

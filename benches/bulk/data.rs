@@ -43,8 +43,7 @@ pub fn write_seed(path: &Path, sizes: &Sizes) {
         .unwrap();
     }
     for start in (0..sizes.members).step_by(20) {
-        let members =
-            (start..(start + 20).min(sizes.members)).map(|n| format!(r#"{{"Member_Account":"user{n:07}"}}"#));
+        let members = (start..(start + 20).min(sizes.members)).map(|n| format!(r#"{{"Member_Account":"user{n:07}"}}"#));
         let members = members.collect::<Vec<_>>().join(",");
         write!(out, r#",{{"command":"import_group_member","body":{{"GroupId":"{CROWD}","MemberList":[{members}]}}}}"#)
             .unwrap();

@@ -126,7 +126,7 @@ fn agreed(yes: bool, app: &App, names: &Names) -> Result<(), &'static str> {
     let (prefix, number, host) = (names.prefix(), app.upstream.sdk_app_id, host(app));
     eprintln!(
         "This calls application {number} ({host}) about eighty times, at a tenth of the rates of its settings. It makes\n\
-         three accounts, six groups and a robot whose ids hold `{prefix}`, and removes them at the end, also after\n\
+         three accounts, six groups, a topic, a permission group and a robot whose ids hold `{prefix}`, and removes them at the end, also after\n\
          ctrl-c. Use an application without real users."
     );
     if yes {
@@ -145,5 +145,6 @@ fn agreed(yes: bool, app: &App, names: &Names) -> Result<(), &'static str> {
 
 /// What was examined, without the application's number.
 fn host(app: &App) -> String {
-    app.region.map_or("another host than Tencent's".to_owned(), |region| format!("region {}", region.name()))
+    app.region
+        .map_or("a base URL of its own, such as a sandbox's".to_owned(), |region| format!("region {}", region.name()))
 }

@@ -122,10 +122,18 @@ impl Server {
                 "set `auth.callers_file` or `jwt.issuer`, or allow it with `--insecure-allow-anonymous`",
             );
         }
+        let admin_listen = reader.get(&table::ADMIN_LISTEN);
+        if admin_listen == Some(listen) && listen.port() != 0 {
+            reader.wrong(
+                &table::ADMIN_LISTEN,
+                format!("{listen} is the address of `listen` too"),
+                "choose another port",
+            );
+        }
         let worker_threads = reader.get(&table::WORKER_THREADS);
         Self {
             listen,
-            admin_listen: reader.get(&table::ADMIN_LISTEN),
+            admin_listen,
             reflection: reader.get(&table::REFLECTION),
             grpc_web: reader.get(&table::GRPC_WEB),
             cors_origins: reader.get(&table::CORS_ORIGINS),
@@ -154,7 +162,8 @@ impl Deadline {
             max: reader.get(&table::DEADLINE_MAX),
             max_stream: reader.get(&table::DEADLINE_MAX_STREAM),
         };
-        if deadline.default > deadline.max {
+        // A duration that cannot be read is 0.
+        if deadline.default > deadline.max && !deadline.max.is_zero() {
             reader.wrong(
                 &table::DEADLINE_DEFAULT,
                 "is longer than `deadline.max`",

@@ -196,6 +196,9 @@ fn unknown(name: &str, key: &str) -> ConfigError {
         None => (String::new(), key, SETTINGS),
     };
     let fix = match nearest(key, settings.iter().map(|setting| setting.key)) {
+        Some(near) if name.starts_with("TIM_") => {
+            format!("did you mean `{}`? {ALL}", env_name(&format!("{prefix}{near}")))
+        }
         Some(near) => format!("did you mean `{prefix}{near}`? {ALL}"),
         None => format!("remove it; {ALL}"),
     };

@@ -190,7 +190,7 @@ impl Report {
         let count = |fits: fn(&Verdict) -> bool| self.findings.iter().filter(|finding| fits(&finding.verdict)).count();
         let _ = writeln!(
             ending,
-            "{} calls: {} as expected, {} refused by edition, {} drifted, {} with an unexpected code, {} failed, {} not made",
+            "{} calls: {} as expected, {} refused by edition, {} drifted, {} with an unexpected code, {} failed, {} not called",
             self.findings.len(),
             count(|verdict| *verdict == Verdict::Expected),
             count(|verdict| matches!(verdict, Verdict::RefusedByEdition(_))),

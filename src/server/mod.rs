@@ -242,6 +242,7 @@ impl Server {
         connections.closing.cancel();
         let error_period = connection::error_period(settings.drain.timeout);
         let drained = tokio::select! {
+            biased;
             () = tasks.wait() => true,
             () = self.shutdown.pause(settings.drain.timeout - error_period) => false,
         };
