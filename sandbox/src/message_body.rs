@@ -59,6 +59,7 @@ const RELAY: &[Field] = &[
     req("MsgNum", Integer),
     req("CompatibleText", Text),
     req("AbstractList", Texts),
+    opt("JsonMsgKey", Text),
     opt(
         "MsgList",
         Objects(&[
@@ -69,6 +70,7 @@ const RELAY: &[Field] = &[
             req("MsgRandom", Kind::U32),
             req("MsgTimeStamp", Integer),
             req("MsgBody", ELEMENTS),
+            opt("CloudCustomData", Text),
         ]),
     ),
 ];

@@ -40,6 +40,8 @@ pub enum Growth {
 pub struct Slice<T> {
     /// The items from the asked offset on.
     pub items: Vec<T>,
+    /// How many more stand among them that could not be read.
+    pub lost: u64,
     /// Whether the list goes on behind them.
     pub more: More,
 }
@@ -158,9 +160,12 @@ where
         let mut start = expected;
         loop {
             let slice = (self.fetch)(call.clone(), start, self.size).await?;
-            let end = start + slice.items.len() as u64;
+            let end = start + slice.items.len() as u64 + slice.lost;
             match self.undelivered(start, slice.items, start < expected) {
                 Some(items) => {
+                    // Where among them the lost ones stand is not known: each item is at most so much further back.
+                    let items: Vec<_> =
+                        items.into_iter().map(|(position, item)| (position + slice.lost, item)).collect();
                     self.remember(&items);
                     let next = match slice.more {
                         More::No => String::new(),

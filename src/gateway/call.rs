@@ -225,7 +225,15 @@ impl Call {
     ///
     /// # Errors
     /// When the request cannot be written as JSON, Tencent refuses it, or it fails for good.
-    pub async fn send<R: Mapped>(&self, mut request: R) -> Result<R::Reply, CallError> {
+    pub async fn send<R: Mapped>(&self, request: R) -> Result<R::Reply, CallError> {
+        self.send_counting(request).await.map(|(reply, _)| reply)
+    }
+
+    /// The same, and how many elements of the reply's lists could not be read and were left out.
+    ///
+    /// # Errors
+    /// As [`Call::send`].
+    pub async fn send_counting<R: Mapped>(&self, mut request: R) -> Result<(R::Reply, usize), CallError> {
         request.prepare();
         let body = wire::encode(&request).map_err(|error| {
             let violation = Violation { field: String::new(), description: error.to_string() };
@@ -250,7 +258,7 @@ impl Call {
             Err(error) => return Err(error.into()),
         };
         request.finish(&mut reply, lost);
-        Ok(reply)
+        Ok((reply, lost))
     }
 
     /// Calls a command within this call.

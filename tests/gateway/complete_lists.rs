@@ -23,8 +23,10 @@ fn by_count(list: &'static str, key: &'static str, total_key: &'static str, answ
         let answer = answer.lock().unwrap().clone();
         let number = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
         let end = number(&answer["items"]).min(number(&body["Offset"]) + number(&body["Limit"]));
-        let page: Vec<Value> =
-            (number(&body["Offset"])..end).map(|number| json!({key: format!("u{number}")})).collect();
+        let odd = answer["odd"].as_u64().map(|odd| odd as usize);
+        let item =
+            |number| if Some(number) == odd { json!({key: {"odd": 1}}) } else { json!({key: format!("u{number}")}) };
+        let page: Vec<Value> = (number(&body["Offset"])..end).map(item).collect();
         let mut reply = json!({"ActionStatus": "OK", "ErrorCode": 0, "ErrorInfo": "", list: page});
         if !answer["total"].is_null() {
             reply[total_key] = answer["total"].clone();
@@ -123,6 +125,29 @@ async fn a_full_page_of_joined_groups_is_not_the_last_whatever_the_total_says() 
     let rpcs = ["GroupService/StreamJoinedGroups", "GroupService/ListJoinedGroups"];
     let request = json!({"user_id": "alice"});
     follow(("get_joined_group_list", fake), answer, request, rpcs, "groups", "/group/group_id", &[0, 50]).await;
+}
+
+/// An item that cannot be read costs itself alone, and not the end of its list.
+#[tokio::test]
+async fn an_odd_item_does_not_end_a_list() {
+    let answer = Answer::default();
+    let fake = by_count("MemberList", "Member_Account", "MemberNum", answer.clone());
+    let gateway = gateway("get_group_member_info", fake).await;
+    let channel = gateway.channel().await;
+    let request = json!({"group_id": "g"});
+    for odd in [0, 3, 195, 199, 200, 349] {
+        for total in totals() {
+            *answer.lock().unwrap() = json!({"items": 350, "total": total, "odd": odd});
+            let expected: Vec<String> =
+                (0..350).filter(|number| *number != odd).map(|number| format!("u{number}")).collect();
+            for seen in [
+                streamed(&channel, "MemberService/StreamMembers", &request, "members").await,
+                listed(&channel, "MemberService/ListMembers", request.clone(), "members").await,
+            ] {
+                assert!(ids(&seen, "/user_id") == expected, "{odd} beside {total}: {} of 349", seen.len());
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub use lost_replies::{is_done, is_item_done, method_that_shows};
 pub use table::TABLE;
 
 /// How refusals for quota are worded, in lower case.
-const QUOTA_WORDS: [&str; 17] = [
+const QUOTA_WORDS: [&str; 25] = [
     "quota",
     "frequen",
     "freq limit",
@@ -31,6 +31,14 @@ const QUOTA_WORDS: [&str; 17] = [
     "频繁",
     "限频",
     "限流",
+    "rate-limit",
+    "limit exceed",
+    "exceeds the limit",
+    "flow control",
+    "配额",
+    "流控",
+    "请求过多",
+    "过快",
 ];
 
 /// What a code means. Of a code that no edition of the documents lists nothing is known.

@@ -166,6 +166,8 @@ struct Envelope<T> {
 #[derive(Default)]
 struct Verdict {
     error_code: Option<i64>,
+    /// There was an `ErrorCode`, readable or not.
+    seen: bool,
     error_info: String,
     /// Another `ErrorCode` says something else.
     two_codes: bool,
@@ -191,9 +193,10 @@ impl Verdict {
     }
 
     fn code(&mut self, code: Option<i64>) {
-        match (self.error_code, code) {
-            (None, code) => self.error_code = code,
-            (before, code) => self.two_codes |= before != code,
+        if std::mem::replace(&mut self.seen, true) {
+            self.two_codes |= self.error_code != code;
+        } else {
+            self.error_code = code;
         }
     }
 }

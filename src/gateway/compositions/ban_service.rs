@@ -24,9 +24,9 @@ pub(in crate::gateway) async fn stream_banned_members(
             page_token: paging::from_count(offset),
         };
         async move {
-            let reply = call.send(page).await?;
+            let (reply, lost) = call.send_counting(page).await?;
             let more = More::by_token(&reply.next_page_token);
-            Ok(Slice { items: reply.banned_members, more })
+            Ok(Slice { items: reply.banned_members, lost: lost as u64, more })
         }
     });
     Ok(follow(call, page_token, fetch, |page| pb::StreamBannedMembersResponse {

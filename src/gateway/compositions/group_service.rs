@@ -99,12 +99,12 @@ pub(in crate::gateway) async fn stream_joined_groups(
             page_token: anchored::offset_token(offset),
         };
         async move {
-            let reply = call.send(page).await?;
+            let (reply, lost) = call.send_counting(page).await?;
             if reply.groups.is_empty() && offset < reply.total_count {
                 return Err(call.incomplete());
             }
-            let more = More::by_total(reply.groups.len(), size, &reply.next_page_token);
-            Ok(Slice { items: reply.groups, more })
+            let more = More::by_total(reply.groups.len() + lost, size, &reply.next_page_token);
+            Ok(Slice { items: reply.groups, lost: lost as u64, more })
         }
     });
     Ok(follow(call, page_token, fetch, |page| pb::StreamJoinedGroupsResponse {

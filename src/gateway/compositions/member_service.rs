@@ -50,12 +50,12 @@ pub(in crate::gateway) async fn stream_members(
             let page = page(STREAM_PAGE, anchored::offset_token(offset));
             let filtered = !page.roles.is_empty();
             async move {
-                let reply = call.send(page).await?;
+                let (reply, lost) = call.send_counting(page).await?;
                 if reply.members.is_empty() && !filtered && offset < reply.member_count.into() {
                     return Err(call.incomplete());
                 }
-                let more = More::by_total(reply.members.len(), size, &reply.next_page_token);
-                Ok(Slice { items: reply.members, more })
+                let more = More::by_total(reply.members.len() + lost, size, &reply.next_page_token);
+                Ok(Slice { items: reply.members, lost: lost as u64, more })
             }
         },
     );

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use contract::wire::repair;
 use memchr::memmem;
 use serde_json::Value;
 
@@ -37,26 +38,35 @@ impl Secrets {
         if !self.marks.iter().any(|mark| memmem::find(&reply, mark.as_bytes()).is_some()) {
             return reply;
         }
-        match serde_json::from_slice::<Value>(&reply) {
-            Ok(mut value) => {
-                self.redact_value(&mut value);
-                Bytes::from(value.to_string())
-            }
-            Err(_) => Bytes::from(self.redact(&String::from_utf8_lossy(&reply)).into_owned()),
-        }
+        let value = serde_json::from_slice::<Value>(&reply).ok();
+        // Texts that are not clean are read all the same, so they are looked through as they will be read.
+        let value = value.or_else(|| serde_json::from_str(&repair(&reply)?.0).ok());
+        let Some(mut value) = value else {
+            return Bytes::from(self.redact(&String::from_utf8_lossy(&reply)).into_owned());
+        };
+        // What holds no secret stays as it stands, to the last digit.
+        if self.redact_value(&mut value, false) { Bytes::from(value.to_string()) } else { reply }
     }
 
-    fn redact_value(&self, value: &mut Value) {
+    /// Whether it held a secret. `reason`: it is the text of an error.
+    fn redact_value(&self, value: &mut Value, reason: bool) -> bool {
         match value {
-            Value::String(text) => match self.redact(text) {
-                // The rest of a URL's query is secret as well.
-                clean if is_query(&clean) => *text = REDACTED.to_owned(),
-                Cow::Owned(clean) => *text = clean,
-                Cow::Borrowed(_) => {}
-            },
-            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_value(item)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.redact_value(field)),
-            _ => {}
+            Value::String(text) => {
+                let clean = match self.redact(text) {
+                    // The rest of a URL's query is secret as well. Users may write what they like.
+                    clean if reason && is_query(&clean) => REDACTED.to_owned(),
+                    Cow::Owned(clean) => clean,
+                    Cow::Borrowed(_) => return false,
+                };
+                *text = clean;
+                true
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |found, item| self.redact_value(item, reason) || found),
+            Value::Object(fields) => fields.iter_mut().fold(false, |found, (key, field)| {
+                let reason = reason || key.contains("Err");
+                self.redact_value(field, reason) || found
+            }),
+            _ => false,
         }
     }
 
@@ -130,6 +140,21 @@ mod tests {
             assert_eq!(clean(&format!("bad {spelt}, 群\n")), "bad [redacted], 群\n");
         }
         assert_eq!(clean("bad {\"TLS.sig\":\"Xy12345678abcdef\\/gh+ijk=\"}"), "bad {\"TLS.sig\":\"[redacted]\"}");
+    }
+
+    /// Half an emoji does not keep a secret from being found.
+    #[test]
+    fn a_text_that_is_not_clean_is_looked_through() {
+        let reply = br#"{"ErrorCode":1,"ErrorInfo":"usersig=abc \ud83d"}"#;
+        let reply = Secrets::new(USERSIG, SIGNATURE).redact_reply(Bytes::from_static(reply));
+        assert_eq!(serde_json::from_slice::<Value>(&reply).unwrap()["ErrorInfo"], REDACTED);
+    }
+
+    /// A message may speak of a query; it is nobody's secret, and stays to the last digit.
+    #[test]
+    fn what_users_write_stays() {
+        let reply = Bytes::from_static(br#"{"ErrorCode":0,"Text":"?usersig=abc","N":1.50}"#);
+        assert_eq!(Secrets::new(USERSIG, SIGNATURE).redact_reply(reply.clone()), reply);
     }
 
     #[test]
