@@ -61,11 +61,20 @@ impl Secrets {
                 *text = clean;
                 true
             }
-            Value::Array(items) => items.iter_mut().fold(false, |found, item| self.redact_value(item, reason) || found),
-            Value::Object(fields) => fields.iter_mut().fold(false, |found, (key, field)| {
-                let reason = reason || key.contains("Err");
-                self.redact_value(field, reason) || found
-            }),
+            Value::Array(items) => {
+                let mut found = false;
+                for item in items {
+                    found |= self.redact_value(item, reason);
+                }
+                found
+            }
+            Value::Object(fields) => {
+                let mut found = false;
+                for (key, field) in fields {
+                    found |= self.redact_value(field, reason || key.contains("Err"));
+                }
+                found
+            }
             _ => false,
         }
     }
